@@ -1,0 +1,1 @@
+"""Pure rules: bytes and numbers in, decisions out. No Twisted, click, rich, clock, I/O or logging."""

@@ -1,0 +1,169 @@
+"""What a server tells while it runs: frozen events, and their JSON form (one object a line)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import ClassVar
+
+from tw.report import VERSION, Json
+
+
+def iso_utc(at_s: float) -> str:
+    """Seconds since the epoch as ISO 8601 in UTC, to the millisecond."""
+    return datetime.fromtimestamp(at_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerEvent:
+    """Something that a server tells. `to_json` adds the event's name and the time, which the caller's clock gives."""
+
+    name: ClassVar[str] = ""
+
+    def to_json(self, at_s: float) -> Json:
+        return {"v": VERSION, "event": self.name, "at": iso_utc(at_s), **self._fields()}
+
+    def _fields(self) -> Json:
+        return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listening(ServerEvent):
+    """A listener is bound. `endpoint` is a string that `tw probe` and Twisted's clients take. `path` is a unix socket's."""
+
+    name: ClassVar[str] = "listening"
+    service: str
+    transport: str
+    host: str | None = None
+    port: int | None = None
+    path: str | None = None
+    endpoint: str
+    tls: bool = False
+    pin: str | None = None
+    pid: int
+
+    def _fields(self) -> Json:
+        place: Json = {"path": self.path} if self.path is not None else {"host": self.host, "port": self.port}
+        return {
+            "service": self.service,
+            "transport": self.transport,
+            **place,
+            "endpoint": self.endpoint,
+            "tls": self.tls,
+            "pin": self.pin,
+            "pid": self.pid,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened(ServerEvent):
+    name: ClassVar[str] = "open"
+    id: int
+    peer: str
+
+    def _fields(self) -> Json:
+        return {"id": self.id, "peer": self.peer}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closed(ServerEvent):
+    name: ClassVar[str] = "close"
+    id: int
+    peer: str
+    reason: str
+    received_bytes: int
+    sent_bytes: int
+    duration_s: float
+
+    def _fields(self) -> Json:
+        return {
+            "id": self.id,
+            "peer": self.peer,
+            "reason": self.reason,
+            "received_bytes": self.received_bytes,
+            "sent_bytes": self.sent_bytes,
+            "duration_s": round(self.duration_s, 6),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requested(ServerEvent):
+    """One HTTP request was answered. `number` is None where it took none."""
+
+    name: ClassVar[str] = "request"
+    number: int | None
+    method: str
+    path: str
+    status: int
+    peer: str
+
+    def _fields(self) -> Json:
+        return {
+            "number": self.number,
+            "method": self.method,
+            "path": self.path,
+            "status": self.status,
+            "peer": self.peer,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dropped(ServerEvent):
+    """Lines that subscriber `id` will never get."""
+
+    name: ClassVar[str] = "drop"
+    id: int
+    lines: int
+    dropped_bytes: int
+
+    def _fields(self) -> Json:
+        return {"id": self.id, "lines": self.lines, "dropped_bytes": self.dropped_bytes}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused(ServerEvent):
+    """A peer was turned away, or thrown out, for `reason`."""
+
+    name: ClassVar[str] = "refused"
+    peer: str
+    reason: str
+
+    def _fields(self) -> Json:
+        return {"peer": self.peer, "reason": self.reason}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopping(ServerEvent):
+    """The server stops: `signal` names what asked for it, None when `--duration` is over."""
+
+    name: ClassVar[str] = "stopping"
+    signal: str | None
+
+    def _fields(self) -> Json:
+        return {"signal": self.signal}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSummary(ServerEvent):
+    """The server's last word. `more` holds the service's own counts. `cut_off`: connections that outlived the drain."""
+
+    name: ClassVar[str] = "summary"
+    service: str
+    connections: int
+    received_bytes: int
+    sent_bytes: int
+    refused: int
+    cut_off: int
+    duration_s: float
+    more: Mapping[str, int] = field(default_factory=dict)
+
+    def _fields(self) -> Json:
+        return {
+            "service": self.service,
+            "connections": self.connections,
+            "received_bytes": self.received_bytes,
+            "sent_bytes": self.sent_bytes,
+            "refused": self.refused,
+            "cut_off": self.cut_off,
+            "duration_s": round(self.duration_s, 6),
+            **self.more,
+        }

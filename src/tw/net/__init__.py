@@ -1,0 +1,1 @@
+"""Endpoints, TLS, streams and the reactor: how `tw` reaches the network."""

@@ -1,0 +1,131 @@
+"""Endpoints: from what the user typed to something that listens or connects, and from Twisted's errors to ours."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from twisted.internet import error
+from twisted.internet.defer import CancelledError
+from twisted.internet.endpoints import (
+    TCP4ServerEndpoint,
+    TCP6ServerEndpoint,
+    clientFromString,
+    serverFromString,
+)
+from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.python.failure import Failure
+
+from tw.core.target import format_peer
+from tw.core.text import safe
+from tw.errors import ConnectError, LocalError, TwError, UsageError
+
+LISTEN_BACKLOG = 1024
+"""Twisted's default of 50 drops connections when a load generator opens hundreds at once."""
+
+REFUSED_TYPES = {
+    "stdio": "a server on stdin and stdout has no peer to name and no port to be ready on",
+    "haproxy": "Twisted's wrapper breaks on short first segments and on PROXY UNKNOWN",
+}
+
+PARSE_ERRORS = (ValueError, TypeError, IndexError, KeyError, AttributeError, OSError)
+"""What Twisted's endpoint parser is seen to raise for a bad string: it has no error of its own."""
+
+
+def server_endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
+    """The endpoint of a Twisted server description string. Raises UsageError for whatever Twisted cannot parse."""
+    kind = description.partition(":")[0]
+    if kind in REFUSED_TYPES:
+        raise UsageError(f"{kind}: endpoints are not served", f"--listen {description}", REFUSED_TYPES[kind])
+    try:
+        endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
+    except PARSE_ERRORS as problem:
+        raise _bad_string(problem, f"--listen {safe(description)}", "tcp:1234:interface=127.0.0.1") from problem
+    except Exception as problem:
+        raise _unreadable(problem, f"--listen {safe(description)}") from problem
+    return endpoint
+
+
+def _bad_string(problem: Exception, where: str, example: str) -> TwError:
+    if isinstance(problem, OSError):
+        return LocalError(f"cannot read a file that it names: {safe(str(problem))}", where)
+    detail = safe(str(problem)) or type(problem).__name__
+    return UsageError(f"not an endpoint string: {detail}", where, f"its form is TYPE:ARGUMENTS, such as {example}")
+
+
+def _unreadable(problem: Exception, where: str) -> TwError:
+    # `ssl:` loads its files while it is parsed; pyOpenSSL's errors share no base with the above.
+    return LocalError(f"cannot use a file that it names: {safe(str(problem)) or type(problem).__name__}", where)
+
+
+def client_from_string(reactor: Any, description: str) -> Any:
+    """The client endpoint of a description string of a plugin's. Raises UsageError where Twisted cannot parse it."""
+    try:
+        return clientFromString(reactor, description)
+    except PARSE_ERRORS as problem:
+        raise _bad_string(problem, safe(description), "tcp:localhost:1234") from problem
+    except Exception as problem:
+        raise _unreadable(problem, safe(description)) from problem
+
+
+def host_endpoint(reactor: Any, host: str, port: int) -> IStreamServerEndpoint:
+    """The endpoint for `--host` and `--port`."""
+    kind = TCP6ServerEndpoint if ":" in host else TCP4ServerEndpoint
+    endpoint: IStreamServerEndpoint = kind(reactor, port, backlog=LISTEN_BACKLOG, interface=host)
+    return endpoint
+
+
+def bind_error(problem: BaseException, where: str) -> TwError:
+    """The typed error for a listener that could not be bound."""
+    if isinstance(problem, TwError):
+        return problem
+    if isinstance(problem, error.CannotListenError):
+        problem = problem.socketError if isinstance(problem.socketError, BaseException) else problem
+    if isinstance(problem, PermissionError):
+        return ConnectError("cannot listen: permission denied", where, "use a port above 1023, or another path")
+    if isinstance(problem, OSError) and problem.strerror:
+        hint = "choose another with --port, or 0 for a free one" if "in use" in problem.strerror else ""
+        return ConnectError(f"cannot listen: {problem.strerror.lower()}", where, hint)
+    return ConnectError(f"cannot listen: {safe(str(problem)) or type(problem).__name__}", where)
+
+
+CONNECT_ERRORS: tuple[tuple[type[BaseException], str, str], ...] = (
+    (error.ConnectionRefusedError, "connection refused", "is the server running there?"),
+    (error.DNSLookupError, "no such host", "check the name"),
+    (error.UnknownHostError, "no such host", "check the name"),
+    (error.NoRouteError, "no route to the host", "check the address and the network"),
+    (error.TCPTimedOutError, "connecting timed out", "is a firewall in between?"),
+    (error.TimeoutError, "connecting timed out", "is a firewall in between?"),
+    (CancelledError, "connecting timed out", "is a firewall in between?"),
+)
+
+
+def connect_error(failure: Failure, where: str) -> TwError:
+    """The typed error for a connection that was not made."""
+    problem = failure.value
+    if isinstance(problem, TwError):
+        return problem
+    for kind, what, hint in CONNECT_ERRORS:
+        if isinstance(problem, kind):
+            return ConnectError(what, where, hint)
+    reason = _os_reason(problem)
+    return ConnectError(f"cannot connect: {reason}", where)
+
+
+def _os_reason(problem: BaseException) -> str:
+    inner = getattr(problem, "osError", None)
+    if isinstance(inner, OSError) and inner.strerror:
+        return inner.strerror.lower()
+    return safe(str(problem)).lower() or type(problem).__name__
+
+
+def address_text(address: object, unix_id: int = 0) -> str:
+    """How a peer is written everywhere: `127.0.0.1:5`, `[::1]:5`, `unix:3` (`unix_id`, since unix peers have no name)."""
+    host = getattr(address, "host", None)
+    port = getattr(address, "port", None)
+    if isinstance(host, str) and isinstance(port, int):
+        return format_peer(host, port)
+    return f"unix:{unix_id}"
+
+
+def listening_ports(ports: Iterable[Any]) -> list[object]:
+    """The addresses of bound ports, in order."""
+    return [port.getHost() for port in ports]

@@ -1,0 +1,68 @@
+"""A lean epoll reactor: Twisted's own, with a short way for plain read events.
+
+Stock `EPollReactor` sends every event through `log.callWithLogger` (three context layers) and a chain of checks. Most
+events of a busy server are "there is something to read" on a socket that is alive, and for those the short way calls
+`doRead` directly. Everything else, and every error, takes the stock path.
+"""
+
+import errno
+from select import EPOLLIN
+from typing import Any
+
+from twisted.internet.epollreactor import EPollReactor
+from twisted.logger import Logger
+
+NEEDED = ("_poller", "_selectables", "_doReadOrWrite", "_disconnectSelectable")
+"""Private names of `EPollReactor` that the short way leans on; where one is missing, the stock reactor serves."""
+
+
+class LeanReactor(EPollReactor):
+    """`EPollReactor` with a direct dispatch of plain read events."""
+
+    _log = Logger()
+    _poller: Any
+    _selectables: dict[int, Any]
+
+    def doPoll(self, timeout: float | None) -> None:
+        """Wait at most `timeout` seconds (None: for ever) for events, and dispatch them."""
+        try:
+            events = self._poller.poll(-1 if timeout is None else timeout, len(self._selectables))
+        except OSError as error:
+            if error.errno == errno.EINTR:
+                return
+            raise
+        selectables = self._selectables
+        for fd, event in events:
+            # Looked up at each event: an earlier one of this batch may have closed the socket, and its number may
+            # even belong to a new one by now.
+            selectable = selectables.get(fd)
+            if selectable is None:
+                continue
+            if event == EPOLLIN:
+                self._read(selectable)
+            else:
+                self._dispatch(selectable, fd, event)
+
+    doIteration = doPoll
+
+    def _read(self, selectable: Any) -> None:
+        try:
+            why = selectable.doRead()
+        except Exception as error:
+            # One protocol's fault costs that connection alone.
+            self._log.failure("unhandled error while reading")
+            why = error
+        if why:
+            self._disconnectSelectable(selectable, why, True)
+
+    def _dispatch(self, selectable: Any, fd: int, event: int) -> None:
+        try:
+            self._doReadOrWrite(selectable, fd, event)
+        except Exception:
+            self._log.failure("unhandled error in the reactor")
+
+
+def usable() -> bool:
+    """Whether this Twisted still has the private names that `LeanReactor` needs."""
+    reactor = EPollReactor.__dict__
+    return "doPoll" in reactor and all(hasattr(EPollReactor, name) for name in NEEDED[2:])

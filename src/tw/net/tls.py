@@ -1,0 +1,227 @@
+"""TLS contexts, throw-away certificates and pins. Nothing here is ever unverified by accident.
+
+TLS 1.2 is the least on both sides (RFC 8996 retires what came before).
+"""
+
+import base64
+import hashlib
+import ipaddress
+from dataclasses import dataclass
+from typing import Any
+
+from OpenSSL import SSL, crypto
+from service_identity import VerificationError
+from service_identity.pyopenssl import verify_hostname, verify_ip_address
+from twisted.internet import ssl
+from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from tw.core.text import safe
+from tw.errors import LocalError, ProtocolError, TlsError, TwError, UsageError
+from tw.net.pem import load_authorities, load_pair
+from tw.options import TlsClientOptions
+
+PIN_PREFIX = "sha256//"
+
+
+class PinMismatch(Exception):
+    """The peer's public key is not the pinned one. `seen` is the pin of the key that it showed."""
+
+    def __init__(self, seen: str) -> None:
+        super().__init__(seen)
+        self.seen = seen
+
+
+def pin_of(certificate: Any) -> str:
+    """curl's form of a public key's fingerprint: base64 of SHA-256 over the SubjectPublicKeyInfo (RFC 7469, 2.4).
+
+    `certificate` is one of `cryptography`'s.
+    """
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return PIN_PREFIX + base64.b64encode(hashlib.sha256(key).digest()).decode()
+
+
+def checked_pins(text: str) -> tuple[str, ...]:
+    """The pins of `--pin`, several parted by `;` as curl takes them. Raises UsageError for another form."""
+    pins = tuple(pin.strip() for pin in text.split(";"))
+    for pin in pins:
+        try:
+            digest = base64.b64decode(pin.removeprefix(PIN_PREFIX), validate=True)
+        except ValueError:
+            digest = b""
+        if not pin.startswith(PIN_PREFIX) or len(digest) != hashlib.sha256().digest_size:
+            raise UsageError("not a pin", f"--pin {text!r}", "a pin is sha256// and 44 characters of base64")
+    return pins
+
+
+@dataclass(frozen=True, slots=True)
+class ServerTls:
+    """A server's side: the context for its connections, and the pin of its key, for clients to hold it to."""
+
+    context: ssl.CertificateOptions
+    pin: str
+
+
+def server_tls(cert_file: str, key_file: str, client_ca_file: str | None) -> ServerTls:
+    """TLS with the user's certificate. Raises LocalError for files that cannot be read, parsed, or do not match."""
+    chain, key = load_pair(cert_file, key_file)
+    return _server_tls(key, chain, client_ca_file)
+
+
+def self_signed_tls(host: str, client_ca_file: str | None = None) -> ServerTls:
+    """TLS with a throw-away certificate for `host`, localhost, 127.0.0.1 and ::1."""
+    from tw.net.selfsigned import throw_away_certificate
+
+    key, certificate = throw_away_certificate(host)
+    return _server_tls(crypto.PKey.from_cryptography_key(key), [crypto.X509.from_cryptography(certificate)], client_ca_file)
+
+
+def _server_tls(key: crypto.PKey, chain: list[crypto.X509], client_ca_file: str | None) -> ServerTls:
+    options: dict[str, Any] = {}
+    if client_ca_file is not None:
+        options["trustRoot"] = ssl.trustRootFromCertificates(load_authorities(client_ca_file))
+    try:
+        context = ssl.CertificateOptions(
+            privateKey=key,
+            certificate=chain[0],
+            extraCertChain=chain[1:],
+            raiseMinimumTo=ssl.TLSVersion.TLSv1_2,
+            **options,
+        )
+        context.getContext()
+    except SSL.Error as error:
+        raise LocalError(f"OpenSSL refuses the certificate: {openssl_reason(error)}") from error
+    return ServerTls(context, pin_of(chain[0].to_cryptography()))
+
+
+def client_creator(hostname: str, options: TlsClientOptions) -> IOpenSSLClientConnectionCreator:
+    """How a client makes a TLS connection to `hostname` (a DNS name or an IP address).
+
+    Verified against the CA file or the platform's authorities, with the name. `--pin` names the key itself, which is
+    more than any authority says, so it stands alone unless a CA file is given beside it. `--insecure` checks nothing
+    but the pin.
+    """
+    name = options.server_name or hostname
+    pins = checked_pins(options.pin) if options.pin is not None else ()
+    certificate = _client_certificate(options)
+    root = ssl.trustRootFromCertificates(load_authorities(options.ca_file)) if options.ca_file else None
+    if pins or options.insecure:
+        return PinningCreator(name, pins, root, certificate)
+    minimum = {"raiseMinimumTo": ssl.TLSVersion.TLSv1_2}
+    try:
+        return ssl.optionsForClientTLS(name, root, certificate, extraCertificateOptions=minimum)
+    except (ValueError, UnicodeError) as error:
+        raise UsageError("not a name that a certificate can hold", safe(name), "see --server-name") from error
+
+
+def _client_certificate(options: TlsClientOptions) -> ssl.PrivateCertificate | None:
+    if options.client_cert is None:
+        return None
+    key_file = options.client_key or options.client_cert
+    chain, key = load_pair(options.client_cert, key_file)
+    return ssl.PrivateCertificate.fromCertificateAndKeyPair(ssl.Certificate(chain[0]), ssl.KeyPair(key))
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+class PinningCreator:
+    """Makes client connections that are held to `pins` (to nothing, where there are none: `--insecure`).
+
+    With `root`, the chain and the name are verified as well. The check runs inside the handshake, so that not a byte
+    of the application's leaves before it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        pins: tuple[str, ...],
+        root: object | None,
+        certificate: ssl.PrivateCertificate | None,
+    ) -> None:
+        options: dict[str, Any] = {"raiseMinimumTo": ssl.TLSVersion.TLSv1_2}
+        if root is not None:
+            options["trustRoot"] = root
+        if certificate is not None:
+            options |= {"privateKey": certificate.privateKey.original, "certificate": certificate.original}
+        self._name = name
+        self._pins = pins
+        self._verify_name = root is not None
+        self._context = ssl.CertificateOptions(**options).getContext()
+        self._context.set_info_callback(self._on_handshake)
+
+    def clientConnectionForTLS(self, tlsProtocol: object) -> SSL.Connection:
+        connection = SSL.Connection(self._context, None)
+        connection.set_app_data(tlsProtocol)
+        if not _is_address(self._name):
+            connection.set_tlsext_host_name(self._name.encode("idna"))
+        return connection
+
+    def _on_handshake(self, connection: SSL.Connection, where: int, _ret: int) -> None:
+        if not where & SSL.SSL_CB_HANDSHAKE_DONE:
+            return
+        try:
+            self._check(connection)
+        except Exception:
+            # An exception would be lost in OpenSSL's callback.
+            connection.get_app_data().failVerification(Failure())
+
+    def _check(self, connection: SSL.Connection) -> None:
+        if self._verify_name:
+            if _is_address(self._name):
+                verify_ip_address(connection, self._name)
+            else:
+                verify_hostname(connection, self._name)
+        if self._pins:
+            shown = connection.get_peer_certificate()
+            seen = pin_of(shown.to_cryptography()) if shown is not None else "none"
+            if seen not in self._pins:
+                raise PinMismatch(seen)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def openssl_reason(error: SSL.Error) -> str:
+    """OpenSSL's own words, safe for a terminal."""
+    stack = error.args[0] if error.args else []
+    if not isinstance(stack, list | tuple):
+        return safe(str(stack))
+    reasons = [str(entry[-1]) for entry in stack if entry and entry[-1]]
+    return safe("; ".join(dict.fromkeys(reasons)) or type(error).__name__)
+
+
+NOT_TLS = ("wrong version number", "packet length too long", "unknown protocol", "record layer failure", "http request")
+
+
+def tls_failure(failure: Failure, where: str) -> TwError:
+    """The typed error for what ended a TLS connection before or during its handshake."""
+    error = failure.value
+    if isinstance(error, TwError):
+        return error
+    if isinstance(error, PinMismatch):
+        return TlsError("the server's key is not the pinned one", where, f"its pin is {error.seen}")
+    if isinstance(error, VerificationError):
+        return TlsError("the certificate is for another name", where, "use the right name, or --server-name")
+    if isinstance(error, SSL.Error):
+        return _openssl_failure(openssl_reason(error), where)
+    if isinstance(error, ConnectionDone | ConnectionLost):
+        return TlsError("the peer left during the TLS handshake", where, "does it speak TLS on this port?")
+    return ProtocolError(f"the connection failed: {safe(str(error) or type(error).__name__)}", where)
+
+
+def _openssl_failure(reason: str, where: str) -> TlsError:
+    if "certificate verify failed" in reason:
+        return TlsError(
+            "the certificate is not trusted", where, "name its authority with --ca-file, or its key with --pin"
+        )
+    if any(words in reason for words in NOT_TLS):
+        return TlsError(f"the peer does not speak TLS: {reason}", where, "try without TLS, or another port")
+    return TlsError(f"the TLS handshake failed: {reason}", where, "see what it offers with openssl s_client")

@@ -1,0 +1,253 @@
+"""One frozen dataclass per command: what the user asked for, checked where it is built, before Twisted loads.
+
+Durations are seconds (`_s`), sizes bytes (`_bytes`). A combination that makes no sense raises `UsageError`.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tw.errors import UsageError
+
+type ColorMode = Literal["auto", "always", "never"]
+type ReactorChoice = Literal["auto", "stock"]
+type Security = Literal["tls", "starttls", "plain"]
+
+
+def _require(condition: bool, what: str, hint: str = "", where: str = "") -> None:
+    if not condition:
+        raise UsageError(what, where, hint)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommonOptions:
+    """What every command takes. `verbosity` counts `-v`; 2 and more show tracebacks."""
+
+    verbosity: int = 0
+    quiet: bool = False
+    color: ColorMode = "auto"
+    reactor: ReactorChoice = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeOptions:
+    """What the three servers share. `listen` holds Twisted server endpoint strings and replaces `host` and `port`."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    listen: tuple[str, ...] = ()
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    tls_client_ca: str | None = None
+    tls_self_signed: bool = False
+    drain_timeout_s: float = 5.0
+    duration_s: float | None = None
+    ready_file: str | None = None
+    json: bool = False
+    access_log: bool = False
+
+    def __post_init__(self) -> None:
+        pem = self.tls_cert is not None or self.tls_key is not None
+        _require(
+            (self.tls_cert is None) == (self.tls_key is None),
+            "a certificate needs its key, and a key its certificate",
+            "give both --tls-cert and --tls-key (they may name the same file)",
+        )
+        _require(
+            not (pem and self.tls_self_signed),
+            "--tls-self-signed beside --tls-cert",
+            "give one of them",
+        )
+        _require(
+            self.tls_client_ca is None or self.tls,
+            "--tls-client-ca without TLS",
+            "add --tls-cert and --tls-key, or --tls-self-signed",
+        )
+
+    @property
+    def tls(self) -> bool:
+        """Whether the listeners are to be wrapped in TLS."""
+        return self.tls_cert is not None or self.tls_self_signed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeEchoOptions(ServeOptions):
+    """`tw serve echo`. `udp`: the same port over UDP as well."""
+
+    port: int = 1234
+    udp: bool = False
+
+    def __post_init__(self) -> None:
+        ServeOptions.__post_init__(self)
+        _require(
+            not (self.udp and self.listen),
+            "--udp beside --listen",
+            "UDP goes with --host and --port only",
+        )
+        _require(not (self.udp and self.tls), "--udp beside TLS", "echo over UDP has no TLS; leave one of them out")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeCounterOptions(ServeOptions):
+    """`tw serve counter`. `start`: the first number, None where the user did not say."""
+
+    port: int = 8080
+    start: int | None = None
+    state: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServePubSubOptions(ServeOptions):
+    """`tw serve pubsub`. `max_line_bytes` counts a line without its end."""
+
+    port: int = 1025
+    prefix: bool = True
+    echo: bool = True
+    crlf: bool = False
+    max_line_bytes: int = 65_536
+    history_lines: int = 0
+    backlog_bytes: int = 8 * 1024 * 1024
+    slow: Literal["disconnect"] = "disconnect"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsClientOptions:
+    """How a client checks who it talks to."""
+
+    ca_file: str | None = None
+    pin: str | None = None
+    server_name: str | None = None
+    client_cert: str | None = None
+    client_key: str | None = None
+    insecure: bool = False
+
+    def __post_init__(self) -> None:
+        _require(
+            self.client_key is None or self.client_cert is not None,
+            "--client-key without --client-cert",
+            "add --client-cert",
+        )
+        _require(
+            not (self.insecure and self.ca_file),
+            "--insecure beside --ca-file",
+            "leave --insecure out: the CA file verifies the server",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeOptions:
+    """What the three probes share. `target` is the text of TARGET, None for the server's default."""
+
+    target: str | None = None
+    count: int = 5
+    interval_s: float = 1.0
+    timeout_s: float = 5.0
+    wait_for_s: float | None = None
+    tls: bool = False
+    verify: TlsClientOptions = TlsClientOptions()
+    family: Literal[4, 6] | None = None
+    bind: str | None = None
+    self_test: bool = False
+    json: bool = False
+
+    def __post_init__(self) -> None:
+        _require(
+            not (self.self_test and self.target is not None),
+            "--self beside a TARGET",
+            "leave one of them out: --self starts its own server",
+        )
+        typed = self.verify
+        _require(
+            not (self.self_test and (typed.ca_file or typed.pin or typed.client_cert or typed.insecure)),
+            "--self beside certificate options",
+            "leave them out: --self --tls pins its own certificate",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeEchoOptions(ProbeOptions):
+    """`tw probe echo`."""
+
+    size_bytes: int = 64
+    udp: bool = False
+    interactive: bool = False
+    idle_s: float = 1.0
+
+    def __post_init__(self) -> None:
+        ProbeOptions.__post_init__(self)
+        _require(not (self.udp and self.tls), "--udp beside --tls", "echo over UDP has no TLS; leave one of them out")
+        _require(not (self.udp and self.interactive), "-i beside --udp", "talk mode needs a stream; leave one out")
+        _require(
+            not (self.udp and self.size_bytes > MAX_DATAGRAM_BYTES),
+            f"--size {self.size_bytes} does not fit into a datagram",
+            f"use at most {MAX_DATAGRAM_BYTES}",
+        )
+        _require(not (self.interactive and self.json), "-i beside --json", "talk mode writes what the server sends")
+
+
+MAX_DATAGRAM_BYTES = 65_507
+"""65,535 of an IPv4 packet (RFC 791), less 20 of its header and 8 of UDP's (RFC 768)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeCounterOptions(ProbeOptions):
+    """`tw probe counter`. `headers` are (name, value); `resolve` maps (host, port) to an address, as curl's does."""
+
+    path: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    method: str = "GET"
+    expect_status: int = 200
+    resolve: tuple[tuple[str, int, str], ...] = ()
+    keepalive: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbePubSubOptions(ProbeOptions):
+    """`tw probe pubsub`. `count` is None where the user did not say: `--subscribe` then goes on for ever."""
+
+    size_bytes: int = 64
+    interactive: bool = False
+    publish: tuple[str, ...] = ()
+    wait: bool = True
+    subscribe: bool = False
+    subscribe_count: int | None = None
+    idle_s: float | None = None
+
+    def __post_init__(self) -> None:
+        ProbeOptions.__post_init__(self)
+        modes = [name for name, on in self._modes() if on]
+        _require(len(modes) < 2, " beside ".join(modes), "choose one mode")
+        _require(not (self.interactive and self.json), "-i beside --json", "talk mode writes what the server sends")
+        _require(self.wait or bool(self.publish), "--no-wait without --publish", "add --publish LINE")
+        _require(self.publish.count("-") < 2, "--publish - given twice", "stdin can be read once")
+        for line in self.publish:
+            _require("\n" not in line and "\r" not in line, "a line end inside --publish", "repeat --publish per line")
+
+    def _modes(self) -> tuple[tuple[str, bool], ...]:
+        return (
+            ("-i", self.interactive),
+            ("--publish", bool(self.publish)),
+            ("--subscribe", self.subscribe),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImapOptions:
+    """`tw imap first-subject`. `host_given`: whether the user named one, since a failure says how to otherwise."""
+
+    user: str
+    host: str = "localhost"
+    host_given: bool = True
+    port: int | None = None
+    endpoint: str | None = None
+    security: Security = "tls"
+    mailbox: str = "INBOX"
+    password_file: str | None = None
+    password_command: str | None = None
+    timeout_s: float = 30.0
+    verify: TlsClientOptions = TlsClientOptions()
+    json: bool = False
+
+    def __post_init__(self) -> None:
+        _require(bool(self.user), "no user", "give --user, or set TW_IMAP_USER")
+        for name, text in (("--user", self.user), ("--mailbox", self.mailbox)):
+            _require(not set(text) & set("\r\n\0"), f"a line end or NUL in {name}", "leave it out")

@@ -1,0 +1,121 @@
+"""Where a password comes from: a file, a command, the environment, a prompt; never an argument.
+
+A password is held in `Secret`, whose `repr` hides it, so that no log, message or traceback shows it by accident.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import IO
+
+from tw.errors import LocalError, UsageError
+
+VARIABLE = "TW_IMAP_PASSWORD"
+MAX_PASSWORD_BYTES = 65_536
+"""A token of OAuth stays below 4 KiB; more is a file named by mistake, and is not read into memory."""
+
+
+class Secret:
+    """Text that must not be shown. `reveal` is the only way to it."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    def __reduce__(self) -> str:
+        raise TypeError("a Secret is not to be pickled")
+
+
+def read_password(
+    *,
+    file: str | None,
+    command: str | None,
+    environ: Mapping[str, str],
+    timeout_s: float,
+    prompt: str = "Password: ",
+) -> Secret:
+    """The password from the first source given, in the order file, command, `TW_IMAP_PASSWORD`, prompt.
+
+    One line end is cut off. The command may take `timeout_s`. Raises LocalError where a source fails, and UsageError
+    where there is none and no terminal to ask on.
+    """
+    if file is not None:
+        return _from_file(file)
+    if command is not None:
+        return _from_command(command, timeout_s)
+    if VARIABLE in environ:
+        return Secret(environ[VARIABLE])
+    return _from_prompt(prompt)
+
+
+def _from_file(path: str) -> Secret:
+    try:
+        if path == "-":
+            return _decoded(_bounded(sys.stdin.buffer, "stdin"), "stdin")
+        with open(path, "rb") as file:
+            return _decoded(_bounded(file, path), path)
+    except OSError as error:
+        raise LocalError(f"cannot read the password file: {os.strerror(error.errno or 0)}", path) from error
+
+
+def _bounded(file: IO[bytes], where: str) -> bytes:
+    data = file.read(MAX_PASSWORD_BYTES + 1)
+    if len(data) > MAX_PASSWORD_BYTES:
+        raise LocalError(f"a password of over {MAX_PASSWORD_BYTES} bytes", where, "is it the right file?")
+    return data
+
+
+def _from_command(command: str, timeout_s: float) -> Secret:
+    # Its stderr goes to ours: a password manager explains itself there. The command's text may hold a secret, so no
+    # message repeats it.
+    where = "--password-command"
+    try:
+        process = subprocess.Popen(command, shell=True, stdout=subprocess.PIPE)  # noqa: S602 - a shell command is what the option takes
+    except (OSError, ValueError) as error:
+        raise LocalError(f"cannot be run: {type(error).__name__}", where, "try it by hand") from None
+    with process:
+        try:
+            output, _ = process.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            # Its own children may hold the pipe open for longer; nobody waits for them.
+            process.kill()
+            raise LocalError(f"no password within {timeout_s:g} s", where, "try it by hand, or raise --timeout") from None
+    if process.returncode != 0:
+        how = f"exit {process.returncode}" if process.returncode > 0 else f"signal {-process.returncode}"
+        raise LocalError(f"the password command failed: {how}", where, "try it by hand")
+    if not output.strip():
+        raise LocalError("the password command printed nothing", where, "try it by hand")
+    if len(output) > MAX_PASSWORD_BYTES:
+        raise LocalError(f"a password of over {MAX_PASSWORD_BYTES} bytes", where, "is it the right command?")
+    return _decoded(output, where)
+
+
+def _decoded(data: bytes, where: str) -> Secret:
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        raise LocalError("the password is not UTF-8", where, "store it as UTF-8") from None
+    return Secret(text.removesuffix("\n").removesuffix("\r"))
+
+
+def _from_prompt(prompt: str) -> Secret:
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "no password, and no terminal to ask on",
+            "",
+            f"use --password-file, --password-command or {VARIABLE}",
+        )
+    import getpass
+
+    try:
+        return Secret(getpass.getpass(prompt, stream=sys.stderr))
+    except EOFError:
+        raise UsageError("no password given", "", f"use --password-file, --password-command or {VARIABLE}") from None

@@ -1,0 +1,1 @@
+"""Runs of clients: connect, drive a protocol, return a report."""

@@ -1,0 +1,1 @@
+"""One protocol class a file: callbacks in, core calls out, no policy."""

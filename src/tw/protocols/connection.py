@@ -1,0 +1,65 @@
+"""What every server-side connection has: a stream, an identity, byte counts, half-close and drain."""
+
+from typing import Protocol as TypingProtocol
+
+from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, IPushProducer
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from tw.net.stream import Stream
+
+
+class Keeper(TypingProtocol):
+    """Who a connection reports to: the listener, which holds all of them."""
+
+    def opened(self, connection: "ServerConnection") -> None: ...
+    def closed(self, connection: "ServerConnection", reason: Failure) -> None: ...
+
+
+@implementer(IHalfCloseableProtocol, IPushProducer)
+class ServerConnection(Protocol):
+    """Base of the three servers' protocols. Subclasses define `dataReceived`, and what a half-close and a drain mean.
+
+    `id` and `peer` are set by the keeper in `opened`; byte counts are of the application's bytes, inside TLS.
+    """
+
+    stream: Stream
+    id: int = 0
+    peer: str = ""
+    opened_at_s: float = 0.0
+    received_bytes: int = 0
+    close_reason: str = ""
+
+    def __init__(self, keeper: Keeper, peer_address: IAddress | None = None) -> None:
+        self.keeper = keeper
+        self.peer_address = peer_address
+
+    def connectionMade(self) -> None:
+        self.stream = Stream(self.transport)
+        self.stream.produce_with(self)
+        self.keeper.opened(self)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.keeper.closed(self, reason)
+
+    def readConnectionLost(self) -> None:
+        """The peer shut its sending side: finish writing, then close (DESIGN 4.1)."""
+        self.stream.close()
+
+    def writeConnectionLost(self) -> None:
+        """Never reached: servers do not half-close. `IHalfCloseableProtocol` asks for it."""
+
+    def pauseProducing(self) -> None:
+        """The peer reads slowly: stop reading from it, so that what it sends cannot pile up here."""
+        self.stream.pause_reading()
+
+    def resumeProducing(self) -> None:
+        self.stream.resume_reading()
+
+    def stopProducing(self) -> None:
+        """The transport is going away; `connectionLost` follows."""
+
+    def drain(self) -> None:
+        """The server stops: finish what is under way, then close. The default sends what is buffered."""
+        self.stream.close()

@@ -1,0 +1,43 @@
+"""Echo (RFC 862): every byte that arrives goes back; the client side counts what returns."""
+
+from typing import cast
+
+from twisted.internet.interfaces import IUDPTransport
+from twisted.internet.protocol import DatagramProtocol
+
+from tw.protocols.connection import ServerConnection
+
+LOWEST_SOURCE_PORT = 1024
+"""Datagrams from ports below are ignored: they are services of their own (echo, chargen, dns), and two servers that
+answer each other never stop."""
+
+
+class EchoServer(ServerConnection):
+    """Sends back what it gets. Reading stops while more than `stream.PAUSE_BYTES` wait to be sent."""
+
+    def dataReceived(self, data: bytes) -> None:
+        self.received_bytes += len(data)
+        self.stream.write(data)
+
+
+class UdpEchoServer(DatagramProtocol):
+    """Sends each datagram back to where it came from. Counts bytes and datagrams, since UDP has no connections."""
+
+    def __init__(self) -> None:
+        self.received_bytes = 0
+        self.sent_bytes = 0
+        self.datagrams = 0
+        self.ignored = 0
+
+    def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:
+        self.received_bytes += len(datagram)
+        self.datagrams += 1
+        if addr[1] < LOWEST_SOURCE_PORT:
+            self.ignored += 1
+            return
+        try:
+            cast(IUDPTransport, self.transport).write(datagram, addr)
+        except OSError:
+            # A full send buffer or an unreachable sender: UDP promises nothing, and the server goes on.
+            return
+        self.sent_bytes += len(datagram)

@@ -1,0 +1,1 @@
+"""Servers: the listener, one module a server, and the counter's state."""

@@ -1,0 +1,37 @@
+"""The echo server: TCP, TLS, unix and, with `--udp`, the same port over UDP."""
+
+from typing import Any
+
+from twisted.internet.interfaces import IAddress
+
+from tw.events import Listening, ServerSummary
+from tw.options import ServeEchoOptions
+from tw.protocols.connection import Keeper, ServerConnection
+from tw.protocols.echo import EchoServer, UdpEchoServer
+from tw.services.listener import Emit, Listener
+
+
+class EchoService:
+    """Start, stop; the listener does the rest."""
+
+    def __init__(self, reactor: Any, options: ServeEchoOptions, emit: Emit) -> None:
+        self.listener = Listener(reactor, "echo", options, emit)
+        self._udp = UdpEchoServer() if options.udp else None
+
+    async def start(self) -> list[Listening]:
+        """Bind. Raises TwError, and leaves nothing bound then."""
+        return await self.listener.bind(_build, self._udp)
+
+    async def stop(self) -> ServerSummary:
+        """Stop accepting, drain, and tell what was done."""
+        await self.listener.drain()
+        udp = self._udp
+        if udp is None:
+            return self.listener.summary({})
+        self.listener.received_bytes += udp.received_bytes
+        self.listener.sent_bytes += udp.sent_bytes
+        return self.listener.summary({"datagrams": udp.datagrams, "ignored_datagrams": udp.ignored})
+
+
+def _build(keeper: Keeper, address: IAddress | None) -> ServerConnection:
+    return EchoServer(keeper, address)

@@ -1,0 +1,244 @@
+"""The one place that binds. It holds every connection, tells of it, and drains them all at the end."""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from twisted.internet import error
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IListeningPort
+from twisted.internet.protocol import Factory
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.python.failure import Failure
+
+from tw.core.text import safe
+from tw.errors import ConnectError, UsageError
+from tw.net.endpoint import address_text, bind_error, host_endpoint, server_endpoint
+from tw.net.tls import ServerTls, self_signed_tls, server_tls
+from tw.options import ServeOptions
+from tw.protocols.connection import Keeper, ServerConnection
+from tw.events import Closed, Listening, Opened, Refused, ServerEvent, ServerSummary
+
+UDP_PORT_TRIES = 16
+"""With `--udp` and port 0 the port must be free for both; a few tries find one wherever one is left."""
+
+
+class Emit(Protocol):
+    """Where events go: the display, or nowhere."""
+
+    def __call__(self, event: ServerEvent) -> None: ...
+
+
+type Build = Callable[[Keeper, IAddress | None], ServerConnection]
+
+
+class _ConnectionFactory(Factory):
+    noisy = False
+
+    def __init__(self, listener: "Listener", build: Build) -> None:
+        self._listener = listener
+        self._build = build
+
+    def buildProtocol(self, addr: IAddress | None) -> ServerConnection | None:
+        if self._listener.stopping:
+            return None
+        return self._build(self._listener, addr)
+
+
+class Listener:
+    """Binds what `options` ask for and keeps the connections. `emit` takes the events, `clock` gives seconds."""
+
+    def __init__(self, reactor: Any, service: str, options: ServeOptions, emit: Emit) -> None:
+        self.reactor = reactor
+        self.service = service
+        self.options = options
+        self.emit = emit
+        self.ports: list[IListeningPort] = []
+        self.connections: dict[int, ServerConnection] = {}
+        self.stopping = False
+        self.total_connections = 0
+        self.received_bytes = 0
+        self.sent_bytes = 0
+        self.refused = 0
+        self.cut_off = 0
+        self._started_at_s = reactor.seconds()
+        self._all_closed: Deferred[None] | None = None
+        self._tls = self._make_tls()
+
+    # What connections report (protocols.connection.Keeper) ----------------------------------------------------------
+
+    def opened(self, connection: ServerConnection) -> None:
+        self.total_connections += 1
+        connection.id = self.total_connections
+        connection.peer = address_text(connection.peer_address, connection.id)
+        connection.opened_at_s = self.reactor.seconds()
+        self.connections[connection.id] = connection
+        if self.options.access_log:
+            self.emit(Opened(id=connection.id, peer=connection.peer))
+
+    def closed(self, connection: ServerConnection, reason: Failure) -> None:
+        if self.connections.pop(connection.id, None) is None:
+            return
+        self.received_bytes += connection.received_bytes
+        self.sent_bytes += connection.stream.sent_bytes
+        if self.options.access_log:
+            self.emit(
+                Closed(
+                    id=connection.id,
+                    peer=connection.peer,
+                    reason=connection.close_reason or _close_reason(reason),
+                    received_bytes=connection.received_bytes,
+                    sent_bytes=connection.stream.sent_bytes,
+                    duration_s=self.reactor.seconds() - connection.opened_at_s,
+                )
+            )
+        if self._all_closed is not None and not self.connections:
+            done, self._all_closed = self._all_closed, None
+            done.callback(None)
+
+    def refuse(self, connection: ServerConnection, reason: str) -> None:
+        """Count and tell that `connection` was turned away or thrown out."""
+        self.refused += 1
+        self.emit(Refused(peer=connection.peer, reason=reason))
+
+    # Binding --------------------------------------------------------------------------------------------------------
+
+    def _make_tls(self) -> ServerTls | None:
+        options = self.options
+        if options.tls_self_signed:
+            return self_signed_tls(options.host, options.tls_client_ca)
+        if options.tls_cert is not None and options.tls_key is not None:
+            return server_tls(options.tls_cert, options.tls_key, options.tls_client_ca)
+        return None
+
+    async def bind(self, build: Build, udp: Any = None) -> list[Listening]:
+        """Bind every endpoint, or none: where one fails, those already bound are given up. Raises TwError.
+
+        `udp` is a DatagramProtocol for the same host and port, or None.
+        """
+        factory: Any = _ConnectionFactory(self, build)
+        endpoints = self._endpoints()
+        if self._tls is not None:
+            factory = TLSMemoryBIOFactory(self._tls.context, False, factory, self.reactor)
+        try:
+            if udp is not None:
+                return await self._bind_both(factory, udp)
+            return [await self._bind_one(factory, endpoint, text) for endpoint, text in endpoints]
+        except BaseException:
+            await self.stop_listening()
+            raise
+
+    def _endpoints(self) -> list[tuple[Any, str]]:
+        options = self.options
+        if not options.listen:
+            place = address_text(_Place(options.host, options.port))
+            return [(host_endpoint(self.reactor, options.host, options.port), place)]
+        for text in options.listen:
+            if self._tls is not None and text.startswith("ssl:"):
+                raise UsageError("TLS asked for twice", f"--listen {text}", "leave out ssl: or the --tls options")
+        return [(server_endpoint(self.reactor, text), safe(text)) for text in options.listen]
+
+    async def _bind_one(self, factory: Any, endpoint: Any, where: str) -> Listening:
+        try:
+            port = await endpoint.listen(factory)
+        except Exception as problem:
+            raise bind_error(problem, where) from problem
+        self.ports.append(port)
+        return self._listening(port.getHost(), where)
+
+    async def _bind_both(self, factory: Any, udp: Any) -> list[Listening]:
+        wanted = self.options.port
+        for attempt in range(1, UDP_PORT_TRIES + 1):
+            stream = await self._bind_one(factory, *self._endpoints()[0])
+            try:
+                # 65,535 is the largest datagram; Twisted's default of 8,192 would cut longer ones.
+                datagram = self.reactor.listenUDP(stream.port, udp, self.options.host, 65_535)
+            except error.CannotListenError as problem:
+                if wanted == 0 and attempt < UDP_PORT_TRIES:
+                    await self.stop_listening()
+                    continue
+                raise bind_error(problem, f"{address_text(_Place(self.options.host, stream.port or 0))}/udp") from problem
+            self.ports.append(datagram)
+            return [stream, self._listening(datagram.getHost(), "")]
+        raise ConnectError("no port is free for both TCP and UDP", self.options.host)
+
+    def _listening(self, host: Any, text: str) -> Listening:
+        ssl = self._tls is not None or text.startswith("ssl:")
+        common: dict[str, Any] = {
+            "service": self.service,
+            "tls": ssl,
+            "pin": self._tls.pin if self._tls is not None else None,
+            "pid": os.getpid(),
+        }
+        name = getattr(host, "name", None)
+        if name is not None:
+            path = os.fsdecode(name)
+            return Listening(transport="unix", path=path, endpoint=f"unix:{_quoted(path)}", **common)
+        transport = str(getattr(host, "type", "TCP")).lower()
+        kind = "udp" if transport == "udp" else "tls" if ssl else "tcp"
+        endpoint = f"{kind}:{_quoted(host.host)}:{host.port}"
+        return Listening(transport=transport, host=host.host, port=host.port, endpoint=endpoint, **common)
+
+    # Ending ---------------------------------------------------------------------------------------------------------
+
+    async def stop_listening(self) -> None:
+        ports, self.ports = self.ports, []
+        for port in ports:
+            stopped: Any = port.stopListening()
+            if isinstance(stopped, Deferred):
+                await stopped
+
+    async def drain(self) -> None:
+        """Stop accepting, let every connection finish what is under way, and cut off what outlives the timeout."""
+        self.stopping = True
+        await self.stop_listening()
+        for connection in list(self.connections.values()):
+            connection.drain()
+        if not self.connections:
+            return
+        done = self._all_closed = Deferred()
+        deadline = self.reactor.callLater(self.options.drain_timeout_s, self._cut_off)
+        await done
+        if deadline.active():
+            deadline.cancel()
+
+    def _cut_off(self) -> None:
+        for connection in list(self.connections.values()):
+            self.cut_off += 1
+            connection.close_reason = "drain timeout"
+            connection.stream.abort()
+
+    def summary(self, more: Mapping[str, int]) -> ServerSummary:
+        return ServerSummary(
+            service=self.service,
+            connections=self.total_connections,
+            received_bytes=self.received_bytes,
+            sent_bytes=self.sent_bytes,
+            refused=self.refused,
+            cut_off=self.cut_off,
+            duration_s=self.reactor.seconds() - self._started_at_s,
+            more=more,
+        )
+
+
+class _Place:
+    """A host and port that were asked for, where a bound one is written in the same way."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self.host = host
+        self.port = port
+
+
+def _quoted(text: str) -> str:
+    """Escape what is special in an endpoint string (Twisted's `quoteStringArgument`, and `=` for its keywords)."""
+    return text.replace("\\", "\\\\").replace(":", "\\:").replace("=", "\\=")
+
+
+def _close_reason(reason: Failure) -> str:
+    if reason.check(error.ConnectionDone):
+        return "closed"
+    if reason.check(error.ConnectionAborted):
+        return "aborted"
+    if reason.check(error.ConnectionLost):
+        return "lost"
+    return safe(str(reason.value) or reason.type.__name__)

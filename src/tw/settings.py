@@ -1,0 +1,84 @@
+"""Where a value comes from when it was not typed: `config.toml`. (Environment variables are named by each option.)
+
+Tables are `[serve.echo]`, `[probe.counter]`, `[imap]`; keys are the options' long names. Unknown ones are errors, so
+that a typing slip never passes for a setting.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+
+from tw.errors import LocalError, UsageError
+
+type Value = str | int | float | bool | list[str]
+type Table = dict[str, Value]
+
+MAX_CONFIG_BYTES = 1024 * 1024
+"""No configuration of `tw` comes near; a device or a log named by mistake is not read into memory."""
+
+
+def default_path(environ: Mapping[str, str]) -> Path:
+    """`$XDG_CONFIG_HOME/tw/config.toml`, or the same below `~/.config` (XDG base directories)."""
+    base = environ.get("XDG_CONFIG_HOME", "")
+    root = Path(base) if base.startswith("/") else Path(environ.get("HOME") or "~").expanduser() / ".config"
+    return root / "tw" / "config.toml"
+
+
+def load(path: Path, known: Mapping[str, frozenset[str]], *, required: bool) -> dict[str, Table]:
+    """The tables of the file at `path`, by dotted name ("" is the top of the file).
+
+    `known` maps each table to its keys. A missing file is an empty configuration unless `required`.
+    Raises UsageError for an unknown table or key or a value of the wrong shape, LocalError for an unreadable file.
+    """
+    try:
+        with path.open("rb") as file:
+            text = file.read(MAX_CONFIG_BYTES + 1)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if not required:
+            return {}
+        raise LocalError("no such configuration file", str(path), "check --config and TW_CONFIG") from error
+    except OSError as error:
+        raise LocalError(f"cannot read the configuration: {os.strerror(error.errno or 0)}", str(path)) from error
+    if len(text) > MAX_CONFIG_BYTES:
+        raise UsageError(f"a configuration of over {MAX_CONFIG_BYTES} bytes", str(path), "is it the right file?")
+    try:
+        document = tomllib.loads(text.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"not TOML: {error}", str(path), "see https://toml.io for its form") from error
+    return _checked(document, known, str(path))
+
+
+def _checked(document: dict[str, object], known: Mapping[str, frozenset[str]], where: str) -> dict[str, Table]:
+    tables: dict[str, Table] = {}
+    pending: list[tuple[str, dict[str, object]]] = [("", document)]
+    while pending:
+        name, content = pending.pop()
+        table: Table = {}
+        for key, value in content.items():
+            dotted = f"{name}.{key}" if name else key
+            if isinstance(value, dict):
+                if not any(table_name == dotted or table_name.startswith(dotted + ".") for table_name in known):
+                    raise _unknown(f"table [{dotted}]", dotted, [table_name for table_name in known if table_name], where)
+                pending.append((dotted, value))
+            elif key not in known.get(name, frozenset()):
+                raise _unknown(f"key {dotted!r}", key, list(known.get(name, ())), where)
+            else:
+                table[key] = _value(value, dotted, where)
+        tables[name] = table
+    return tables
+
+
+def _unknown(what: str, name: str, names: list[str], where: str) -> UsageError:
+    near = get_close_matches(name, names, 1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(sorted(names)) or 'none'}"
+    return UsageError(f"unknown {what}", where, hint)
+
+
+def _value(value: object, dotted: str, where: str) -> Value:
+    if isinstance(value, str | bool | int | float):
+        return value
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return value
+    raise UsageError(f"{dotted!r} is neither text, number, truth value nor a list of texts", where, "mend its value")
