@@ -53,6 +53,8 @@ class TwError(Exception):
 
     exit_code: ExitCode = ExitCode.BUG
     kind: str = "bug"
+    reported: bool = False
+    """Whether the JSON object that tells of it is already out."""
 
     def __init__(self, what: str, where: str = "", hint: str = "") -> None:
         super().__init__(what, where, hint)

@@ -4,13 +4,13 @@ Durations are seconds (`_s`), sizes bytes (`_bytes`). A combination that makes n
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from tw.errors import UsageError
 
-type ColorMode = Literal["auto", "always", "never"]
-type ReactorChoice = Literal["auto", "stock"]
-type Security = Literal["tls", "starttls", "plain"]
+ColorMode: TypeAlias = Literal["auto", "always", "never"]
+ReactorChoice: TypeAlias = Literal["auto", "stock"]
+Security: TypeAlias = Literal["tls", "starttls", "plain"]
 
 
 def _require(condition: bool, what: str, hint: str = "", where: str = "") -> None:

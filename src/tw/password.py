@@ -87,7 +87,9 @@ def _from_command(command: str, timeout_s: float) -> Secret:
         except subprocess.TimeoutExpired:
             # Its own children may hold the pipe open for longer; nobody waits for them.
             process.kill()
-            raise LocalError(f"no password within {timeout_s:g} s", where, "try it by hand, or raise --timeout") from None
+            raise LocalError(
+                f"no password within {timeout_s:g} s", where, "try it by hand, or raise --timeout"
+            ) from None
     if process.returncode != 0:
         how = f"exit {process.returncode}" if process.returncode > 0 else f"signal {-process.returncode}"
         raise LocalError(f"the password command failed: {how}", where, "try it by hand")

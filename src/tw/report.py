@@ -4,8 +4,10 @@ Every object carries `"v": 1`. Units end keys. What was not measured is null, ne
 keeps its name and meaning.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from tw.core.histogram import Histogram
 from tw.errors import TwError
@@ -13,7 +15,10 @@ from tw.errors import TwError
 VERSION = 1
 MS_PER_S = 1000
 
-type Json = dict[str, object]
+SOURCE = re.compile(rb"<([^<>\s]{1,300})> ")
+"""The prefix of a pub/sub line: who published it."""
+
+Json: TypeAlias = dict[str, object]
 
 
 def error_json(error: TwError) -> Json:
@@ -92,7 +97,7 @@ class Numbers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """The pub/sub probe's own counts: lines published, delivered to subscribers, expected there, and of other people."""
+    """The pub/sub probe's own counts: lines published, delivered, expected, and those of other people."""
 
     published: int = 0
     delivered: int = 0
@@ -165,6 +170,17 @@ class LineReceived:
 
     source: str | None
     line: str
+
+    @classmethod
+    def parse(cls, line: bytes) -> "LineReceived":
+        """Part the prefix from the line; under the server's `--no-prefix` a line's own text may look like one.
+
+        Bytes that are not UTF-8 become `\\xNN`: JSON is UTF-8.
+        """
+        match = SOURCE.match(line)
+        source = match[1].decode("utf-8", "backslashreplace") if match else None
+        text = line[match.end() :] if match else line
+        return cls(source=source, line=text.decode("utf-8", "backslashreplace"))
 
     def to_json(self) -> Json:
         return {"v": VERSION, "event": "line", "source": self.source, "line": self.line}

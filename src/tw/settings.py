@@ -9,11 +9,12 @@ import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TypeAlias
 
 from tw.errors import LocalError, UsageError
 
-type Value = str | int | float | bool | list[str]
-type Table = dict[str, Value]
+Value: TypeAlias = str | int | float | bool | list[str]
+Table: TypeAlias = dict[str, Value]
 
 MAX_CONFIG_BYTES = 1024 * 1024
 """No configuration of `tw` comes near; a device or a log named by mistake is not read into memory."""
@@ -60,7 +61,9 @@ def _checked(document: dict[str, object], known: Mapping[str, frozenset[str]], w
             dotted = f"{name}.{key}" if name else key
             if isinstance(value, dict):
                 if not any(table_name == dotted or table_name.startswith(dotted + ".") for table_name in known):
-                    raise _unknown(f"table [{dotted}]", dotted, [table_name for table_name in known if table_name], where)
+                    raise _unknown(
+                        f"table [{dotted}]", dotted, [table_name for table_name in known if table_name], where
+                    )
                 pending.append((dotted, value))
             elif key not in known.get(name, frozenset()):
                 raise _unknown(f"key {dotted!r}", key, list(known.get(name, ())), where)

@@ -10,8 +10,8 @@ from operator import add
 LOWEST_S = 1e-6
 HIGHEST_S = 3600.0
 
-# Each power of two is cut into 1,024 buckets of equal width, so a bucket is at most 1/1024 (0.098 %) of its values wide:
-# three significant digits. HdrHistogram cuts whole microseconds the same way; a float's exponent and mantissa do it
+# Each power of two is cut into 1,024 buckets of equal width, so a bucket is at most 1/1024 (0.098 %) of its values
+# wide: three significant digits. HdrHistogram cuts whole units the same way; a float's mantissa and exponent do it
 # without a unit, so that 1.4 us is as exact as 1.4 s.
 _BUCKETS_PER_OCTAVE = 1024
 _PERCENTILE_DECIMALS = 10**9
@@ -115,9 +115,9 @@ class Histogram:
         """The duration, in seconds, that `p` percent of the values do not exceed; None when there are none.
 
         By nearest rank: the value at position ceil(p/100 * count) of the sorted values, and the first one for p = 0. It
-        is at most 0.1 % above the recorded one, never below it, and exact for the smallest and the largest. `p` counts to
-        nine decimals, as the decimal number it was written as: 99.9 of 1,000 values is the 999th, though the float is a
-        little more. Values that were clamped are known only as the end of the range.
+        is at most 0.1 % above the recorded one, never below it, and exact for the smallest and the largest. Values that
+        were clamped are known only as the end of the range. `p` counts to nine decimals, as the decimal number it was
+        written as: 99.9 of 1,000 values is the 999th, though the float is a little more.
 
         Raises ValueError unless 0 <= p <= 100.
         """

@@ -1,7 +1,7 @@
 """What an IMAP client says: arguments, mailbox names, and the choice of a way to log in (RFC 3501, sections 4 to 6).
 
-A command is a list of chunks without its tag: the first is sent at once, each other one after the server has asked for it
-with a continuation (a synchronising literal, or a SASL exchange without SASL-IR).
+A command is a list of chunks without its tag: the first is sent at once, each other one after the server has asked for
+it with a continuation (a synchronising literal, or a SASL exchange without SASL-IR).
 """
 
 import base64

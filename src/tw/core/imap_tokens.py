@@ -1,17 +1,17 @@
 """Bytes of an IMAP server -> responses, however the bytes are split (RFC 3501 and RFC 9051, sections 4 and 7).
 
 Reading is lax where servers differ and no meaning is lost: a bare LF ends a line, keywords come in any case, a response
-code may lack its bracket, a backslash in a quoted string may stand for itself. Everything else is `Malformed`.
+code may lack its bracket, a backslash in a quoted string may stand for itself. Everything else is `MalformedError`.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias, Union
 
 LINE_LIMIT_BYTES = 65_536
-"""Four times what Twisted takes: a list of keywords or capabilities runs to a few KB, and long text comes as literals."""
+"""Four times what Twisted takes: lists of keywords or capabilities run to a few KB, and long text comes in literals."""
 LITERAL_LIMIT_BYTES = 1_048_576
-"""Ten times the whole header that Postfix lets in (header_size_limit, 102,400); only a few fields of it are asked for."""
+"""Ten times the whole header that Postfix lets in (header_size_limit, 102,400); only three fields are asked for."""
 RESPONSE_LIMIT_BYTES = 2 * LITERAL_LIMIT_BYTES
 """One response with all its literals: the header at its limit, and as much again for what a server adds unasked."""
 NUMBER_LIMIT_DIGITS = 19
@@ -22,11 +22,11 @@ DEPTH_LIMIT = 64
 STATUS_NAMES = frozenset({"OK", "NO", "BAD", "PREAUTH", "BYE"})
 TAGGED_NAMES = frozenset({"OK", "NO", "BAD"})
 
-Value: TypeAlias = Union[bytes, None, tuple["Value", ...]]  # noqa: UP007 - `|` does not take a name in quotes
-"""An atom or a string (the octets), NIL, or a parenthesised list."""
+Value: TypeAlias = Union[bytes, tuple["Value", ...], None]  # noqa: UP007 - `|` does not take a name in quotes
+"""An atom or a string (the octets), a parenthesised list, or NIL."""
 
 
-class Malformed(Exception):
+class MalformedError(Exception):
     """The server sent what no reading of the RFC allows. `reason` is ours; `data` is the server's, and not safe."""
 
     def __init__(self, reason: str, data: bytes = b"") -> None:
@@ -37,13 +37,17 @@ class Malformed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """`OK`, `NO`, `BAD`, `PREAUTH` or `BYE`. `tag` is None where it is untagged; `text` includes the response code."""
+    """`OK`, `NO`, `BAD`, `PREAUTH` or `BYE`. `tag` is None where it is untagged; `text` includes the response code.
+
+    `line` is, in every response, the (first) line as it came.
+    """
 
     tag: bytes | None
     name: str
     text: bytes
     code: str = ""
     code_arguments: bytes = b""
+    line: bytes = field(default=b"", compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +57,10 @@ class Data:
     name: str
     number: int | None
     pieces: tuple[bytes, ...]
+    line: bytes = field(default=b"", compare=False, repr=False)
 
     def values(self) -> tuple[Value, ...]:
-        """What follows the name, parsed. Raises Malformed."""
+        """What follows the name, parsed. Raises MalformedError."""
         return parse_values(self.pieces)
 
 
@@ -64,6 +69,7 @@ class Continuation:
     """The server waits for the rest of a command."""
 
     text: bytes
+    line: bytes = field(default=b"", compare=False, repr=False)
 
 
 Response: TypeAlias = Status | Data | Continuation
@@ -97,7 +103,7 @@ class ResponseReader:
         self._buffer += data
 
     def next_response(self) -> Response | None:
-        """The next whole response, or None: more bytes are needed. Raises Malformed, after which the reader is useless."""
+        """The next whole response, or None: more bytes are needed. Raises MalformedError, and is useless after that."""
         while True:
             if self._literal_bytes is not None:
                 if len(self._buffer) < self._literal_bytes:
@@ -126,7 +132,7 @@ class ResponseReader:
         end = self._buffer.find(b"\n", self._searched_bytes)
         length = len(self._buffer) if end < 0 else end
         if length > self._line_limit_bytes:
-            raise Malformed(f"a line of over {self._line_limit_bytes} bytes", bytes(self._buffer[:80]))
+            raise MalformedError(f"a line of over {self._line_limit_bytes} bytes", bytes(self._buffer[:80]))
         if end < 0:
             self._searched_bytes = length
             return None
@@ -143,7 +149,7 @@ class ResponseReader:
 
     def _checked_size(self, digits: bytes) -> int:
         if len(digits) > NUMBER_LIMIT_DIGITS or int(digits) > self._literal_limit_bytes:
-            raise Malformed(f"a literal of over {self._literal_limit_bytes} bytes")
+            raise MalformedError(f"a literal of over {self._literal_limit_bytes} bytes")
         size = int(digits)
         self._count(size)
         return size
@@ -151,7 +157,7 @@ class ResponseReader:
     def _count(self, size: int) -> None:
         self._response_bytes += size
         if self._response_bytes > self._response_limit_bytes:
-            raise Malformed(f"a response of over {self._response_limit_bytes} bytes")
+            raise MalformedError(f"a response of over {self._response_limit_bytes} bytes")
 
 
 _LITERAL = re.compile(rb"~?\{([0-9]+)\+?\}\Z")
@@ -162,40 +168,38 @@ def _keyword(word: bytes) -> str:
 
 
 def _parse_response(pieces: tuple[bytes, ...]) -> Response:
-    tag, _, rest = pieces[0].partition(b" ")
+    line = pieces[0]
+    tag, _, rest = line.partition(b" ")
     if tag == b"+":
-        return Continuation(rest)
+        return Continuation(rest, line)
     word, _, text = rest.lstrip(b" ").partition(b" ")
     name = _keyword(word)
     if tag == b"*":
-        if name in STATUS_NAMES:
-            return _status(None, name, text)
-        return _parse_data(name, text, pieces[1:])
+        return _parse_status(None, name, text, line) if name in STATUS_NAMES else _parse_data(name, text, pieces)
     if name not in TAGGED_NAMES or not tag.isalnum():
-        raise Malformed("a line that is no response", pieces[0])
-    return _status(tag, name, text)
+        raise MalformedError("a line that is no response", line)
+    return _parse_status(tag, name, text, line)
 
 
-def _status(tag: bytes | None, name: str, text: bytes) -> Status:
-    if text.startswith(b"["):
-        inside, bracket, _ = text[1:].partition(b"]")
-        if bracket:
-            code, _, arguments = inside.partition(b" ")
-            return Status(tag, name, text, _keyword(code), arguments)
-    return Status(tag, name, text)
+def _parse_status(tag: bytes | None, name: str, text: bytes, line: bytes) -> Status:
+    inside, bracket, _ = text.removeprefix(b"[").partition(b"]")
+    if not bracket or not text.startswith(b"["):
+        return Status(tag, name, text, line=line)
+    code, _, arguments = inside.partition(b" ")
+    return Status(tag, name, text, _keyword(code), arguments, line)
 
 
-def _parse_data(name: str, text: bytes, more: tuple[bytes, ...]) -> Data:
+def _parse_data(name: str, text: bytes, pieces: tuple[bytes, ...]) -> Data:
     number: int | None = None
     if name.isascii() and name.isdigit():
         if len(name) > NUMBER_LIMIT_DIGITS:
-            raise Malformed(f"a number of over {NUMBER_LIMIT_DIGITS} digits")
+            raise MalformedError(f"a number of over {NUMBER_LIMIT_DIGITS} digits", pieces[0])
         number = int(name)
         word, _, text = text.lstrip(b" ").partition(b" ")
         name = _keyword(word)
     if not name:
-        raise Malformed("an untagged response without a name")
-    return Data(name, number, (text, *more))
+        raise MalformedError("an untagged response without a name", pieces[0])
+    return Data(name, number, (text, *pieces[1:]), pieces[0])
 
 
 # The bound on a section keeps `BODY[ BODY[ BODY[ …` from taking the square of its length.
@@ -211,10 +215,10 @@ _ESCAPED = re.compile(rb'\\(["\\])')
 
 
 def parse_values(pieces: tuple[bytes, ...]) -> tuple[Value, ...]:
-    """Text and literals by turns -> values. Raises Malformed.
+    """Text and literals by turns -> values. Raises MalformedError.
 
-    `BODY[HEADER.FIELDS (SUBJECT)]<0>` is one atom. In a quoted string only quote and backslash can be escaped (RFC 3501,
-    section 4.3); another backslash is one that a server forgot to double, and stays.
+    `BODY[HEADER.FIELDS (SUBJECT)]<0>` is one atom. In a quoted string only quote and backslash can be escaped
+    (RFC 3501, section 4.3); another backslash is one that a server forgot to double, and stays.
     """
     levels: list[list[Value]] = [[]]
     for index, piece in enumerate(pieces):
@@ -223,7 +227,7 @@ def parse_values(pieces: tuple[bytes, ...]) -> tuple[Value, ...]:
         else:
             _parse_text(piece, levels)
     if len(levels) > 1:
-        raise Malformed("a list without an end", pieces[0])
+        raise MalformedError("a list without an end", pieces[0])
     return tuple(levels[0])
 
 
@@ -232,16 +236,16 @@ def _parse_text(text: bytes, levels: list[list[Value]]) -> None:
     while position < len(text):
         token = _TOKEN.match(text, position)
         if token is None:  # only a quote can begin what is no token
-            raise Malformed("a quoted string without an end", text)
+            raise MalformedError("a quoted string without an end", text)
         position = token.end()
         match token.lastgroup:
             case "open":
                 if len(levels) > DEPTH_LIMIT:
-                    raise Malformed(f"lists nested over {DEPTH_LIMIT} deep")
+                    raise MalformedError(f"lists nested over {DEPTH_LIMIT} deep")
                 levels.append([])
             case "close":
                 if len(levels) == 1:
-                    raise Malformed("a closing parenthesis too many", text)
+                    raise MalformedError("a closing parenthesis too many", text)
                 finished = levels.pop()
                 levels[-1].append(tuple(finished))
             case "quoted":

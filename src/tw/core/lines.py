@@ -8,8 +8,8 @@ class LineSplitter:
     other CR is content, also one that is the stream's last byte.
 
     `limit_bytes` is what a line may hold, its end not counted. The first longer line ends the splitting: the lines
-    before it are still given, `overlong` becomes True, and everything after is dropped. At no time is more held than the
-    limit and one byte (a CR, which may turn out to be half of an end), beside the chunk that is being fed.
+    before it are still given, `overlong` becomes True, and everything after is dropped. Between two chunks no more is
+    held than the limit and one byte (a CR, which may turn out to be half of an end).
 
     Raises ValueError for a limit below 1.
     """
@@ -56,10 +56,11 @@ class LineSplitter:
             self._give_up()
             return lines[:too_long]
         if rest:
-            # A slice's worth is enough to see that the line is too long; a huge chunk is not copied for that.
-            pending += rest[: self._limit_bytes + 2]
-            if len(pending) - pending.endswith(b"\r") > self._limit_bytes:
+            # A CR at the end does not count yet: the next byte may make it half of a line's end.
+            if len(pending) + len(rest) - rest.endswith(b"\r") > self._limit_bytes:
                 self._give_up()
+            else:
+                pending += rest
         return lines
 
     def finish(self) -> bytes | None:

@@ -68,7 +68,7 @@ def client_from_string(reactor: Any, description: str) -> Any:
 
 def host_endpoint(reactor: Any, host: str, port: int) -> IStreamServerEndpoint:
     """The endpoint for `--host` and `--port`."""
-    kind = TCP6ServerEndpoint if ":" in host else TCP4ServerEndpoint
+    kind: Any = TCP6ServerEndpoint if ":" in host else TCP4ServerEndpoint
     endpoint: IStreamServerEndpoint = kind(reactor, port, backlog=LISTEN_BACKLOG, interface=host)
     return endpoint
 
@@ -100,7 +100,7 @@ CONNECT_ERRORS: tuple[tuple[type[BaseException], str, str], ...] = (
 
 def connect_error(failure: Failure, where: str) -> TwError:
     """The typed error for a connection that was not made."""
-    problem = failure.value
+    problem: Any = failure.value
     if isinstance(problem, TwError):
         return problem
     for kind, what, hint in CONNECT_ERRORS:

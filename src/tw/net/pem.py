@@ -52,7 +52,9 @@ def load_key(path: str) -> crypto.PKey:
         return crypto.load_privatekey(crypto.FILETYPE_PEM, data, no_passphrase)
     except (crypto.Error, ValueError, TypeError) as error:
         if asked or b"ENCRYPTED" in data:
-            raise LocalError("the key is encrypted", path, "decrypt it with: openssl pkey -in KEY -out PLAIN") from error
+            raise LocalError(
+                "the key is encrypted", path, "decrypt it with: openssl pkey -in KEY -out PLAIN"
+            ) from error
         raise LocalError("no PEM private key in the file", path, "check the file") from error
 
 

@@ -21,6 +21,8 @@ class LeanReactor(EPollReactor):
 
     _log = Logger()
     _poller: Any
+    _disconnectSelectable: Any
+    _doReadOrWrite: Any
     _selectables: dict[int, Any]
 
     def doPoll(self, timeout: float | None) -> None:

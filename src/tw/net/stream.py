@@ -3,11 +3,13 @@
 Protocol classes write through `Stream` alone. It is the one place that knows how Twisted buffers.
 """
 
-from collections.abc import Callable
-from typing import Any, Protocol, cast
+import select
+import socket
+from contextlib import suppress
+from typing import Any, Protocol
 
 from twisted.internet import tcp
-from twisted.internet.interfaces import IHalfCloseableDescriptor
+from twisted.protocols.policies import ProtocolWrapper
 
 PAUSE_BYTES = 65_536
 """A Twisted TCP transport pauses its streaming producer past this many buffered bytes (`FileDescriptor.bufferSize`)."""
@@ -21,29 +23,15 @@ class Producer(Protocol):
     def stopProducing(self) -> None: ...
 
 
-class StreamTransport(Protocol):
-    """The part of Twisted's stream transports that `tw` uses, as mypy can check it."""
-
-    def write(self, data: bytes) -> None: ...
-    def loseConnection(self) -> None: ...
-    def abortConnection(self) -> None: ...
-    def registerProducer(self, producer: Producer, streaming: bool) -> None: ...
-    def unregisterProducer(self) -> None: ...
-    def pauseProducing(self) -> None: ...
-    def resumeProducing(self) -> None: ...
-    def getPeer(self) -> object: ...
-    def getHost(self) -> object: ...
-
-
 def eager_socket(transport: object) -> Any:
     """The TCP or unix transport whose socket may be written at once, or None.
 
     It leans on private names of Twisted's `FileDescriptor`; where one is missing, `Stream` falls back to plain
     `transport.write`.
     """
-    if not isinstance(transport, tcp.Connection) or getattr(transport, "TLS", False):
+    if not isinstance(transport, tcp.Connection):
         return None
-    names = ("socket", "dataBuffer", "_tempDataLen", "connected", "disconnecting", "_writeDisconnecting")
+    names = ("socket", "TLS", "dataBuffer", "_tempDataLen", "connected", "disconnecting", "_writeDisconnecting")
     return transport if all(hasattr(transport, name) for name in names) else None
 
 
@@ -53,7 +41,7 @@ class Stream:
     __slots__ = ("_eager", "_producing", "closing", "sent_bytes", "transport")
 
     def __init__(self, transport: object) -> None:
-        self.transport = cast(StreamTransport, transport)
+        self.transport: Any = transport
         self._eager = eager_socket(transport)
         self._producing = False
         self.closing = False
@@ -71,6 +59,7 @@ class Stream:
             fd is not None
             and not fd._tempDataLen
             and not fd.dataBuffer
+            and not fd.TLS
             and fd.connected
             and not fd.disconnecting
             and not fd._writeDisconnecting
@@ -89,6 +78,12 @@ class Stream:
         self._producing = True
         self.transport.registerProducer(producer, True)
 
+    def stop_producing(self) -> None:
+        """Forget the producer: it has no more to send."""
+        if self._producing:
+            self._producing = False
+            self.transport.unregisterProducer()
+
     def pause_reading(self) -> None:
         self.transport.pauseProducing()
 
@@ -98,9 +93,7 @@ class Stream:
     def close(self) -> None:
         """Send what is buffered, then close. A registered producer would keep the transport open for ever."""
         self.closing = True
-        if self._producing:
-            self._producing = False
-            self.transport.unregisterProducer()
+        self.stop_producing()
         self.transport.loseConnection()
 
     def abort(self) -> None:
@@ -108,18 +101,32 @@ class Stream:
         self.closing = True
         self.transport.abortConnection()
 
+    def keep_alive(self, idle_s: int) -> None:
+        """Have the kernel ask an idle peer whether it is still there, so that `hung_up` can tell (RFC 9293, 3.8.4)."""
+        with suppress(AttributeError, OSError):
+            self.transport.setTcpKeepAlive(True)
+            self.transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, idle_s)
+
+    def hung_up(self) -> bool:
+        """Whether the peer is gone altogether; after it has shut its sending side, nothing else tells."""
+        poll = select.poll()
+        try:
+            poll.register(self.transport.fileno(), 0)
+        except (AttributeError, OSError, ValueError):
+            return False
+        return bool(poll.poll(0))
+
     def half_close(self) -> bool:
         """Shut the sending side once all is written; False where the transport cannot (TLS)."""
-        lose_write = cast(Callable[[], None] | None, getattr(self.transport, "loseWriteConnection", None))
-        if lose_write is None or not can_half_close(self.transport):
+        if not can_half_close(self.transport):
             return False
-        if self._producing:
-            self._producing = False
-            self.transport.unregisterProducer()
-        lose_write()
+        self.stop_producing()
+        self.transport.loseWriteConnection()
         return True
 
 
 def can_half_close(transport: object) -> bool:
     """Whether the peer can tell "no more from me" from "gone": plain TCP and unix sockets, not TLS."""
-    return bool(IHalfCloseableDescriptor.providedBy(transport)) and not getattr(transport, "TLS", False)
+    if isinstance(transport, ProtocolWrapper) or getattr(transport, "TLS", False):
+        return False
+    return hasattr(transport, "loseWriteConnection")

@@ -77,7 +77,9 @@ def self_signed_tls(host: str, client_ca_file: str | None = None) -> ServerTls:
     from tw.net.selfsigned import throw_away_certificate
 
     key, certificate = throw_away_certificate(host)
-    return _server_tls(crypto.PKey.from_cryptography_key(key), [crypto.X509.from_cryptography(certificate)], client_ca_file)
+    return _server_tls(
+        crypto.PKey.from_cryptography_key(key), [crypto.X509.from_cryptography(certificate)], client_ca_file
+    )
 
 
 def _server_tls(key: crypto.PKey, chain: list[crypto.X509], client_ca_file: str | None) -> ServerTls:
@@ -98,7 +100,7 @@ def _server_tls(key: crypto.PKey, chain: list[crypto.X509], client_ca_file: str 
     return ServerTls(context, pin_of(chain[0].to_cryptography()))
 
 
-def client_creator(hostname: str, options: TlsClientOptions) -> IOpenSSLClientConnectionCreator:
+def client_creator(hostname: str, options: TlsClientOptions) -> Any:
     """How a client makes a TLS connection to `hostname` (a DNS name or an IP address).
 
     Verified against the CA file or the platform's authorities, with the name. `--pin` names the key itself, which is
@@ -118,7 +120,7 @@ def client_creator(hostname: str, options: TlsClientOptions) -> IOpenSSLClientCo
         raise UsageError("not a name that a certificate can hold", safe(name), "see --server-name") from error
 
 
-def _client_certificate(options: TlsClientOptions) -> ssl.PrivateCertificate | None:
+def _client_certificate(options: TlsClientOptions) -> Any:
     if options.client_cert is None:
         return None
     key_file = options.client_key or options.client_cert

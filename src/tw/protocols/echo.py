@@ -1,8 +1,9 @@
 """Echo (RFC 862): every byte that arrives goes back; the client side counts what returns."""
 
-from typing import cast
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, cast
 
-from twisted.internet.interfaces import IUDPTransport
 from twisted.internet.protocol import DatagramProtocol
 
 from tw.protocols.connection import ServerConnection
@@ -36,8 +37,27 @@ class UdpEchoServer(DatagramProtocol):
             self.ignored += 1
             return
         try:
-            cast(IUDPTransport, self.transport).write(datagram, addr)
+            cast(Any, self.transport).write(datagram, addr)
         except OSError:
             # A full send buffer or an unreachable sender: UDP promises nothing, and the server goes on.
             return
         self.sent_bytes += len(datagram)
+
+
+class UdpEchoClient(DatagramProtocol):
+    """A connected UDP socket: `received` gets each datagram, `refused` is called for an ICMP "port unreachable"."""
+
+    def __init__(self, received: Callable[[bytes], None], refused: Callable[[], None]) -> None:
+        self.received = received
+        self.refused = refused
+
+    def datagramReceived(self, datagram: bytes, addr: object) -> None:
+        self.received(datagram)
+
+    def connectionRefused(self) -> None:
+        self.refused()
+
+    def send(self, payload: bytes) -> None:
+        """Send one datagram. A full send buffer loses it, as the network may."""
+        with suppress(BlockingIOError):
+            cast(Any, self.transport).write(payload)

@@ -2,22 +2,22 @@
 
 import os
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from twisted.internet import error
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IListeningPort
+from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
 from tw.core.text import safe
 from tw.errors import ConnectError, UsageError
+from tw.events import Closed, Listening, Opened, Refused, ServerEvent, ServerSummary
 from tw.net.endpoint import address_text, bind_error, host_endpoint, server_endpoint
 from tw.net.tls import ServerTls, self_signed_tls, server_tls
 from tw.options import ServeOptions
 from tw.protocols.connection import Keeper, ServerConnection
-from tw.events import Closed, Listening, Opened, Refused, ServerEvent, ServerSummary
 
 UDP_PORT_TRIES = 16
 """With `--udp` and port 0 the port must be free for both; a few tries find one wherever one is left."""
@@ -26,10 +26,10 @@ UDP_PORT_TRIES = 16
 class Emit(Protocol):
     """Where events go: the display, or nowhere."""
 
-    def __call__(self, event: ServerEvent) -> None: ...
+    def __call__(self, event: ServerEvent, /) -> None: ...
 
 
-type Build = Callable[[Keeper, IAddress | None], ServerConnection]
+Build: TypeAlias = Callable[[Keeper, IAddress | None], ServerConnection]
 
 
 class _ConnectionFactory(Factory):
@@ -53,7 +53,7 @@ class Listener:
         self.service = service
         self.options = options
         self.emit = emit
-        self.ports: list[IListeningPort] = []
+        self.ports: list[Any] = []
         self.connections: dict[int, ServerConnection] = {}
         self.stopping = False
         self.total_connections = 0
@@ -119,7 +119,8 @@ class Listener:
         factory: Any = _ConnectionFactory(self, build)
         endpoints = self._endpoints()
         if self._tls is not None:
-            factory = TLSMemoryBIOFactory(self._tls.context, False, factory, self.reactor)
+            context: Any = self._tls.context
+            factory = TLSMemoryBIOFactory(context, False, factory, self.reactor)
         try:
             if udp is not None:
                 return await self._bind_both(factory, udp)
@@ -157,7 +158,9 @@ class Listener:
                 if wanted == 0 and attempt < UDP_PORT_TRIES:
                     await self.stop_listening()
                     continue
-                raise bind_error(problem, f"{address_text(_Place(self.options.host, stream.port or 0))}/udp") from problem
+                raise bind_error(
+                    problem, f"{address_text(_Place(self.options.host, stream.port or 0))}/udp"
+                ) from problem
             self.ports.append(datagram)
             return [stream, self._listening(datagram.getHost(), "")]
         raise ConnectError("no port is free for both TCP and UDP", self.options.host)
@@ -241,4 +244,4 @@ def _close_reason(reason: Failure) -> str:
         return "aborted"
     if reason.check(error.ConnectionLost):
         return "lost"
-    return safe(str(reason.value) or reason.type.__name__)
+    return safe(str(reason.value) or type(reason.value).__name__)

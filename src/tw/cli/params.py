@@ -1,0 +1,115 @@
+"""Durations, sizes and lists as the command line takes them."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(ms|s|m|h)?", re.ASCII)
+SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+MAX_DURATION_S = 365 * 24 * 3600.0
+"""Longer waits overflow the timeouts of system calls, and mean "off" anyway."""
+
+SIZE = re.compile(r"(\d+)\s*([kmg]?)", re.ASCII | re.IGNORECASE)
+FACTORS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
+
+
+class DurationType(click.ParamType[Any]):
+    """`250ms`, `2s`, `1m`, `1h`, or a bare number of seconds; gives seconds as a float."""
+
+    name = "duration"
+
+    def __init__(self, *, zero: bool = False) -> None:
+        self._zero = zero
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            seconds = float(value)
+        else:
+            match = DURATION.fullmatch(str(value).strip())
+            if match is None:
+                self.fail(f"{value!r} is not a duration; write 250ms, 2s, 1m or a number of seconds", param, ctx)
+            seconds = float(match[1]) * SECONDS[match[2]]
+        least = 0.0 if self._zero else 0.001
+        if not least <= seconds <= MAX_DURATION_S:
+            self.fail(f"{value!r} is out of range; use {'0' if self._zero else '1ms'} to 365 days", param, ctx)
+        return seconds
+
+
+class SizeType(click.ParamType[Any]):
+    """`512`, `64k`, `8M`: bytes, in powers of 1,024; from `least` to `most`."""
+
+    name = "bytes"
+
+    def __init__(self, least: int, most: int) -> None:
+        self._least = least
+        self._most = most
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        match = SIZE.fullmatch(str(value).strip())
+        if match is None or isinstance(value, bool):
+            self.fail(f"{value!r} is not a size; write 512, 64k or 8M", param, ctx)
+        size = int(match[1]) * FACTORS[match[2].lower()]
+        if not self._least <= size <= self._most:
+            self.fail(f"{value!r} is out of range; use {self._least} to {self._most}", param, ctx)
+        return size
+
+
+class ListType(click.ParamType[Any]):
+    """One text of a repeatable option. From the environment, the list is split at newlines."""
+
+    name = "text"
+    envvar_list_splitter = "\n"
+
+    def __init__(self, name: str = "text") -> None:
+        self.name = name
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return str(value)
+
+    def split_envvar_value(self, rv: str) -> Sequence[str]:
+        return [item for item in rv.split("\n") if item]
+
+
+class HeaderType(ListType):
+    """`Name: value`, as curl's -H takes it; gives (name, value). RFC 9110, 5.1 and 5.5."""
+
+    TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, tuple):
+            return value
+        name, colon, content = str(value).partition(":")
+        if not colon or not self.TOKEN.fullmatch(name):
+            self.fail(f"{value!r} is not a header; write 'Name: value'", param, ctx)
+        if any((ord(char) < 32 and char != "\t") or ord(char) == 127 for char in content):
+            self.fail(f"a control character in the header {name!r}", param, ctx)
+        return name, content.strip()
+
+
+class ResolveType(ListType):
+    """`HOST:PORT:ADDR`, as curl's --resolve takes it; gives (host, port, address)."""
+
+    FORM = re.compile(r"(\[[^\]]+\]|[^:]+):(\d{1,5}):(.+)")
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, tuple):
+            return value
+        match = self.FORM.fullmatch(str(value))
+        if match is None or not 0 < int(match[2]) < 65536:
+            self.fail(f"{value!r} is not HOST:PORT:ADDR", param, ctx)
+        address = match[3].removeprefix("[").removesuffix("]")
+        import ipaddress
+
+        try:
+            ipaddress.ip_address(address)
+        except ValueError:
+            self.fail(f"{address!r} is not an IP address", param, ctx)
+        return match[1].removeprefix("[").removesuffix("]").lower(), int(match[2]), address
+
+
+PORT = click.IntRange(0, 65535)
+FILE = click.Path(dir_okay=False, allow_dash=True)
+DURATION_TYPE = DurationType()
+DURATION_OR_ZERO = DurationType(zero=True)

@@ -1,0 +1,199 @@
+"""`tw probe echo|counter|pubsub`."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from tw.cli.command import command, given, keep_json, session_of, typed
+from tw.cli.params import DURATION_OR_ZERO, DURATION_TYPE, FILE, HeaderType, ListType, ResolveType, SizeType
+
+MAX_SIZE = 16 * 1024 * 1024
+MAX_COUNT = 10**10 - 1
+"""Ten digits number a payload."""
+
+COUNT = click.IntRange(1, MAX_COUNT)
+
+TLS_FIELDS = ("ca_file", "pin", "server_name", "client_cert", "client_key", "insecure")
+
+VERIFY_OPTIONS: list[Callable[..., Any]] = [
+    click.option("--ca-file", type=FILE, metavar="PEM", help="Trust these authorities instead of the system's."),
+    click.option("--pin", metavar="sha256//…", help="Expect this public key (as curl's --pinnedpubkey)."),
+    click.option("--insecure", is_flag=True, help="Do not verify the certificate. Counts only when typed."),
+]
+
+COMMON_OPTIONS: list[Callable[..., Any]] = [
+    click.option(
+        "--interval",
+        "interval_s",
+        type=DURATION_OR_ZERO,
+        default="1s",
+        show_default=True,
+        help="From one sample to the next.",
+    ),
+    click.option(
+        "--timeout",
+        "timeout_s",
+        type=DURATION_TYPE,
+        default="5s",
+        show_default=True,
+        help="For connecting, and for each answer.",
+    ),
+    click.option("--wait-for", "wait_for_s", type=DURATION_TYPE, help="Keep trying to connect for so long."),
+    click.option("--tls", is_flag=True, help="Speak TLS."),
+    *VERIFY_OPTIONS,
+    click.option("--server-name", metavar="NAME", help="Expect a certificate for this name (and send it as SNI)."),
+    click.option("--client-cert", type=FILE, metavar="PEM", help="Show this certificate to the server."),
+    click.option("--client-key", type=FILE, metavar="PEM", help="Its private key, if not in the same file."),
+    click.option("-4", "--ipv4", is_flag=True, help="Use IPv4 only."),
+    click.option("-6", "--ipv6", is_flag=True, help="Use IPv6 only."),
+    click.option("--bind", metavar="HOST", help="Source address."),
+    click.option("--self", "self_test", is_flag=True, help="Start the matching server in this process and probe it."),
+    click.option("--json", is_flag=True, is_eager=True, callback=keep_json, help="One report object on stdout."),
+]
+
+
+def apply(options: list[Callable[..., Any]]) -> Callable[[Any], Any]:
+    """One decorator of many."""
+
+    def decorate(function: Any) -> Any:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def _size_option() -> Callable[..., Any]:
+    return click.option(
+        "--size",
+        "size_bytes",
+        type=SizeType(20, MAX_SIZE),
+        default="64",
+        show_default=True,
+        help="Of a payload, with its token and number.",
+    )
+
+
+def _count_option(**more: Any) -> Callable[..., Any]:
+    return click.option("--count", type=COUNT, metavar="N", **more)
+
+
+INTERACTIVE = click.option("-i", "--interactive", is_flag=True, help="Talk: your lines out, the server's to stdout.")
+
+
+def verify_from(options: dict[str, Any]) -> Any:
+    """Take the certificate options out of `options`, as one object."""
+    from tw.options import TlsClientOptions
+
+    return TlsClientOptions(**{name: options.pop(name) for name in TLS_FIELDS if name in options})
+
+
+def _shared(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any]:
+    if options["ipv4"] and options["ipv6"]:
+        raise click.UsageError("-4 beside -6", ctx)
+    family = 4 if options.pop("ipv4") else 6 if options["ipv6"] else None
+    del options["ipv6"]
+    return {**options, "verify": verify_from(options), "family": family} | {
+        name: value for name, value in options.items() if name not in TLS_FIELDS
+    }
+
+
+def _only_for_ping(ctx: click.Context, talking: bool) -> None:
+    if talking and typed(ctx, "interval_s"):
+        raise click.UsageError("--interval outside ping mode", ctx)
+
+
+@command("echo", "probe.echo", help="Send numbered payloads and prove that every byte comes back.")
+@click.argument("target", required=False)
+@_count_option(default=5, show_default=True, help="Samples.")
+@apply(COMMON_OPTIONS)
+@_size_option()
+@click.option("--udp", is_flag=True, help="Over UDP.")
+@INTERACTIVE
+@click.option(
+    "--idle",
+    "idle_s",
+    type=DURATION_TYPE,
+    default="1s",
+    show_default=True,
+    help="With -i: leave after so much silence at the end of the input.",
+)
+@click.pass_context
+def echo(ctx: click.Context, /, **options: Any) -> int:
+    from tw.clients import probe_echo
+    from tw.options import ProbeEchoOptions
+
+    _only_for_ping(ctx, options["interactive"])
+    if options["interactive"] and typed(ctx, "count"):
+        raise click.UsageError("--count beside -i", ctx)
+    if typed(ctx, "idle_s") and not options["interactive"]:
+        raise click.UsageError("--idle without -i", ctx)
+    return probe_echo(session_of(ctx).options(), ProbeEchoOptions(**_shared(ctx, options)))
+
+
+@command("counter", "probe.counter", help="Send requests and prove that each is answered, with a number of its own.")
+@click.argument("target", required=False)
+@_count_option(default=5, show_default=True, help="Samples.")
+@apply(COMMON_OPTIONS)
+@click.option("--path", metavar="PATH", help="Path of the request.  [default: /, or the URL's]")
+@click.option(
+    "-H", "--header", "headers", multiple=True, type=HeaderType("name: value"), help="Send this header; repeatable."
+)
+@click.option("-X", "--method", default="GET", show_default=True, help="Method of the request.")
+@click.option(
+    "--expect-status",
+    type=click.IntRange(100, 599),
+    default=200,
+    show_default=True,
+    metavar="N",
+    help="Another status is a bad verdict.",
+)
+@click.option(
+    "--resolve", multiple=True, type=ResolveType("host:port:addr"), help="Connect to ADDR for HOST:PORT; repeatable."
+)
+@click.option("--no-keepalive", is_flag=True, help="A connection for each request.")
+@click.pass_context
+def counter(ctx: click.Context, /, *, no_keepalive: bool, **options: Any) -> int:
+    from tw.clients import probe_counter
+    from tw.options import ProbeCounterOptions
+
+    chosen = ProbeCounterOptions(**_shared(ctx, options), keepalive=not no_keepalive)
+    return probe_counter(session_of(ctx).options(), chosen)
+
+
+@command("pubsub", "probe.pubsub", help="Publish numbered lines and prove that they reach a subscriber; or talk.")
+@click.argument("target", required=False)
+@_count_option(help="Samples; with --subscribe, lines to leave after.  [default: 5; unlimited with --subscribe]")
+@apply(COMMON_OPTIONS)
+@_size_option()
+@INTERACTIVE
+@click.option(
+    "--publish", multiple=True, type=ListType("line"), help="Publish this line and leave; repeatable; - reads stdin."
+)
+@click.option("--no-wait", is_flag=True, help="Do not wait until published lines come back.")
+@click.option("--subscribe", is_flag=True, help="Receive lines.")
+@click.option(
+    "--idle",
+    "idle_s",
+    type=DURATION_TYPE,
+    help="Leave after so much silence.  [default: never with --subscribe, 1s with -i]",
+)
+@click.pass_context
+def pubsub(ctx: click.Context, /, *, no_wait: bool, count: int | None, **options: Any) -> int:
+    from tw.clients import probe_pubsub
+    from tw.options import ProbePubSubOptions
+
+    talking = options["interactive"] or options["subscribe"] or bool(options["publish"])
+    _only_for_ping(ctx, talking)
+    if given(ctx, "idle_s") and typed(ctx, "idle_s") and not (options["interactive"] or options["subscribe"]):
+        raise click.UsageError("--idle without -i or --subscribe", ctx)
+    if typed(ctx, "count") and talking and not options["subscribe"]:
+        raise click.UsageError("--count beside -i or --publish", ctx)
+    chosen = ProbePubSubOptions(
+        **_shared(ctx, options),
+        count=count or 5,
+        subscribe_count=count if options["subscribe"] else None,
+        wait=not no_wait,
+    )
+    return probe_pubsub(session_of(ctx).options(), chosen)

@@ -1,0 +1,137 @@
+"""What the client commands run: a probe until it is done; with `--self`, its server beside it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+from tw.display import Display, make_display
+from tw.errors import ExitCode, TwError
+from tw.events import Listening, ServerEvent
+from tw.options import (
+    CommonOptions,
+    ProbeCounterOptions,
+    ProbeEchoOptions,
+    ProbeOptions,
+    ProbePubSubOptions,
+    ServeCounterOptions,
+    ServeEchoOptions,
+    ServePubSubOptions,
+    TlsClientOptions,
+)
+from tw.runtime import Stop, run, spawn, until_stopped
+from tw.servers import Service
+
+
+class ClientRun(Protocol):
+    """A client's run. `run` raises TwError where it cannot go on; `conclude` shows what there is, and judges it."""
+
+    async def run(self) -> None: ...
+    def conclude(self, failed: TwError | None) -> ExitCode: ...
+
+
+Options = TypeVar("Options", bound=ProbeOptions)
+MakeClient: TypeAlias = Callable[[Any, Options, Display], ClientRun]
+MakeServer: TypeAlias = Callable[[Any, Options], Service]
+
+
+def probe_echo(common: CommonOptions, options: ProbeEchoOptions) -> int:
+    return probe(common, options, _echo_client, _echo_server)
+
+
+def probe_counter(common: CommonOptions, options: ProbeCounterOptions) -> int:
+    return probe(common, options, _counter_client, _counter_server)
+
+
+def probe_pubsub(common: CommonOptions, options: ProbePubSubOptions) -> int:
+    return probe(common, options, _pubsub_client, _pubsub_server)
+
+
+def probe(common: CommonOptions, options: Options, make: MakeClient[Options], make_server: MakeServer[Options]) -> int:
+    """Run a probe to its end, or until a signal: its summary is shown either way. Gives the exit code."""
+
+    async def main(reactor: Any, stop: Stop) -> int:
+        display = make_display(common, as_json=options.json)
+        display.out.on_failure = stop.fire
+        if not options.self_test:
+            return await run_client(stop, display, make(reactor, options, display))
+        server = make_server(reactor, options)
+        listening = await server.start()
+        try:
+            return await run_client(stop, display, make(reactor, aimed_at(options, listening), display))
+        finally:
+            await server.stop()
+
+    return run(common, main)
+
+
+def aimed_at(options: Options, listening: list[Listening]) -> Options:
+    """The options for probing the server of `--self`: its place, and its certificate's pin."""
+    pin = listening[0].pin
+    verify = TlsClientOptions(pin=pin) if pin is not None else TlsClientOptions()
+    return replace(options, target=f"127.0.0.1:{listening[0].port}", self_test=False, verify=verify)
+
+
+async def run_client(stop: Stop, display: Display, client: ClientRun) -> int:
+    """Run one client until it is done or `stop` fires; raises its error once what there is has been shown."""
+    failed: TwError | None = None
+    try:
+        await until_stopped(stop, spawn(client.run()))
+    except TwError as error:
+        failed = error
+    verdict = client.conclude(failed)
+    if display.out.failure is not None:
+        raise display.out.failure
+    if failed is not None:
+        failed.reported = True
+        raise failed
+    return stop.exit_code if stop.fired else verdict
+
+
+def _ignore(_event: ServerEvent) -> None:
+    """The events of a server that runs for `--self`."""
+
+
+def _echo_server(reactor: Any, options: ProbeEchoOptions) -> Service:
+    from tw.services.echo import EchoService
+
+    return EchoService(reactor, ServeEchoOptions(port=0, tls_self_signed=options.tls, udp=options.udp), _ignore)
+
+
+def _counter_server(reactor: Any, options: ProbeCounterOptions) -> Service:
+    from tw.services.counter import CounterService
+
+    return CounterService(reactor, ServeCounterOptions(port=0, tls_self_signed=options.tls), _ignore)
+
+
+def _pubsub_server(reactor: Any, options: ProbePubSubOptions) -> Service:
+    from tw.services.pubsub import PubSubService
+
+    return PubSubService(reactor, ServePubSubOptions(port=0, tls_self_signed=options.tls), _ignore)
+
+
+def _echo_client(reactor: Any, options: ProbeEchoOptions, display: Display) -> ClientRun:
+    if options.udp:
+        from tw.probes.udp import UdpEchoPing
+
+        return UdpEchoPing(reactor, options, display)
+    from tw.probes.echo import EchoPing, talk
+
+    return talk(reactor, options, display) if options.interactive else EchoPing(reactor, options, display)
+
+
+def _counter_client(reactor: Any, options: ProbeCounterOptions, display: Display) -> ClientRun:
+    from tw.probes.counter import CounterPing
+
+    return CounterPing(reactor, options, display)
+
+
+def _pubsub_client(reactor: Any, options: ProbePubSubOptions, display: Display) -> ClientRun:
+    from tw.probes.publish import Publish
+    from tw.probes.pubsub import PubSubPing, talk
+    from tw.probes.subscribe import Subscribe
+
+    if options.interactive:
+        return talk(reactor, options, display)
+    if options.subscribe:
+        return Subscribe(reactor, options, display)
+    return Publish(reactor, options, display) if options.publish else PubSubPing(reactor, options, display)

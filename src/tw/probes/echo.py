@@ -1,0 +1,91 @@
+"""The echo probe: numbered payloads over TCP, TLS, unix or UDP."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from tw.core.target import Target, parse_target
+from tw.core.verdict import PayloadFormat, PayloadStream
+from tw.display import Display
+from tw.errors import ConnectError, ExitCode, TwError
+from tw.options import ProbeEchoOptions
+from tw.probes.connecting import Connector, Route
+from tw.probes.failures import lost_connection
+from tw.probes.ping import Ping, fresh_token, verdict_code
+from tw.probes.terminal import Talk
+from tw.probes.timing import within
+from tw.protocols.client import ClientConnection
+
+DEFAULT_PORT = 1234
+SCHEMES = {"tcp": False, "tls": True, "echo": False, "echos": True}
+
+LAST_READ_S = 0.25
+"""How long the end of the stream is waited for once every answer is in: what still comes then was never asked for."""
+
+
+def echo_target(options: ProbeEchoOptions) -> Target:
+    """What TARGET means to this probe. Raises UsageError."""
+    return parse_target(options.target, default_port=DEFAULT_PORT, tls=options.tls, schemes=SCHEMES)
+
+
+def talk(reactor: Any, options: ProbeEchoOptions, display: Display) -> Talk:
+    """`tw probe echo -i`."""
+    connector = Connector(reactor, Route.of(options, echo_target(options)), time.perf_counter)
+    return Talk(reactor, connector, options.idle_s, display)
+
+
+class EchoPing:
+    """`tw probe echo` over a stream."""
+
+    def __init__(
+        self, reactor: Any, options: ProbeEchoOptions, display: Display, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        form = PayloadFormat(fresh_token(), options.size_bytes)
+        self._reactor = reactor
+        self._display = display
+        self._clock = clock
+        self._began_s = clock()
+        self._stream = PayloadStream(form)
+        self._ping = Ping(reactor, options, form, display.sample, clock)
+        self._connector = Connector(reactor, Route.of(options, echo_target(options)), clock)
+        self._closed: Deferred[None] = Deferred()
+
+    async def run(self) -> None:
+        connector = self._connector
+        connection = await connector.connect(
+            lambda: ClientConnection(tls=connector.tls, received=self._received, gone=self._gone)
+        )
+        self._began_s = self._clock()
+        try:
+            await self._ping.run(connection.stream.write, connector.where)
+            await self._read_to_the_end(connection)
+        finally:
+            connection.stream.close() if self._ping.ok else connection.stream.abort()
+
+    def _received(self, data: bytes) -> None:
+        for payload in self._stream.feed(data):
+            self._ping.arrived(payload)
+
+    def _gone(self, reason: Failure) -> None:
+        self._ping.fail(lost_connection(reason, self._connector.where))
+        if not self._closed.called:
+            self._closed.callback(None)
+
+    async def _read_to_the_end(self, connection: ClientConnection) -> None:
+        """Shut the sending side and read what is left: a duplicate of the last answer comes after it."""
+        if connection.stream.half_close() and not connection.is_lost:
+            quiet = ConnectError("no end of the stream", "")
+            try:
+                await within(self._reactor, LAST_READ_S, self._closed, lambda: quiet)
+            except ConnectError:
+                self._closed.addErrback(lambda _: None)
+        for payload in self._stream.finish():
+            self._ping.arrived(payload)
+
+    def conclude(self, failed: TwError | None) -> ExitCode:
+        report = self._ping.report("echo", self._connector.where, self._connector.connect_times, self._began_s, failed)
+        self._display.report(report)
+        return verdict_code(report)

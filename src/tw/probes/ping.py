@@ -1,0 +1,172 @@
+"""Ping mode: numbered payloads at a steady pace, each awaited for `--timeout`, and the verdict over all of them."""
+
+import secrets
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from tw.core.histogram import Histogram
+from tw.core.verdict import Outcome, PayloadFormat, Verdict
+from tw.errors import AnswerTimeout, ExitCode, TwError
+from tw.options import ProbeOptions
+from tw.probes.timing import Bell
+from tw.report import Delivery, Distribution, ProbeReport, Sample
+
+WINDOW = 1024
+"""Samples that may be under way at once: `--interval 0` would otherwise send all of `--count` at a stalled server."""
+
+TOKEN_BYTES = 4
+"""Eight hexadecimal characters tell our payloads from everyone else's."""
+
+
+def fresh_token() -> bytes:
+    """A token that no other run has."""
+    return secrets.token_hex(TOKEN_BYTES).encode()
+
+
+class Ping:
+    """Keeps the pace and the books of one ping run; how a payload travels is the caller's.
+
+    `send` puts a payload on its way; what comes back goes to `arrived`, and a broken connection to `fail`. `clock`
+    gives seconds for measuring; it never jumps, as the reactor's own may.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        options: ProbeOptions,
+        form: PayloadFormat,
+        show: Callable[[Sample], None],
+        clock: Callable[[], float],
+    ) -> None:
+        self._reactor = reactor
+        self._options = options
+        self._form = form
+        self._show = show
+        self._clock = clock
+        self._bell = Bell(reactor)
+        self._sent_at: dict[int, float] = {}
+        self._timers: dict[int, Any] = {}
+        self._failed: TwError | None = None
+        self.verdict = Verdict(form)
+        self.times = Histogram()
+        self.errors: Counter[str] = Counter()
+        self.sent_bytes = 0
+        self.received_bytes = 0
+
+    async def run(self, send: Callable[[bytes], None], where: str) -> None:
+        """Send every sample and wait for the answers.
+
+        Raises what `fail` was given, and AnswerTimeout where not one answer came from `where`.
+        """
+        last = self._options.count
+        try:
+            for number in range(1, last + 1):
+                await self._room_for(WINDOW)
+                due_s = self._reactor.seconds() + self._options.interval_s
+                self._depart(number)
+                send(self._form.payload(number))
+                while number < last and not self._failed and (left := due_s - self._reactor.seconds()) > 0:
+                    await self._bell.heard(left)
+            await self._room_for(1)
+        finally:
+            self._stop_timers()
+        if self.verdict.received == 0 and self.verdict.corrupted == 0:
+            waited = f"waited {self._options.timeout_s:g} s for each; --timeout gives them longer"
+            raise AnswerTimeout("connected, and not one answer came", where, waited)
+
+    async def _room_for(self, most: int) -> None:
+        """Wait until fewer than `most` samples are under way."""
+        while self._failed is None and len(self._timers) >= most:
+            await self._bell.heard()
+        if self._failed is not None:
+            raise self._failed
+
+    def fail(self, error: TwError) -> None:
+        """Nothing more will come. The first error counts."""
+        if self._failed is None:
+            self._failed = error
+        self._bell.ring()
+
+    def _depart(self, number: int) -> None:
+        self.verdict.sent(number)
+        self.sent_bytes += self._form.size_bytes
+        self._sent_at[number] = self._clock()
+        self._timers[number] = self._reactor.callLater(self._options.timeout_s, self._give_up, number)
+
+    def arrived(self, payload: bytes) -> Outcome:
+        """Judge what came back, measure it, and show it."""
+        now = self._clock()
+        outcome = self.verdict.receive(payload)
+        if outcome.foreign:
+            return outcome
+        self.received_bytes += len(payload)
+        sent_at = self._sent_at.pop(outcome.number, None) if outcome.number is not None else None
+        rtt_s = now - sent_at if sent_at is not None and outcome.good else None
+        if rtt_s is not None:
+            self.times.record(rtt_s)
+        word = outcome.word
+        if outcome.number is not None and not self._settle(outcome.number) and rtt_s is not None:
+            self.errors["late"] += 1
+            word = "late"
+        self._show(Sample(number=outcome.number or 0, rtt_s=rtt_s, outcome=word, detail=outcome.detail))
+        self._bell.ring()
+        return outcome
+
+    def _give_up(self, number: int) -> None:
+        """Nothing came in time. Should it come before the run ends, it counts as late rather than lost."""
+        del self._timers[number]
+        self.errors["timeout"] += 1
+        self._show(Sample(number=number, rtt_s=None, outcome="timeout"))
+        self._bell.ring()
+
+    def _settle(self, number: int) -> bool:
+        """Stop waiting for a sample; whether it was being waited for."""
+        timer = self._timers.pop(number, None)
+        if timer is not None:
+            timer.cancel()
+        return timer is not None
+
+    def _stop_timers(self) -> None:
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+
+    @property
+    def ok(self) -> bool:
+        return self.verdict.ok and not self.errors
+
+    def report(
+        self,
+        probe: str,
+        where: str,
+        connect_times: Histogram,
+        began_s: float,
+        error: TwError | None,
+        delivery: Delivery | None = None,
+    ) -> ProbeReport:
+        """What is known now; `began_s` is on the measuring clock."""
+        verdict = self.verdict
+        return ProbeReport(
+            probe=probe,
+            target=where,
+            ok=self.ok and error is None,
+            sent=verdict.sent_count,
+            received=verdict.received,
+            lost=verdict.lost,
+            duplicated=verdict.duplicated,
+            reordered=verdict.reordered,
+            corrupted=verdict.corrupted,
+            errors=dict(self.errors),
+            rtt_ms=Distribution.of(self.times),
+            connect_ms=Distribution.of(connect_times),
+            duration_s=self._clock() - began_s,
+            sent_bytes=self.sent_bytes,
+            received_bytes=self.received_bytes,
+            delivery=delivery,
+            error=error,
+        )
+
+
+def verdict_code(report: ProbeReport) -> ExitCode:
+    return ExitCode.OK if report.ok else ExitCode.BAD_VERDICT

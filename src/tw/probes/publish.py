@@ -1,0 +1,205 @@
+"""`tw probe pubsub --publish`: send lines, and leave once each came back, or was accepted (`--no-wait`)."""
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet import error
+from twisted.python.failure import Failure
+
+from tw.core.histogram import Histogram
+from tw.core.lines import LineSplitter
+from tw.display import Display
+from tw.errors import AnswerTimeout, ExitCode, TwError
+from tw.options import ProbePubSubOptions
+from tw.probes.failures import lost_connection
+from tw.probes.ping import verdict_code
+from tw.probes.pubsub import MAX_LINE_BYTES, pubsub_connector, too_long
+from tw.probes.terminal import StdinReader
+from tw.probes.timing import Bell
+from tw.protocols.client import ClientConnection
+from tw.report import Delivery, Distribution, ProbeReport
+
+WINDOW_BYTES = 1024 * 1024
+"""Bytes sent that have not come back. stdin is read no further past it, so that a long file is not held in memory."""
+
+
+def returned(line: bytes, published: bytes) -> bool:
+    """Whether `line` is `published` as a server sends it back: as it was, or behind a `<source> ` prefix.
+
+    The text is the user's, so no token marks it: somebody else's line with the same text is taken for it.
+    """
+    return line == published or (line.startswith(b"<") and line.endswith(b"> " + published))
+
+
+class Publish:
+    """Publishes in order and matches what comes back in order. Lines of `-` come from stdin, each up to its end."""
+
+    def __init__(
+        self,
+        reactor: Any,
+        options: ProbePubSubOptions,
+        display: Display,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._reactor = reactor
+        self._options = options
+        self._display = display
+        self._clock = clock
+        self._began_s = clock()
+        self._bell = Bell(reactor)
+        self._times = Histogram()
+        self._errors: Counter[str] = Counter()
+        self._back = LineSplitter(MAX_LINE_BYTES)
+        self._under_way: deque[tuple[bytes, float]] = deque()
+        self._under_way_bytes = 0
+        self._sent = self._accepted = self._returned = self._foreign = 0
+        self._received_bytes = self._sent_bytes = 0
+        self._lost: Failure | None = None
+        self._failed: TwError | None = None
+        self._input: LineSplitter | None = None
+        self._input_over = False
+        self._stdin = StdinReader(reactor, self._typed, self._input_ended)
+        self._connection: ClientConnection | None = None
+        self._connector = pubsub_connector(reactor, options, clock)
+
+    async def run(self) -> None:
+        connector = self._connector
+        connection = await connector.connect(
+            lambda: ClientConnection(tls=connector.tls, received=self._received, gone=self._gone)
+        )
+        self._connection = connection
+        self._began_s = self._clock()
+        try:
+            for line in self._options.publish:
+                if line == "-":
+                    await self._publish_stdin()
+                else:
+                    self._publish(line.encode("utf-8", "surrogateescape"))
+            await (self._until_returned() if self._options.wait else self._until_accepted(connection))
+        finally:
+            self._stdin.stopProducing()
+            connection.stream.close()
+        if self._options.wait and self._sent and not self._returned:
+            waited = f"waited {self._options.timeout_s:g} s; under the server's --no-echo use --no-wait"
+            raise AnswerTimeout("connected, and no line came back", connector.where, waited)
+
+    def _publish(self, line: bytes) -> None:
+        connection = self._connection
+        if connection is None or self._lost is not None:
+            return
+        self._sent += 1
+        self._sent_bytes += len(line) + 1
+        if self._options.wait:
+            self._under_way.append((line, self._clock()))
+            self._under_way_bytes += len(line)
+        connection.stream.write(line + b"\n")
+
+    # stdin ----------------------------------------------------------------------------------------------------------
+
+    async def _publish_stdin(self) -> None:
+        assert self._connection is not None
+        self._input = LineSplitter(MAX_LINE_BYTES)
+        if self._lost is None:
+            self._connection.stream.produce_with(self._stdin)
+            self._stdin.start()
+        while not self._input_over:
+            self._check()
+            await self._bell.heard()
+        self._connection.stream.stop_producing()
+
+    def _typed(self, data: bytes) -> None:
+        assert self._input is not None
+        for line in self._input.feed(data):
+            self._publish(line)
+        if self._input.overlong:
+            self._failed = too_long("stdin")
+        if self._under_way_bytes > WINDOW_BYTES:
+            self._stdin.pauseProducing()
+        self._bell.ring()
+
+    def _input_ended(self) -> None:
+        assert self._input is not None
+        last = self._input.finish()
+        if last is not None:
+            self._publish(last)
+        self._input_over = True
+        self._bell.ring()
+
+    # What comes back --------------------------------------------------------------------------------------------------
+
+    def _received(self, data: bytes) -> None:
+        self._received_bytes += len(data)
+        for line in self._back.feed(data):
+            if self._under_way and returned(line, self._under_way[0][0]):
+                published, sent_at = self._under_way.popleft()
+                self._under_way_bytes -= len(published)
+                self._returned += 1
+                self._times.record(self._clock() - sent_at)
+            else:
+                self._foreign += 1
+        if self._back.overlong:
+            self._failed = too_long(self._connector.where)
+        if self._under_way_bytes <= WINDOW_BYTES // 2 and not self._input_over:
+            self._stdin.resumeProducing()
+        self._bell.ring()
+
+    def _gone(self, reason: Failure) -> None:
+        self._lost = reason
+        self._bell.ring()
+
+    def _check(self) -> None:
+        if self._failed is not None:
+            raise self._failed
+        if self._lost is not None:
+            raise lost_connection(self._lost, self._connector.where)
+
+    async def _until_returned(self) -> None:
+        """Wait until every line is back, or nothing has come for `--timeout`."""
+        while self._under_way:
+            self._check()
+            before = self._returned
+            heard = await self._bell.heard(self._options.timeout_s)
+            if not heard and self._returned == before:
+                self._errors["timeout"] += len(self._under_way)
+                return
+
+    async def _until_accepted(self, connection: ClientConnection) -> None:
+        """The server closes once it has read all: after our half-close, or after TLS's own end."""
+        if not connection.stream.half_close():
+            connection.stream.close()
+        deadline_s = self._reactor.seconds() + self._options.timeout_s
+        while self._lost is None and (left := deadline_s - self._reactor.seconds()) > 0:
+            await self._bell.heard(left)
+        if self._lost is None:
+            raise AnswerTimeout("the server did not take the lines", self._connector.where, "is it stuck, or paused?")
+        if not self._lost.check(error.ConnectionDone):
+            raise lost_connection(self._lost, self._connector.where)
+        self._accepted = self._sent
+
+    def conclude(self, failed: TwError | None) -> ExitCode:
+        arrived = self._returned if self._options.wait else self._accepted
+        report = ProbeReport(
+            probe="pubsub",
+            target=self._connector.where,
+            ok=failed is None and arrived == self._sent and not self._errors,
+            sent=self._sent,
+            received=arrived,
+            lost=self._sent - arrived,
+            errors=dict(self._errors),
+            rtt_ms=Distribution.of(self._times),
+            connect_ms=Distribution.of(self._connector.connect_times),
+            duration_s=self._clock() - self._began_s,
+            sent_bytes=self._sent_bytes,
+            received_bytes=self._received_bytes,
+            delivery=Delivery(
+                published=self._sent,
+                delivered=self._returned,
+                expected=self._sent if self._options.wait else 0,
+                foreign=self._foreign,
+            ),
+            error=failed,
+        )
+        self._display.report(report)
+        return verdict_code(report)

@@ -1,0 +1,137 @@
+"""The pub/sub probe: a publisher, a subscriber, and what became of every line between them."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from tw.core.lines import LineSplitter
+from tw.core.target import Target, parse_target
+from tw.core.verdict import PayloadFormat
+from tw.display import Display
+from tw.errors import AnswerTimeout, ExitCode, ProtocolError, TwError
+from tw.options import ProbePubSubOptions
+from tw.probes.connecting import Connector, Route
+from tw.probes.failures import lost_connection
+from tw.probes.ping import Ping, fresh_token, verdict_code
+from tw.probes.terminal import Talk
+from tw.probes.timing import within
+from tw.protocols.client import ClientConnection
+from tw.report import Delivery
+
+DEFAULT_PORT = 1025
+SCHEMES = {"tcp": False, "tls": True, "pubsub": False, "pubsubs": True}
+
+MAX_LINE_BYTES = 65 * 1024 * 1024
+"""Any line that `tw serve pubsub` can be told to take (64 MiB), with its prefix. Longer ones are not held in memory."""
+
+
+TALK_IDLE_S = 1.0
+"""`--idle` where it was not given: what is under way comes within it."""
+
+
+def pubsub_target(options: ProbePubSubOptions) -> Target:
+    """What TARGET means to this probe. Raises UsageError."""
+    return parse_target(options.target, default_port=DEFAULT_PORT, tls=options.tls, schemes=SCHEMES)
+
+
+def pubsub_connector(reactor: Any, options: ProbePubSubOptions, clock: Callable[[], float]) -> Connector:
+    return Connector(reactor, Route.of(options, pubsub_target(options)), clock)
+
+
+def too_long(where: str) -> ProtocolError:
+    return ProtocolError(f"a line of over {MAX_LINE_BYTES} bytes", where, "is it a line server?")
+
+
+def talk(reactor: Any, options: ProbePubSubOptions, display: Display) -> Talk:
+    """`tw probe pubsub -i`."""
+    return Talk(reactor, pubsub_connector(reactor, options, time.perf_counter), options.idle_s or TALK_IDLE_S, display)
+
+
+class PubSubPing:
+    """`tw probe pubsub`: numbered lines from one connection to another.
+
+    A line of its own goes ahead as a barrier: once the subscriber has it, it is known to be subscribed, also where a
+    proxy connects the two in its own time. The barrier is no sample.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        options: ProbePubSubOptions,
+        display: Display,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        form = PayloadFormat(fresh_token(), options.size_bytes, line=True)
+        self._reactor = reactor
+        self._options = options
+        self._display = display
+        self._clock = clock
+        self._began_s = clock()
+        self._lines = LineSplitter(MAX_LINE_BYTES)
+        self._barrier = b"barrier-" + fresh_token()
+        self._joined: Deferred[None] = Deferred()
+        self._foreign = 0
+        self._ping = Ping(reactor, options, form, display.sample, clock)
+        self._connector = pubsub_connector(reactor, options, clock)
+
+    async def run(self) -> None:
+        connector = self._connector
+        subscriber = await connector.connect(
+            lambda: ClientConnection(tls=connector.tls, received=self._received, gone=self._gone)
+        )
+        connections = [subscriber]
+        try:
+            # The publisher gets every line as well; it reads and drops them, or it would be a slow consumer.
+            publisher = await connector.connect(lambda: ClientConnection(tls=connector.tls, gone=self._gone))
+            connections.append(publisher)
+            await self._join(publisher)
+            self._began_s = self._clock()
+            await self._ping.run(lambda payload: publisher.stream.write(payload + b"\n"), connector.where)
+        finally:
+            self._joined.addErrback(lambda _: None)
+            for connection in connections:
+                connection.stream.close() if self._ping.ok else connection.stream.abort()
+
+    async def _join(self, publisher: ClientConnection) -> None:
+        publisher.stream.write(self._barrier + b"\n")
+
+        def silent() -> TwError:
+            waited = f"waited {self._options.timeout_s:g} s for a first line"
+            return AnswerTimeout("connected, and no line came through", self._connector.where, waited)
+
+        await within(self._reactor, self._options.timeout_s, self._joined, silent)
+
+    def _received(self, data: bytes) -> None:
+        for line in self._lines.feed(data):
+            if self._barrier in line:
+                if not self._joined.called:
+                    self._joined.callback(None)
+            elif self._ping.arrived(line).foreign:
+                self._foreign += 1
+        if self._lines.overlong:
+            self._end(too_long(self._connector.where))
+
+    def _gone(self, reason: Failure) -> None:
+        self._end(lost_connection(reason, self._connector.where))
+
+    def _end(self, error: TwError) -> None:
+        self._ping.fail(error)
+        if not self._joined.called:
+            self._joined.errback(Failure(error))
+
+    def conclude(self, failed: TwError | None) -> ExitCode:
+        ping = self._ping
+        sent = ping.verdict.sent_count
+        report = ping.report(
+            "pubsub",
+            self._connector.where,
+            self._connector.connect_times,
+            self._began_s,
+            failed,
+            delivery=Delivery(published=sent, delivered=ping.verdict.received, expected=sent, foreign=self._foreign),
+        )
+        self._display.report(report)
+        return verdict_code(report)

@@ -1,0 +1,96 @@
+"""`tw probe pubsub --subscribe`: receive lines, until enough came or it has been silent for long enough."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from twisted.python.failure import Failure
+
+from tw.core.lines import LineSplitter
+from tw.display import Display
+from tw.errors import AnswerTimeout, ExitCode, TwError
+from tw.options import ProbePubSubOptions
+from tw.probes.failures import lost_connection
+from tw.probes.pubsub import MAX_LINE_BYTES, pubsub_connector, too_long
+from tw.probes.timing import Bell
+from tw.protocols.client import ClientConnection
+from tw.report import SubscribeSummary
+
+
+class Subscribe:
+    """Shows each line as it comes. With `--count` it is content with no fewer."""
+
+    def __init__(
+        self,
+        reactor: Any,
+        options: ProbePubSubOptions,
+        display: Display,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._options = options
+        self._display = display
+        self._clock = clock
+        self._began_s = clock()
+        self._bell = Bell(reactor)
+        self._splitter = LineSplitter(MAX_LINE_BYTES)
+        self._lines = 0
+        self._received_bytes = 0
+        self._failed: TwError | None = None
+        self._connector = pubsub_connector(reactor, options, clock)
+
+    async def run(self) -> None:
+        connector = self._connector
+        connection = await connector.connect(
+            lambda: ClientConnection(tls=connector.tls, received=self._received, gone=self._gone)
+        )
+        self._began_s = self._clock()
+        try:
+            while not self._enough and self._failed is None:
+                if not await self._bell.heard(self._options.idle_s):
+                    self._check_count()
+                    return
+            if self._failed is not None and not self._enough:
+                raise self._failed
+        finally:
+            connection.stream.abort()
+
+    @property
+    def _enough(self) -> bool:
+        wanted = self._options.subscribe_count
+        return wanted is not None and self._lines >= wanted
+
+    def _check_count(self) -> None:
+        wanted = self._options.subscribe_count
+        if wanted is not None:
+            came = f"{self._lines} of {wanted} lines came"
+            raise AnswerTimeout(came, self._connector.where, f"then {self._options.idle_s:g} s of silence; see --idle")
+
+    def _received(self, data: bytes) -> None:
+        self._received_bytes += len(data)
+        for line in self._splitter.feed(data):
+            if self._enough:
+                break
+            self._lines += 1
+            self._display.received_line(line)
+        if self._splitter.overlong:
+            self._failed = too_long(self._connector.where)
+        self._bell.ring()
+
+    def _gone(self, reason: Failure) -> None:
+        if self._failed is None:
+            self._failed = lost_connection(reason, self._connector.where)
+        self._bell.ring()
+
+    def conclude(self, failed: TwError | None) -> ExitCode:
+        wanted = self._options.subscribe_count
+        summary = SubscribeSummary(
+            target=self._connector.where,
+            ok=failed is None and (wanted is None or self._lines >= wanted),
+            lines=self._lines,
+            expected=wanted,
+            received_bytes=self._received_bytes,
+            duration_s=self._clock() - self._began_s,
+            error=failed,
+        )
+        self._display.subscribed(summary)
+        return ExitCode.OK

@@ -1,0 +1,80 @@
+"""`tw probe echo --udp`: each payload is a datagram."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.error import CannotListenError
+
+from tw.core.histogram import Histogram
+from tw.core.target import HostTarget
+from tw.core.verdict import PayloadFormat
+from tw.display import Display
+from tw.errors import ConnectError, ExitCode, TwError, UsageError
+from tw.net.endpoint import bind_error
+from tw.options import ProbeEchoOptions
+from tw.probes.connecting import resolve_address
+from tw.probes.echo import echo_target
+from tw.probes.ping import Ping, fresh_token, verdict_code
+from tw.probes.timing import pause, within
+from tw.protocols.echo import UdpEchoClient
+
+LAST_READ_S = 0.1
+"""How long a duplicate of the last datagram is waited for."""
+
+MAX_PACKET_BYTES = 65_535
+"""Twisted reads 8,192 unless told otherwise, and cuts longer datagrams."""
+
+
+class UdpEchoPing:
+    """`tw probe echo --udp`. A closed port answers with ICMP, which ends the run as "connection refused" does."""
+
+    def __init__(
+        self, reactor: Any, options: ProbeEchoOptions, display: Display, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        target = echo_target(options)
+        if not isinstance(target, HostTarget) or target.tls:
+            raise UsageError("UDP needs a host and a port", str(target), "write HOST:PORT")
+        if options.wait_for_s is not None:
+            raise UsageError("--wait-for beside --udp", "", "UDP has no connection to wait for")
+        form = PayloadFormat(fresh_token(), options.size_bytes)
+        self._reactor = reactor
+        self._options = options
+        self._display = display
+        self._clock = clock
+        self._began_s = clock()
+        self._target = target
+        self._where = f"{target}/udp"
+        self._ping = Ping(reactor, options, form, display.sample, clock)
+
+    async def run(self) -> None:
+        options = self._options
+        resolving = resolve_address(self._reactor, self._target.host, self._target.port, options.family)
+        host, port = await within(self._reactor, options.timeout_s, resolving, self._slow_name)
+        client = UdpEchoClient(self._ping_arrived, self._refused)
+        source = options.bind or ("::" if ":" in host else "")
+        try:
+            bound = self._reactor.listenUDP(0, client, source, MAX_PACKET_BYTES)
+        except CannotListenError as problem:
+            raise bind_error(problem, f"--bind {source}") from problem
+        try:
+            bound.connect(host, port)
+            self._began_s = self._clock()
+            await self._ping.run(client.send, self._where)
+            await pause(self._reactor, LAST_READ_S)
+        finally:
+            await bound.stopListening()
+
+    def _ping_arrived(self, datagram: bytes) -> None:
+        self._ping.arrived(datagram)
+
+    def _refused(self) -> None:
+        self._ping.fail(ConnectError("port unreachable", self._where, "is the server running there, with --udp?"))
+
+    def _slow_name(self) -> TwError:
+        return ConnectError("resolving the name timed out", self._target.host, "check the name server")
+
+    def conclude(self, failed: TwError | None) -> ExitCode:
+        report = self._ping.report("echo", self._where, Histogram(), self._began_s, failed)
+        self._display.report(report)
+        return verdict_code(report)

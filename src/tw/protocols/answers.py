@@ -1,0 +1,140 @@
+"""The counter's answers as bytes, and what all its connections share: the numbers, the clock, the counts.
+
+A numbered answer is one `%` on a template that is good for a second (its `Date`); everything else is rare.
+"""
+
+import re
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from tw.errors import LocalError
+from tw.events import Requested
+
+JSON, HEAD, CLOSE, KEEP_ALIVE = 1, 2, 4, 8
+"""Bits of an answer's kind: JSON instead of text; no body; `Connection: close`; `Connection: keep-alive` (HTTP/1.0)."""
+
+KINDS = 16
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+REASONS = {
+    400: b"Bad Request",
+    405: b"Method Not Allowed",
+    413: b"Content Too Large",
+    414: b"URI Too Long",
+    431: b"Request Header Fields Too Large",
+    503: b"Service Unavailable",
+    505: b"HTTP Version Not Supported",
+}
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_HOST = re.compile(rb"(?:\[[0-9A-Za-z:.%_~-]+\]|[0-9A-Za-z._~!$&'()*+;=%-]*)(?::[0-9]*)?", re.ASCII)
+
+
+class NumberSource(Protocol):
+    """Where the numbers come from. `take` raises LocalError where it cannot promise that a number stays unique."""
+
+    instance: str
+
+    def take(self) -> int: ...
+
+
+class CounterSite:
+    """What the connections of one counter share.
+
+    `clock` gives seconds since the epoch (for `Date`), `reactor` only `callLater`. `requested` is told of every answer
+    unless None; `failed` of every number that could not be had. `requests` counts the answers with a number, `errors`
+    those with a 4xx or 5xx status.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        numbers: NumberSource,
+        clock: Callable[[], float],
+        *,
+        requested: Callable[[Requested], None] | None = None,
+        failed: Callable[[LocalError], None] = lambda error: None,
+    ) -> None:
+        self.reactor = reactor
+        self.take = numbers.take
+        self.requested = requested
+        self.failed = failed
+        self.requests = 0
+        self.errors = 0
+        self._clock = clock
+        self._instance = numbers.instance.encode("ascii")
+        self._second = -1
+        self._date = b""
+        self._templates: list[tuple[bytes, int]] = []
+
+    def tick(self) -> None:
+        """Look at the clock: `Date` is good for the second (RFC 9110, 6.6.1). Called once for each read."""
+        second = int(self._clock())
+        if second != self._second:
+            self._second = second
+            self._date = http_date(second)
+            self._templates = [self._template(kind) for kind in range(KINDS)]
+
+    def numbered(self, number: int, kind: int) -> bytes:
+        """The 200 for `number`. `tick` must have been called."""
+        self.requests += 1
+        digits = b"%d" % number
+        template, fixed_bytes = self._templates[kind]
+        return template % (fixed_bytes + len(digits), digits, digits)
+
+    def refusal(self, status: int, detail: str, kind: int) -> bytes:
+        """An answer without a number. `detail` is plain ASCII of ours or of the parser's, never the peer's."""
+        self.errors += 1
+        body = b"%d %s: %s\n" % (status, REASONS[status], detail.encode("ascii"))
+        allow = b"Allow: GET, HEAD\r\n" if status == 405 else b""
+        head = self._head(status, REASONS[status], b"text/plain; charset=utf-8", kind)
+        return head + allow + b"Content-Length: %d\r\n\r\n" % len(body) + (b"" if kind & HEAD else body)
+
+    def _head(self, status: int, reason: bytes, media_type: bytes, kind: int) -> bytes:
+        connection = b"Connection: close\r\n" if kind & CLOSE else b""
+        if kind & KEEP_ALIVE:
+            connection = b"Connection: keep-alive\r\n"
+        return (
+            b"HTTP/1.1 %d %s\r\nContent-Type: %s\r\nCache-Control: no-store\r\nDate: %s\r\nX-Instance: %s\r\n%s"
+        ) % (status, reason, media_type, self._date, self._instance, connection)
+
+    def _template(self, kind: int) -> tuple[bytes, int]:
+        """Three places: the body's length, the number, and the number in the body; and the body's length without it."""
+        media_type, body = b"text/plain; charset=utf-8", b"I am request #%s\n"
+        if kind & JSON:
+            media_type, body = b"application/json", b'{"v": 1, "request": %s}\n'
+        fixed_bytes = len(body) - len(b"%s")
+        if kind & HEAD:
+            body = b"%.0s"  # takes the third place, and prints none of it
+        head = self._head(200, b"OK", media_type, kind)
+        return head + b"Content-Length: %d\r\nX-Request-Number: %s\r\n\r\n" + body, fixed_bytes
+
+
+def http_date(second: int) -> bytes:
+    """Seconds since the epoch in the one form that is still sent (RFC 9110, 5.6.7), whatever the locale."""
+    at = time.gmtime(second)
+    day, month = _DAYS[at.tm_wday], _MONTHS[at.tm_mon - 1]
+    clock = f"{at.tm_hour:02d}:{at.tm_min:02d}:{at.tm_sec:02d}"
+    return f"{day}, {at.tm_mday:02d} {month} {at.tm_year:04d} {clock} GMT".encode("ascii")
+
+
+def is_host(value: bytes) -> bool:
+    """Whether a Host field names at most one host and port (RFC 9112, 3.2). It may be empty."""
+    return _HOST.fullmatch(value.strip(b" \t")) is not None
+
+
+def is_target(target: bytes) -> bool:
+    """Whether a GET may ask for it: a path, or an absolute URL as through a proxy (RFC 9112, 3.2.1 and 3.2.2)."""
+    return target.startswith(b"/") or b"://" in target
+
+
+def wants_json(accept: bytes) -> bool:
+    """Whether an Accept field lists `application/json`, and not with a weight of zero (RFC 9110, 12.5.1)."""
+    for media_range in accept.lower().split(b","):
+        media_type, *parameters = (part.strip(b" \t") for part in media_range.split(b";"))
+        if media_type == b"application/json":
+            return not any(re.fullmatch(rb"q=0(\.0*)?", parameter) for parameter in parameters)
+    return False

@@ -1,0 +1,137 @@
+"""The counter's server side: `requests` parses, `answers` makes the bytes, and here they meet the transport.
+
+It pauses (DESIGN 4.9: httptools cannot), half-closes (DESIGN 4.1), drains, and lets a refused peer read its refusal.
+"""
+
+from typing import Any
+
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+
+from tw.protocols.answers import CounterSite
+from tw.protocols.connection import Keeper, ServerConnection
+from tw.protocols.requests import Requests
+
+SLICE_BYTES = 8192
+"""What the parser gets at once. It cannot pause: 8 KiB hold some 330 of the shortest requests, 80 KB of answers."""
+
+LINGER_S = 2.0
+"""How long a refused peer may go on sending before the socket is closed. Closing it with unread input resets the
+connection, and the refusal may be lost on its way (RFC 9112, 9.6)."""
+
+
+class CounterServer(ServerConnection):
+    """One client, answered in order. While it does not read its answers nothing is parsed, and the rest is held.
+
+    What is held is bounded by what was read at once: 64 KiB, and over TLS what its layer still has (16 KiB a record).
+    """
+
+    def __init__(self, site: CounterSite, keeper: Keeper, peer_address: IAddress | None = None) -> None:
+        super().__init__(keeper, peer_address)
+        self._site = site
+        self._requests = Requests(site)
+        self._held = b""
+        self._paused = False
+        self._half_closed = False
+        self._deadline: Any = None
+
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        self._requests.peer = self.peer
+
+    def dataReceived(self, data: bytes) -> None:
+        self.received_bytes += len(data)
+        if self._requests.over:
+            return  # thrown away
+        if self._paused:
+            self._held += data  # over TLS, what was decrypted when reading stopped still comes
+        else:
+            self._work(data)
+
+    def _work(self, data: bytes) -> None:
+        """Parse slice by slice, and hold the rest as soon as the peer does not read the answers."""
+        requests = self._requests
+        self._site.tick()
+        offset, end = 0, len(data)
+        while offset < end and not requests.over:
+            if self._paused:
+                self._held = data[offset:]
+                return
+            room = min(SLICE_BYTES, requests.room_bytes)
+            if room:
+                offset += requests.feed(data[offset : offset + room])
+            else:
+                requests.refuse_oversize()
+            self._flush()
+
+    def _flush(self) -> None:
+        """One write for all answers of a slice; after the last one, close."""
+        out = self._requests.out
+        if out:
+            self.stream.write(out[0] if len(out) == 1 else b"".join(out))
+            out.clear()
+        if self._requests.over:
+            self._end()
+
+    def _end(self) -> None:
+        self._held = b""
+        if not self._requests.lingers or self._half_closed or not self.stream.half_close():
+            self.stream.close()
+        elif self._paused:
+            # Whatever still comes is thrown away; with the producer gone nothing else would resume.
+            self._paused = False
+            self.stream.resume_reading()
+
+    def writeConnectionLost(self) -> None:
+        """The refusal is on its way. The peer closes when it has read it, or `LINGER_S` later we do."""
+        self._deadline = self._site.reactor.callLater(LINGER_S, self._give_up)
+
+    def _give_up(self) -> None:
+        self._deadline = None
+        self.stream.close()
+
+    def readConnectionLost(self) -> None:
+        """The client shut its sending side: what it asked for before is still answered."""
+        self._half_closed = True
+        if not self._held:
+            self._finish()
+
+    def _finish(self) -> None:
+        if self._requests.begun:
+            self._site.tick()
+            self._requests.refuse(400, "the request was cut short")
+        self._requests.over = True
+        self._flush()
+
+    def pauseProducing(self) -> None:
+        self._paused = True
+        self.stream.pause_reading()
+
+    def resumeProducing(self) -> None:
+        self._paused = False
+        if self._held:
+            data, self._held = self._held, b""
+            self._work(data)
+        if self._paused or self._requests.over:
+            return
+        if self._half_closed:
+            self._finish()
+        else:
+            self.stream.resume_reading()
+
+    def drain(self) -> None:
+        """Close at once where no request is under way; otherwise its answer is the last."""
+        if not self._requests.over and (self._requests.begun or self._held):
+            self._requests.draining = True
+        else:
+            self._requests.over = True
+            self.stream.close()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._requests.close()
+        self._held = b""
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        super().connectionLost(reason)

@@ -1,0 +1,150 @@
+"""Pub/sub over lines: what one client sends goes to the hub, and what the hub's log holds goes to the client."""
+
+from typing import Any
+from typing import Protocol as TypingProtocol
+
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+
+from tw.core.fanout import Cursor
+from tw.core.lines import LineSplitter
+from tw.net.stream import PAUSE_BYTES
+from tw.protocols.connection import Keeper, ServerConnection
+
+LINGER_S = 5.0
+"""How long a client that was told goodbye may take to read it."""
+
+
+class Hub(TypingProtocol):
+    """Who shares the log out: the service."""
+
+    max_line_bytes: int
+
+    def join(self, connection: "PubSubServer") -> Cursor: ...
+    def leave(self, connection: "PubSubServer") -> None: ...
+    def publish(self, connection: "PubSubServer", lines: list[bytes]) -> None: ...
+    def line_too_long(self, connection: "PubSubServer") -> None: ...
+    def half_closed(self, connection: "PubSubServer") -> None: ...
+
+
+class PubSubServer(ServerConnection):
+    """One client: a publisher by what it sends, a subscriber by its cursor into the shared log.
+
+    A client that reads slowly is still read from: what it publishes is others' business, and its own backlog is bounded
+    by the hub.
+    """
+
+    cursor: Cursor
+    prefix: bytes = b""
+
+    def __init__(self, keeper: Keeper, address: IAddress | None, hub: Hub, clock: Any) -> None:
+        super().__init__(keeper, address)
+        self._hub = hub
+        self._clock = clock
+        self._splitter = LineSplitter(hub.max_line_bytes)
+        self._farewell = b""
+        self._linger: Any = None
+        self.writable = True
+        self.leaving = False
+
+    def connectionMade(self) -> None:
+        super().connectionMade()
+        self.cursor = self._hub.join(self)
+        self.deliver()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self._linger is not None and self._linger.active():
+            self._linger.cancel()
+        if reason.check(ConnectionDone):
+            self._publish_rest()
+        self.writable = False
+        self._hub.leave(self)
+        super().connectionLost(reason)
+
+    # What the client sends ------------------------------------------------------------------------------------------
+
+    def dataReceived(self, data: bytes) -> None:
+        self.received_bytes += len(data)
+        if self.leaving:
+            return  # read and dropped, so that closing does not reset the connection under the goodbye
+        lines = self._splitter.feed(data)
+        if lines:
+            self._hub.publish(self, lines)
+        if self._splitter.overlong:
+            self._hub.line_too_long(self)
+
+    def _publish_rest(self) -> None:
+        """The last line counts without its end, once its sender has closed."""
+        rest = None if self.leaving else self._splitter.finish()
+        if rest is not None:
+            self._hub.publish(self, [rest])
+
+    def readConnectionLost(self) -> None:
+        """A client that has published gets what is ordered up to here, then the end; others stay subscribers."""
+        if self.stream.closing:
+            self.stream.close()
+        elif self.received_bytes:
+            self._publish_rest()
+            self.finish()
+        else:
+            self._hub.half_closed(self)
+
+    # What the client gets -------------------------------------------------------------------------------------------
+
+    def deliver(self) -> None:
+        """Send what the cursor has not taken, until the transport's buffer is full."""
+        cursor, stream = self.cursor, self.stream
+        while self.writable and (data := cursor.take(PAUSE_BYTES)):
+            stream.write(data)
+        if self.leaving and cursor.finished:
+            self._say_goodbye()
+
+    def pauseProducing(self) -> None:
+        self.writable = False
+
+    def resumeProducing(self) -> None:
+        self.writable = not self.stream.closing
+        self.deliver()
+
+    # Ending -----------------------------------------------------------------------------------------------------------
+
+    def finish(self, farewell: bytes = b"", reason: str = "") -> None:
+        """Send what is ordered up to now, then `farewell`, and close. A client that does not read it is cut off."""
+        if self.leaving:
+            return
+        self.leaving = True
+        self.close_reason = reason
+        self._farewell = farewell
+        self.cursor.finish()
+        self.deliver()
+
+    def expel(self, farewell: bytes, reason: str) -> None:
+        """Close without what is still in the log: `farewell` follows what the transport already holds."""
+        self.leaving = True
+        self.close_reason = reason
+        self._farewell = farewell
+        self._hub.leave(self)
+        self._cut_off_later()
+        self._say_goodbye()
+
+    def _say_goodbye(self) -> None:
+        if self.stream.closing:
+            return
+        if self._farewell:
+            self.stream.write(self._farewell)
+            self._cut_off_later()
+            if self.stream.half_close():
+                self.stream.closing = True
+                return
+        self.stream.close()
+
+    def _cut_off_later(self) -> None:
+        """A peer that is told to go and does not read would otherwise hold its connection for ever."""
+        if self._linger is None:
+            self._linger = self._clock.callLater(LINGER_S, self.stream.abort)
+
+    def drain(self) -> None:
+        self.stream.pause_reading()
+        self.finish(reason="drained")

@@ -1,0 +1,293 @@
+"""One connection's requests to the counter: bytes in, answers out; no transport (HTTP/1.1, RFC 9110 and 9112).
+
+httptools parses; what it lacks is here (DESIGN 4.9): it knows no limit, and takes requests without a Host.
+"""
+
+import re
+
+from httptools import (
+    HttpParserCallbackError,
+    HttpParserError,
+    HttpParserInvalidMethodError,
+    HttpParserUpgrade,
+    HttpRequestParser,
+)
+
+from tw.errors import LocalError
+from tw.events import Requested
+from tw.protocols.answers import (
+    CLOSE,
+    CONTINUE,
+    HEAD,
+    JSON,
+    KEEP_ALIVE,
+    CounterSite,
+    is_host,
+    is_target,
+    wants_json,
+)
+
+HEADER_LIMIT_BYTES = 32_768
+"""Of a request line with its header, of trailers, and of a chunk's extensions: all that httptools would buffer."""
+
+TARGET_LIMIT_BYTES = 8192
+"""RFC 9112, section 3, asks for 8,000 at least."""
+
+BODY_LIMIT_BYTES = 1024 * 1024
+"""Of a request's body, which is read and forgotten, so that the connection can go on."""
+
+_METHOD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}")
+_NOTED = frozenset((b"accept", b"content-length", b"expect", b"transfer-encoding"))
+_ONLY = "only GET and HEAD are answered"
+
+
+class Requests:
+    """Feed it; take the answers from `out`.
+
+    A request's number is taken when the request is complete. After `over` nothing more is answered. `lingers` says that
+    the peer may well go on sending then. `draining` makes the next answer the last one. `peer` is for the access log.
+    """
+
+    def __init__(self, site: CounterSite) -> None:
+        self._site = site
+        self.out: list[bytes] = []
+        self.peer = ""
+        self.begun = False
+        self.over = False
+        self.lingers = False
+        self.draining = False
+        self._good_host = b""
+        self._messages = 0
+        self._start_over()
+
+    def _start_over(self) -> None:
+        """A new parser, at the start of a request."""
+        self._parser: HttpRequestParser | None = HttpRequestParser(self)
+        self._quiet_bytes = 0  # fed since a header ended or a piece of a body came: what httptools may have buffered
+        self._opening: bytes | None = b""  # the request as long as it has no target; None where its start is not known
+        self._nameless = b""  # the start of a method that httptools does not know, kept from it until it is whole
+        self._noted = True
+        self._reset()
+
+    def _reset(self) -> None:
+        """Forget one request. What few requests have is under `_noted`, which keeps this short."""
+        self.begun = False
+        self._headed = False
+        self._target = b""
+        self._hosts = 0
+        self._kind = 0
+        if self._noted:
+            self._noted = self._chunked = self._expects = self._other = False
+            self._length_bytes = self._body_bytes = 0
+            self._other_method = b""
+
+    def close(self) -> None:
+        """The connection is gone. Parser and callbacks refer to each other: parted, they need no garbage collector."""
+        self.over = True
+        self._parser = None
+
+    @property
+    def room_bytes(self) -> int:
+        """How much may be fed at once: beyond it, the header under way is too large."""
+        return max(0, HEADER_LIMIT_BYTES - self._quiet_bytes)
+
+    def feed(self, data: bytes) -> int:
+        """Parse at most `room_bytes`; gives how many of these bytes are done with."""
+        assert self._parser is not None
+        if self._nameless:
+            return self._feed_other_method(self._nameless + data, len(data))
+        messages = self._messages
+        self._quiet_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except HttpParserUpgrade as upgrade:
+            # The request is answered as if it had not asked (RFC 9110, 7.8); the next one starts here.
+            return int(upgrade.args[0])
+        except HttpParserCallbackError:
+            raise  # a bug of ours, not the peer's
+        except HttpParserInvalidMethodError as error:
+            if self._opening is not None and messages == self._messages:
+                return self._feed_other_method(self._opening + data, len(data))
+            self.refuse(400, str(error))
+        except HttpParserError as error:
+            self.refuse(400, str(error))
+        if self.begun and not self._target:
+            known = self._opening is not None and messages == self._messages
+            self._opening = (self._opening or b"") + data if known else None
+        return len(data)
+
+    def _feed_other_method(self, request: bytes, size: int) -> int:
+        """A method that httptools does not know gets its 405 too: it is parsed under the name of one that it knows.
+
+        `request` is all of it so far, and `size` how much of that is new.
+        """
+        request = request.lstrip(b"\r\n")
+        method = _METHOD.match(request)
+        rest = request[method.end() :] if method else b""
+        self._start_over()
+        if method is None or (rest and rest[0] != ord(" ")):
+            self.refuse(400, "the method is not a name")
+        elif not rest:
+            self.begun = True
+            self._nameless = request
+        else:
+            self._noted = True
+            self._other_method = method[0]
+            renamed = b"DELETE" + rest
+            return size - (len(renamed) - self.feed(renamed))
+        return size
+
+    # What the parser calls. An exception here would kill it ---------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        self.begun = True
+
+    def on_url(self, url: bytes) -> None:
+        self._target += url
+        if len(self._target) > TARGET_LIMIT_BYTES:
+            self.refuse(414, f"the target is longer than {TARGET_LIMIT_BYTES} bytes")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._headed:
+            return  # a trailer, which has no say (RFC 9110, 6.5.1)
+        name = name.lower()
+        if name == b"host":
+            self._hosts += 1
+            if value != self._good_host:
+                if is_host(value):
+                    self._good_host = value
+                else:
+                    self._hosts += 1
+        elif name in _NOTED:
+            self._note(name, value)
+
+    def _note(self, name: bytes, value: bytes) -> None:
+        if name == b"accept":
+            if b"json" in value.lower() and wants_json(value):
+                self._kind |= JSON
+            return
+        self._noted = True
+        if name == b"content-length":
+            self._length_bytes = int(value)
+        elif name == b"transfer-encoding":
+            self._chunked = True
+        else:
+            self._expects = value.strip(b" \t").lower() == b"100-continue"
+
+    def on_headers_complete(self) -> None:
+        assert self._parser is not None
+        self._quiet_bytes = 0
+        self._headed = True
+        if self.over:
+            return
+        method = self._other_method or self._parser.get_method()
+        if method == b"HEAD":
+            self._kind |= HEAD
+        elif method != b"GET":
+            self._noted = self._other = True
+        version = self._parser.get_http_version()
+        if not self._parser.should_keep_alive():
+            self._kind |= CLOSE
+        elif version == "1.0":
+            self._kind |= KEEP_ALIVE
+        if (fault := self._fault(version)) is not None:
+            self.refuse(*fault)
+        elif self._noted or self._parser.should_upgrade():
+            self._mind_body(version, self._parser.should_upgrade())
+
+    def _fault(self, version: str) -> tuple[int, str] | None:
+        """Why a request with this header is not answered with a number (RFC 9112, sections 2.3, 3.2 and 6.1)."""
+        old = version == "1.0"
+        if not old and version != "1.1":
+            return 400 if version == "0.9" else 505, "HTTP/1.0 and HTTP/1.1 are spoken here"
+        if self._hosts > 1 or not (self._hosts or old):
+            return 400, "a request needs one Host, a name and a port"
+        if old and self._chunked:
+            return 400, "HTTP/1.0 has no Transfer-Encoding"
+        if not self._other and not is_target(self._target):
+            return 400, "the target is neither a path nor a URL"
+        return None
+
+    def _mind_body(self, version: str, upgrade: bool) -> None:
+        """A body that is announced, or a protocol that is asked for (RFC 9110, sections 7.8 and 10.1.1)."""
+        has_body = self._chunked or self._length_bytes > 0
+        if self._length_bytes > BODY_LIMIT_BYTES:
+            self._refuse_body()
+        elif self._other and self._expects and has_body:
+            self.refuse(405, _ONLY)
+        elif upgrade and (has_body or self._other):
+            # httptools takes what follows the header for the new protocol's: the next request cannot be found.
+            self._kind = self._kind & ~KEEP_ALIVE | CLOSE
+            self.lingers = True
+        elif self._expects and has_body and version == "1.1":
+            self.out.append(CONTINUE)
+
+    def on_body(self, body: bytes) -> None:
+        self._quiet_bytes = 0
+        self._body_bytes += len(body)
+        if self._body_bytes > BODY_LIMIT_BYTES:
+            self._refuse_body()
+
+    def on_message_complete(self) -> None:
+        if self.over:
+            return
+        kind = self._kind
+        if self.draining:
+            kind = kind & ~KEEP_ALIVE | CLOSE
+        if self._other:
+            self._answer(405, _ONLY, kind)
+        else:
+            self._number(kind)
+        self._messages += 1
+        self._quiet_bytes = 0
+        self._opening = b""
+        self.over = kind & CLOSE != 0
+        self._reset()
+
+    # What goes out --------------------------------------------------------------------------------------------------
+
+    def _number(self, kind: int) -> None:
+        try:
+            number = self._site.take()
+        except LocalError as error:
+            self._site.failed(error)
+            self._answer(503, "the state cannot be written", kind)
+            return
+        self.out.append(self._site.numbered(number, kind))
+        if self._site.requested is not None:
+            self._tell(number, 200)
+
+    def _answer(self, status: int, detail: str, kind: int) -> None:
+        self.out.append(self._site.refusal(status, detail, kind))
+        if self._site.requested is not None:
+            self._tell(None, status)
+
+    def refuse(self, status: int, detail: str) -> None:
+        """Answer without a number, and for the last time: where the next request would start is not certain."""
+        if self.over:
+            return
+        self.over = self.lingers = True
+        self._answer(status, detail, CLOSE | HEAD if self._method() == b"HEAD" else CLOSE)
+
+    def refuse_oversize(self) -> None:
+        """The header under way has no end within the limit."""
+        if self._target:
+            self.refuse(431, f"the header is larger than {HEADER_LIMIT_BYTES} bytes")
+        else:
+            self.refuse(400, "no request line")
+
+    def _refuse_body(self) -> None:
+        if self._other:
+            self.refuse(405, _ONLY)
+        else:
+            self.refuse(413, f"a body has {BODY_LIMIT_BYTES} bytes at most")
+
+    def _method(self) -> bytes:
+        """The method of the request under way, once it is known."""
+        assert self._parser is not None
+        return self._other_method or (self._parser.get_method() if self._target else b"-")
+
+    def _tell(self, number: int | None, status: int) -> None:
+        assert self._site.requested is not None
+        method, path = self._method().decode("ascii"), self._target.decode("ascii", "backslashreplace")
+        self._site.requested(Requested(number=number, method=method, path=path, status=status, peer=self.peer))

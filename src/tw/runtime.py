@@ -1,0 +1,160 @@
+"""The only module that starts a reactor: signals, logging, and what a run ends with.
+
+A run is a coroutine that gets the reactor and a `Stop`. A first signal asks it to stop; a second one ends the process.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from types import FrameType
+from typing import Any, TypeAlias, TypeVar
+
+from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
+
+from tw.errors import ExitCode, TwError
+from tw.log import start_logging
+from tw.options import CommonOptions
+
+SIGNALS = {signal.SIGINT: ExitCode.SIGINT, signal.SIGTERM: ExitCode.SIGTERM, signal.SIGHUP: ExitCode.SIGHUP}
+
+T = TypeVar("T")
+
+
+class Stop:
+    """Why a run is to end, once there is a reason: a signal, or a broken output."""
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+        self._waiting: list[Deferred[None]] = []
+        self.signal: signal.Signals | None = None
+        self.fired = False
+        self.at_once: Callable[[], None] = lambda: None
+        """What a second signal still does before the process ends: remove what must not stay behind. No reactor."""
+
+    def fire(self) -> None:
+        """Ask the run to end. Safe to call again."""
+        self.fired = True
+        waiting, self._waiting = self._waiting, []
+        for deferred in waiting:
+            deferred.callback(None)
+
+    def wait(self) -> Deferred[None]:
+        """Fires when the run is to end."""
+
+        def forget(deferred: Deferred[None]) -> None:
+            if deferred in self._waiting:
+                self._waiting.remove(deferred)
+
+        deferred: Deferred[None] = Deferred(forget)
+        if self.fired:
+            deferred.callback(None)
+        else:
+            self._waiting.append(deferred)
+        return deferred
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What a client ends with that was stopped: the signal's code, or 0 where its reader had seen enough."""
+        return SIGNALS[self.signal] if self.signal is not None else ExitCode.OK
+
+    def on_signal(self, number: int, _frame: FrameType | None) -> None:
+        """The handler of every signal that ends a run. It runs between two bytecodes of whatever is being done."""
+        if self.signal is not None:
+            with suppress(Exception):
+                self.at_once()
+            os._exit(128 + number)
+        self.signal = signal.Signals(number)
+        self._reactor.callFromThread(self.fire)
+
+
+Main: TypeAlias = Callable[[Any, Stop], Coroutine[Deferred[Any], Any, int]]
+
+
+def run(common: CommonOptions, main: Main) -> int:
+    """Run `main` on a fresh reactor until it is done, and give its exit code. What it raises is raised here."""
+    from twisted.internet import task
+
+    reactor = _choose_reactor(common)
+    start_logging(common.verbosity, sys.stderr)
+    stop = Stop(reactor)
+    outcome: list[int | BaseException] = []
+    settled: Deferred[None] = Deferred()
+
+    async def settle(_: Any) -> None:
+        try:
+            outcome.append(await main(reactor, stop))
+        except BaseException as error:
+            outcome.append(error)
+        _leave_busy_threads(reactor)
+        settled.callback(None)
+
+    def before_shutdown() -> Deferred[None]:
+        # A signal between the reactor's start and our handlers reaches Twisted's own, which stops the reactor.
+        stop.fire()
+        return settled
+
+    reactor.callWhenRunning(_install_handlers, stop)
+    reactor.addSystemEventTrigger("before", "shutdown", before_shutdown)
+    with suppress(SystemExit):
+        task.react(settle, _reactor=reactor)
+    result = outcome[0]
+    if isinstance(result, BaseException):
+        raise result
+    return result
+
+
+def _choose_reactor(common: CommonOptions) -> Any:
+    if "twisted.internet.reactor" not in sys.modules and sys.platform == "linux" and common.reactor == "auto":
+        from twisted.internet.main import installReactor
+
+        from tw.net.reactor import LeanReactor, usable
+
+        if usable():
+            installReactor(LeanReactor())
+    from twisted.internet import reactor
+
+    return reactor
+
+
+def _install_handlers(stop: Stop) -> None:
+    # Own handlers, since Twisted's answer to a second signal is a log line, and waiting (DESIGN 4.4).
+    for number in SIGNALS:
+        if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
+            continue  # started under nohup
+        signal.signal(number, stop.on_signal)
+
+
+def _leave_busy_threads(reactor: Any) -> None:
+    """Let the reactor stop although `getaddrinfo` still hangs in a thread: its pool would wait for it (DESIGN 4.10).
+
+    The edge then leaves with `os._exit`, since the interpreter would wait as well.
+    """
+    pool = getattr(reactor, "threadpool", None)
+    trigger = getattr(reactor, "threadpoolShutdownID", None)
+    if pool is not None and trigger is not None and pool.working:
+        reactor.removeSystemEventTrigger(trigger)
+
+
+async def until_stopped(stop: Stop, running: Deferred[T]) -> T | None:
+    """Wait for `running`, or cancel it when the run is to stop, and give None then."""
+    waiting = stop.wait()
+    waiting.addCallback(lambda _: running.cancel())
+    waiting.addErrback(lambda failure: failure.trap(CancelledError))
+    try:
+        return await running
+    except CancelledError:
+        if not stop.fired:
+            raise
+        return None
+    finally:
+        waiting.cancel()
+
+
+def spawn(work: Coroutine[Deferred[Any], Any, T]) -> Deferred[T]:
+    """Start a coroutine; cancelling the Deferred cancels what it waits for."""
+    return ensureDeferred(work)
+
+
+__all__ = ["Main", "Stop", "TwError", "run", "spawn", "until_stopped"]

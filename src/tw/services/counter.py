@@ -1,0 +1,73 @@
+"""The counter server: HTTP, over TCP, TLS and unix sockets, with its numbers in memory or in a file."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.interfaces import IAddress
+from twisted.logger import Logger
+
+from tw.errors import LocalError
+from tw.events import Listening, ServerSummary
+from tw.options import ServeCounterOptions
+from tw.protocols.answers import CounterSite
+from tw.protocols.connection import Keeper, ServerConnection
+from tw.protocols.counter import CounterServer
+from tw.services.listener import Emit, Listener
+from tw.services.state import NumberFile, Numbers
+
+QUIET_S = 10.0
+"""Between two log lines about a state that cannot be written: each request meets the same full disk."""
+
+
+class CounterService:
+    """Start, stop. `clock` gives seconds since the epoch, for `Date`; every duration is the reactor's."""
+
+    log = Logger()
+
+    def __init__(
+        self, reactor: Any, options: ServeCounterOptions, emit: Emit, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.listener = Listener(reactor, "counter", options, emit)
+        self._reactor = reactor
+        self._options = options
+        self._clock = clock
+        self._logged_at_s: float | None = None
+
+    async def start(self) -> list[Listening]:
+        """Lock and read the state, then bind. Raises TwError; nothing is bound, locked or left behind then."""
+        options = self._options
+        self._numbers = NumberFile(options.state, options.start) if options.state else Numbers(options.start)
+        self._site = CounterSite(
+            self._reactor,
+            self._numbers,
+            self._clock,
+            requested=self.listener.emit if options.access_log else None,
+            failed=self._failed,
+        )
+        try:
+            return await self.listener.bind(self._build)
+        except BaseException:
+            self._numbers.discard()
+            raise
+
+    def _build(self, keeper: Keeper, address: IAddress | None) -> ServerConnection:
+        return CounterServer(self._site, keeper, address)
+
+    def _failed(self, error: LocalError) -> None:
+        now = self._reactor.seconds()
+        if self._logged_at_s is None or now - self._logged_at_s >= QUIET_S:
+            self._logged_at_s = now
+            self.log.error("{error}; requests are answered with 503", error=error)
+
+    async def stop(self) -> ServerSummary:
+        """Stop accepting, drain, give back the numbers that nobody took, and tell what was done."""
+        try:
+            await self.listener.drain()
+        finally:
+            try:
+                self._numbers.close()
+            except LocalError as error:
+                # Nothing is repeated: the next start leaves a gap, as after a crash.
+                self.log.error("{error}; the numbers will have a gap", error=error)
+        return self.listener.summary({"requests": self._site.requests, "errors": self._site.errors})

@@ -1,0 +1,126 @@
+"""Where the counter's numbers come from: memory, or a file that keeps the count across restarts (`--state`).
+
+The file's number was never handed out, nor was any above it. Numbers are reserved in blocks: the file moves ahead first,
+then they are handed out, so that a crash leaves a gap and never a repetition.
+"""
+
+import re
+import secrets
+import zlib
+
+from tw.core.text import safe
+from tw.errors import LocalError, UsageError
+from tw.services.lockedfile import LockedFile
+
+NUMBER_LIMIT = 2**63
+"""Numbers stay below it: a signed 64-bit integer is the largest that every reader of JSON and databases can hold."""
+
+FIRST_BLOCK = 64
+LARGEST_BLOCK = 65_536
+"""Each block is twice the one before, up to this. So a crash leaves a gap of at most as many numbers as were handed out
+since the start and 64 more, and a busy server waits for the disk once in 65,536 answers."""
+
+_FORM = re.compile(rb'\{"tw": "counter", "v": 1, "next": ([0-9]{1,19}), "crc32": "[0-9a-f]{8}"\}\n')
+
+
+class Numbers:
+    """Numbers from `start` (1) on. `instance` is random, so that a probe can tell a restart from a loss."""
+
+    def __init__(self, start: int | None = None) -> None:
+        if start is not None and not 0 <= start < NUMBER_LIMIT:
+            raise UsageError("the first number is out of range", f"--start {start}", "use 0 to 2^63 - 1")
+        self.instance = secrets.token_hex(8)
+        self._next = 1 if start is None else start
+        self._end = NUMBER_LIMIT
+
+    def take(self) -> int:
+        """The next number. Raises LocalError where it could be handed out twice; nothing is taken then."""
+        number = self._next
+        if number >= self._end:
+            self._reserve()
+        self._next = number + 1
+        return number
+
+    def _reserve(self) -> None:
+        raise LocalError("the numbers are used up", "--start", "start again from a lower one")
+
+    def close(self) -> None:
+        """No number is taken any more."""
+        self._end = self._next
+
+    def discard(self) -> None:
+        """Close, and leave nothing behind that a run made in which no number was taken."""
+        self.close()
+
+
+class NumberFile(Numbers):
+    """Numbers that go on from those in the file at `path`. It is locked until `close` or `discard`.
+
+    Raises LocalError for a file that is in use, damaged, or cannot be written, and UsageError for a `start` that is
+    not the file's next number. A file that does not exist is made, with mode 0600.
+    """
+
+    def __init__(self, path: str, start: int | None = None) -> None:
+        super().__init__(start)
+        self._path = path
+        self._block = FIRST_BLOCK
+        self._file = LockedFile(path, format_state(self._next))
+        self._stored: int | None = self._next  # what the file says; None where that is not certain
+        try:
+            self._resume(start)
+        except BaseException:
+            self._file.close()
+            raise
+        self._first = self._end = self._next
+
+    def _resume(self, start: int | None) -> None:
+        if self._file.created:
+            return
+        self._next = parse_state(self._file.content, self._path)
+        if start is not None and start != self._next:
+            what = f"--start {start} contradicts the state, whose next number is {self._next}"
+            raise UsageError(what, safe(self._path), "leave --start out")
+        self._store(self._next)  # now rather than at the first request: whether it can be written
+
+    def _store(self, number: int) -> None:
+        self._stored = None
+        self._file.replace(format_state(number))
+        self._stored = number
+
+    def _reserve(self) -> None:
+        end = min(self._next + self._block, NUMBER_LIMIT)
+        if end == self._next:
+            raise LocalError("the numbers are used up", safe(self._path), "remove the file to start over")
+        self._store(end)
+        self._end = end
+        self._block = min(2 * self._block, LARGEST_BLOCK)
+
+    def close(self) -> None:
+        """Give back what is left of the block, and unlock. Raises LocalError where that fails: a gap stays then."""
+        super().close()
+        try:
+            if self._stored != self._next and self._file.is_open:
+                self._store(self._next)
+        finally:
+            self._file.close()
+
+    def discard(self) -> None:
+        if self._file.created and self._next == self._first:
+            self._file.remove()
+        self.close()
+
+
+def format_state(number: int) -> bytes:
+    """The file's content: one line of JSON, for people too. The checksum finds what a disk or an editor changed."""
+    return b'{"tw": "counter", "v": 1, "next": %d, "crc32": "%08x"}\n' % (number, zlib.crc32(b"counter 1 %d" % number))
+
+
+def parse_state(content: bytes, path: str) -> int:
+    """The next number. Raises LocalError for anything but what `format_state` makes."""
+    match = _FORM.fullmatch(content)
+    if match is not None:
+        number = int(match[1])
+        if number <= NUMBER_LIMIT and content == format_state(number):
+            return number
+    what = "the state is damaged" if content else "the state is empty"
+    raise LocalError(what, safe(path), "restore the file, or remove it to start over")

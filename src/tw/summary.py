@@ -1,0 +1,71 @@
+"""A probe's report in words: the rows that a person reads, on a terminal as in a pipe."""
+
+from typing import TypeAlias
+
+from tw.core.text import safe
+from tw.report import Distribution, ProbeReport
+
+Row: TypeAlias = tuple[str, str, bool | None]
+"""A name, its value, and whether that is good (None: neither)."""
+
+FIGURES = ("min", "mean", "p50", "p90", "p95", "p99", "p999", "max")
+
+
+def report_rows(report: ProbeReport) -> list[Row]:
+    """The report's rows, the verdict first. Every text in them is safe for a terminal."""
+    rows: list[Row] = [(f"{report.probe} {safe(report.target)}", verdict_text(report), report.ok)]
+    rows.append(("sent", f"{report.sent} ({report.sent_bytes} bytes)", None))
+    rows.append(("received", f"{report.received} ({report.received_bytes} bytes)", None))
+    for name in ("lost", "duplicated", "reordered", "corrupted"):
+        count = getattr(report, name)
+        rows.append((name, str(count), None if count == 0 else False))
+    rows.extend((f"error: {safe(kind)}", str(count), False) for kind, count in report.errors.items())
+    if report.delivery is not None:
+        delivery = report.delivery
+        rows.append(("delivered", f"{delivery.delivered} of {delivery.expected}", None))
+        rows.append(("foreign", str(delivery.foreign), None))
+    if report.numbers is not None and report.numbers.first is not None:
+        numbers = report.numbers
+        rows.append(("numbers", f"{numbers.first} to {numbers.last}", None))
+        counts = f"{numbers.gaps} gaps, {numbers.duplicates} duplicates, {numbers.resets} resets"
+        rows.append(("", f"{counts}, {numbers.instances} instances", None))
+    rows.extend((name, text, None) for name, text in _times(report) if text)
+    return rows
+
+
+def _times(report: ProbeReport) -> list[tuple[str, str]]:
+    rate = "" if report.rate_per_s is None else f", {report.rate_per_s:.1f} per second"
+    return [
+        ("round trip", distribution_text(report.rtt_ms)),
+        ("connect", distribution_text(report.connect_ms)),
+        ("duration", f"{report.duration_s:.3f} s{rate}"),
+    ]
+
+
+def verdict_text(report: ProbeReport) -> str:
+    """`ok`, or what is wrong, in a few words."""
+    if report.ok:
+        return "ok"
+    if report.error is not None:
+        return f"failed: {report.error.kind}"
+    faults = [f"{getattr(report, name)} {name}" for name in ("lost", "duplicated", "reordered", "corrupted")]
+    faults = [fault for fault in faults if not fault.startswith("0 ")]
+    faults += [f"{count} {safe(kind)}" for kind, count in report.errors.items()]
+    return "bad: " + (", ".join(faults) or "nothing was measured")
+
+
+def distribution_text(times: Distribution) -> str:
+    """`min 0.1  mean 0.2 … ms`, or nothing where nothing was measured; one value where all are the same."""
+    if times.min is None:
+        return ""
+    if times.min == times.max:
+        return f"{times.min:.3f} ms"
+    return "  ".join(f"{name} {getattr(times, name):.3f}" for name in FIGURES) + " ms"
+
+
+def report_lines(report: ProbeReport) -> list[str]:
+    """The same rows as plain lines, `name: value`, for a pipe."""
+    lines = []
+    for name, value, _ in report_rows(report):
+        lines.append(f"{name}: {value}" if name else f"  {value}")
+    return lines
