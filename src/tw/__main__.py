@@ -10,10 +10,10 @@ from typing import NoReturn
 import click
 
 from tw.cli.command import Session
-from tw.errors import ExitCode, TwError, UsageError
+from tw.errors import ExitCode, Interrupted, TwError, UsageError
 
 
-class Interrupted(BaseException):
+class EarlySignal(BaseException):
     """A signal arrived before the reactor ran, or after it."""
 
     def __init__(self, number: int) -> None:
@@ -22,7 +22,7 @@ class Interrupted(BaseException):
 
 
 def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
-    raise Interrupted(number)
+    raise EarlySignal(number)
 
 
 def main() -> NoReturn:
@@ -53,9 +53,9 @@ def run(args: Sequence[str], session: Session) -> int:
     except TwError as error:
         return _fail(error, session)
     except (KeyboardInterrupt, click.Abort):
-        return ExitCode.SIGINT
-    except Interrupted as error:
-        return 128 + error.number
+        return _fail(Interrupted("SIGINT"), session)
+    except EarlySignal as error:
+        return _fail(Interrupted(signal.Signals(error.number).name), session)
     except BrokenPipeError:
         _silence_stdout()
         return ExitCode.OK
@@ -89,7 +89,8 @@ def _fail(error: TwError, session: Session) -> int:
         import traceback
 
         traceback.print_exception(error)
-    click.echo(f"tw: {error}", err=True)
+    if not isinstance(error, Interrupted):
+        click.echo(f"tw: {error}", err=True)
     return error.exit_code
 
 

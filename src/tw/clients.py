@@ -1,14 +1,16 @@
 """What the client commands run: a probe until it is done; with `--self`, its server beside it."""
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from tw.display import Display, make_display
-from tw.errors import ExitCode, TwError
+from tw.errors import ExitCode, Interrupted, TwError
 from tw.events import Listening, ServerEvent
 from tw.options import (
     CommonOptions,
+    ImapOptions,
     ProbeCounterOptions,
     ProbeEchoOptions,
     ProbeOptions,
@@ -71,6 +73,36 @@ def aimed_at(options: Options, listening: list[Listening]) -> Options:
     return replace(options, target=f"127.0.0.1:{listening[0].port}", self_test=False, verify=verify)
 
 
+def first_subject(common: CommonOptions, options: ImapOptions) -> int:
+    """Print the subject of a mailbox's first message. Gives the exit code."""
+    from tw.password import read_password
+
+    # Before the reactor runs: a prompt and a command may take their time, and `--timeout` is for the network.
+    password = read_password(
+        file=options.password_file,
+        command=options.password_command,
+        environ=os.environ,
+        timeout_s=options.timeout_s,
+        prompt=f"Password of {options.user}: ",
+    )
+
+    async def main(reactor: Any, stop: Stop) -> int:
+        from tw.probes.imap import fetch_first_subject
+
+        display = make_display(common, as_json=options.json)
+        display.out.on_failure = stop.fire
+        report = await until_stopped(stop, spawn(fetch_first_subject(reactor, options, password)))
+        if stop.signal is not None:
+            raise Interrupted(stop.signal.name)
+        if report is not None:
+            display.mail(report)
+        if display.out.failure is not None:
+            raise display.out.failure
+        return ExitCode.OK
+
+    return run(common, main)
+
+
 async def run_client(stop: Stop, display: Display, client: ClientRun) -> int:
     """Run one client until it is done or `stop` fires; raises its error once what there is has been shown."""
     failed: TwError | None = None
@@ -78,13 +110,16 @@ async def run_client(stop: Stop, display: Display, client: ClientRun) -> int:
         await until_stopped(stop, spawn(client.run()))
     except TwError as error:
         failed = error
+    if stop.signal is not None:
+        failed = Interrupted(stop.signal.name)
     verdict = client.conclude(failed)
     if display.out.failure is not None:
         raise display.out.failure
     if failed is not None:
         failed.reported = True
         raise failed
-    return stop.exit_code if stop.fired else verdict
+    # Stopped without a signal: whoever read the output has seen enough.
+    return ExitCode.OK if stop.fired else verdict
 
 
 def _ignore(_event: ServerEvent) -> None:

@@ -117,6 +117,16 @@ class NothingThere(TwError):
     kind = "nothing"
 
 
+class Interrupted(TwError):
+    """A signal ended a client before it was done. It is not told on stderr: whoever sent it knows."""
+
+    kind = "interrupted"
+
+    def __init__(self, signal_name: str) -> None:
+        super().__init__(f"ended by {signal_name}")
+        self.exit_code = ExitCode[signal_name]
+
+
 class LocalError(TwError):
     """Something on this machine: a file, a key, a state, a password command, a full disk."""
 

@@ -28,7 +28,7 @@ class ServerEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listening(ServerEvent):
-    """A listener is bound. `endpoint` is a string that `tw probe` and Twisted's clients take. `path` is a unix socket's."""
+    """A listener is bound. `endpoint` is a string that `tw probe` and Twisted's clients take; `path` is for unix."""
 
     name: ClassVar[str] = "listening"
     service: str

@@ -1,6 +1,6 @@
 """Where Twisted's log goes: to stderr, a line an event; tracebacks with `-vv` alone."""
 
-from typing import IO
+from typing import IO, Any
 
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, globalLogBeginner
 from zope.interface import implementer
@@ -39,4 +39,5 @@ class LineObserver:
 
 def start_logging(verbosity: int, stream: IO[str]) -> None:
     """Send the log to `stream` from now on. stdout and stderr stay as they are."""
-    globalLogBeginner.beginLoggingTo([LineObserver(verbosity, stream)], redirectStandardIO=False, discardBuffer=True)
+    observers: list[Any] = [LineObserver(verbosity, stream)]
+    globalLogBeginner.beginLoggingTo(observers, redirectStandardIO=False, discardBuffer=True)

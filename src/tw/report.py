@@ -220,7 +220,7 @@ class MailReport:
     """The first message's subject, decoded and unfolded but not yet safe for a terminal: the display sees to that."""
 
     mailbox: str
-    exists: int
+    exists: int | None
     subject: str
     uid: int | None
     date: str | None

@@ -13,11 +13,11 @@ from typing import Any, TypeAlias, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 
-from tw.errors import ExitCode, TwError
 from tw.log import start_logging
 from tw.options import CommonOptions
 
-SIGNALS = {signal.SIGINT: ExitCode.SIGINT, signal.SIGTERM: ExitCode.SIGTERM, signal.SIGHUP: ExitCode.SIGHUP}
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What ends a run. A program that keeps a terminal's server alive past its hang-up starts it under nohup."""
 
 T = TypeVar("T")
 
@@ -54,11 +54,6 @@ class Stop:
             self._waiting.append(deferred)
         return deferred
 
-    @property
-    def exit_code(self) -> ExitCode:
-        """What a client ends with that was stopped: the signal's code, or 0 where its reader had seen enough."""
-        return SIGNALS[self.signal] if self.signal is not None else ExitCode.OK
-
     def on_signal(self, number: int, _frame: FrameType | None) -> None:
         """The handler of every signal that ends a run. It runs between two bytecodes of whatever is being done."""
         if self.signal is not None:
@@ -80,9 +75,16 @@ def run(common: CommonOptions, main: Main) -> int:
     start_logging(common.verbosity, sys.stderr)
     stop = Stop(reactor)
     outcome: list[int | BaseException] = []
+    running: Deferred[None] = Deferred()
     settled: Deferred[None] = Deferred()
 
+    def start() -> None:
+        # Again, since the reactor has just installed its own.
+        _install_handlers(stop)
+        running.callback(None)
+
     async def settle(_: Any) -> None:
+        await running
         try:
             outcome.append(await main(reactor, stop))
         except BaseException as error:
@@ -91,11 +93,14 @@ def run(common: CommonOptions, main: Main) -> int:
         settled.callback(None)
 
     def before_shutdown() -> Deferred[None]:
-        # A signal between the reactor's start and our handlers reaches Twisted's own, which stops the reactor.
-        stop.fire()
+        # A SIGTERM between the reactor's start and our handlers reaches Twisted's own, which stops the reactor.
+        if not settled.called and not stop.fired:
+            stop.signal = signal.SIGTERM
+            stop.fire()
         return settled
 
-    reactor.callWhenRunning(_install_handlers, stop)
+    _install_handlers(stop)
+    reactor.callWhenRunning(start)
     reactor.addSystemEventTrigger("before", "shutdown", before_shutdown)
     with suppress(SystemExit):
         task.react(settle, _reactor=reactor)
@@ -112,7 +117,8 @@ def _choose_reactor(common: CommonOptions) -> Any:
         from tw.net.reactor import LeanReactor, usable
 
         if usable():
-            installReactor(LeanReactor())
+            lean: Any = LeanReactor
+            installReactor(lean())
     from twisted.internet import reactor
 
     return reactor
@@ -145,7 +151,7 @@ async def until_stopped(stop: Stop, running: Deferred[T]) -> T | None:
     try:
         return await running
     except CancelledError:
-        if not stop.fired:
+        if not settled.called and not stop.fired:
             raise
         return None
     finally:
@@ -155,6 +161,3 @@ async def until_stopped(stop: Stop, running: Deferred[T]) -> T | None:
 def spawn(work: Coroutine[Deferred[Any], Any, T]) -> Deferred[T]:
     """Start a coroutine; cancelling the Deferred cancels what it waits for."""
     return ensureDeferred(work)
-
-
-__all__ = ["Main", "Stop", "TwError", "run", "spawn", "until_stopped"]

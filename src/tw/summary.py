@@ -3,6 +3,7 @@
 from typing import TypeAlias
 
 from tw.core.text import safe
+from tw.errors import Interrupted
 from tw.report import Distribution, ProbeReport
 
 Row: TypeAlias = tuple[str, str, bool | None]
@@ -46,12 +47,18 @@ def verdict_text(report: ProbeReport) -> str:
     """`ok`, or what is wrong, in a few words."""
     if report.ok:
         return "ok"
+    if isinstance(report.error, Interrupted):
+        return f"{report.error.what}: {_faults(report) or 'ok until then'}"
     if report.error is not None:
         return f"failed: {report.error.kind}"
+    return "bad: " + (_faults(report) or "nothing was measured")
+
+
+def _faults(report: ProbeReport) -> str:
     faults = [f"{getattr(report, name)} {name}" for name in ("lost", "duplicated", "reordered", "corrupted")]
     faults = [fault for fault in faults if not fault.startswith("0 ")]
     faults += [f"{count} {safe(kind)}" for kind, count in report.errors.items()]
-    return "bad: " + (", ".join(faults) or "nothing was measured")
+    return ", ".join(faults)
 
 
 def distribution_text(times: Distribution) -> str:

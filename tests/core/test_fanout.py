@@ -3,6 +3,7 @@
 import gc
 import sys
 import tracemalloc
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -383,14 +384,15 @@ class FanOutModel(RuleBasedStateMachine):
     def _bytes(self, numbers: Iterable[int]) -> int:
         return sum(len(self.log[number]) for number in numbers)
 
-    def _history_start(self) -> int:
-        within_bytes = next(n for n, start in enumerate(self.starts) if self.starts[-1] - start <= self.backlog_bytes)
-        return max(within_bytes, len(self.log) - self.history_lines)
+    def _history_start(self, end: int) -> int:
+        """The first line of the history, if the log ended before line `end`."""
+        floor = self.starts[end] - self.backlog_bytes
+        return max(bisect_left(self.starts, floor), end - self.history_lines)
 
     @rule(echo=st.booleans())
     def subscribe(self, echo: bool) -> None:
         cursor = self.fanout.subscribe(echo=echo)
-        self.subscribers.append(_Subscriber(cursor, echo, self._history_start()))
+        self.subscribers.append(_Subscriber(cursor, echo, self._history_start(len(self.log))))
 
     def _publish(self, data: st.DataObject, prefix: bytes, lines: list[bytes]) -> None:
         source = data.draw(st.sampled_from([None, *self.subscribers]))
@@ -492,11 +494,13 @@ class FanOutModel(RuleBasedStateMachine):
 
     @invariant()
     def no_more_is_kept_than_needed(self) -> None:
-        places = [self._history_start(), self.sealed, *(subscriber.next_line for subscriber in self.subscribers)]
-        needed = self._bytes_from(min(places))
+        # The history is trimmed when the turn is sealed.
+        places = [self._history_start(self.sealed), *(subscriber.next_line for subscriber in self.subscribers)]
+        needed = self._bytes_from(min(places, default=0))
         own = sum(self._bytes(subscriber.own) for subscriber in self.subscribers)
         unsealed = self._bytes_from(self.sealed)
-        assert needed <= self.fanout.held_bytes + own
+        now = min(self._history_start(len(self.log)), *places[1:], self.sealed)
+        assert self._bytes_from(now) <= self.fanout.held_bytes + own
         assert self.fanout.held_bytes <= needed + own + unsealed + self.largest_batch
 
     def teardown(self) -> None:

@@ -98,6 +98,15 @@ def test_bye_and_a_lost_connection_in_the_middle_break_the_protocol(turns: int) 
     assert (type(lost), lost.what) == (ProtocolError, "the connection was reset")
 
 
+def test_silence_for_a_greeting_may_mean_that_the_port_wants_tls() -> None:
+    session = ImapSession(request())
+    assert session.overdue(1).hint == "does this port want TLS at once? --security tls"
+    session = ImapSession(request(security="tls"))
+    for phase in ("tls", "greeting"):
+        assert str(session.overdue(1)) == f"no answer within 1 s (mail.example.org:143, {phase}); see --timeout"
+        session.tls_started()
+
+
 def test_a_deadline_names_the_phase() -> None:
     session = ImapSession(request())
     converse(session, *SERVER[:2])

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from tw.cli.command import command, given, keep_json, session_of, typed
+from tw.cli.options import TLS_FIELDS, VERIFY_OPTIONS, apply, verify_from
 from tw.cli.params import DURATION_OR_ZERO, DURATION_TYPE, FILE, HeaderType, ListType, ResolveType, SizeType
 
 MAX_SIZE = 16 * 1024 * 1024
@@ -13,14 +14,6 @@ MAX_COUNT = 10**10 - 1
 """Ten digits number a payload."""
 
 COUNT = click.IntRange(1, MAX_COUNT)
-
-TLS_FIELDS = ("ca_file", "pin", "server_name", "client_cert", "client_key", "insecure")
-
-VERIFY_OPTIONS: list[Callable[..., Any]] = [
-    click.option("--ca-file", type=FILE, metavar="PEM", help="Trust these authorities instead of the system's."),
-    click.option("--pin", metavar="sha256//…", help="Expect this public key (as curl's --pinnedpubkey)."),
-    click.option("--insecure", is_flag=True, help="Do not verify the certificate. Counts only when typed."),
-]
 
 COMMON_OPTIONS: list[Callable[..., Any]] = [
     click.option(
@@ -53,17 +46,6 @@ COMMON_OPTIONS: list[Callable[..., Any]] = [
 ]
 
 
-def apply(options: list[Callable[..., Any]]) -> Callable[[Any], Any]:
-    """One decorator of many."""
-
-    def decorate(function: Any) -> Any:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return decorate
-
-
 def _size_option() -> Callable[..., Any]:
     return click.option(
         "--size",
@@ -80,13 +62,6 @@ def _count_option(**more: Any) -> Callable[..., Any]:
 
 
 INTERACTIVE = click.option("-i", "--interactive", is_flag=True, help="Talk: your lines out, the server's to stdout.")
-
-
-def verify_from(options: dict[str, Any]) -> Any:
-    """Take the certificate options out of `options`, as one object."""
-    from tw.options import TlsClientOptions
-
-    return TlsClientOptions(**{name: options.pop(name) for name in TLS_FIELDS if name in options})
 
 
 def _shared(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any]:

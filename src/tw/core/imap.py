@@ -90,8 +90,10 @@ class ImapSession:
 
     def overdue(self, timeout_s: float) -> TwError:
         """The error for a deadline of `timeout_s` seconds that has passed."""
+        waits_for_a_tls_port = self.phase is Phase.GREETING and self._request.security != "tls"
+        hint = "does this port want TLS at once? --security tls" if waits_for_a_tls_port else "see --timeout"
         what = f"no answer within {timeout_s:g} s"
-        return self._failure or self._half_a_greeting() or self._error(AnswerTimeout, what, "see --timeout")
+        return self._failure or self._half_a_greeting() or self._error(AnswerTimeout, what, hint)
 
     # What arrives
 

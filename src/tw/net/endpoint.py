@@ -118,7 +118,7 @@ def _os_reason(problem: BaseException) -> str:
 
 
 def address_text(address: object, unix_id: int = 0) -> str:
-    """How a peer is written everywhere: `127.0.0.1:5`, `[::1]:5`, `unix:3` (`unix_id`, since unix peers have no name)."""
+    """How a peer is written everywhere: `127.0.0.1:5`, `[::1]:5`, `unix:3` (by `unix_id`: unix peers have no name)."""
     host = getattr(address, "host", None)
     port = getattr(address, "port", None)
     if isinstance(host, str) and isinstance(port, int):

@@ -53,6 +53,8 @@ class Ping:
         self.errors: Counter[str] = Counter()
         self.sent_bytes = 0
         self.received_bytes = 0
+        self.unsettled = 0
+        """Samples that were still waited for when the run was cut short: neither received nor lost."""
 
     async def run(self, send: Callable[[bytes], None], where: str) -> None:
         """Send every sample and wait for the answers.
@@ -128,6 +130,7 @@ class Ping:
         return timer is not None
 
     def _stop_timers(self) -> None:
+        self.unsettled = len(self._timers)
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
@@ -153,7 +156,7 @@ class Ping:
             ok=self.ok and error is None,
             sent=verdict.sent_count,
             received=verdict.received,
-            lost=verdict.lost,
+            lost=verdict.lost - self.unsettled,
             duplicated=verdict.duplicated,
             reordered=verdict.reordered,
             corrupted=verdict.corrupted,

@@ -83,7 +83,7 @@ class StdinReader:
 
 
 class Talk:
-    """One conversation. At the end of stdin: half-close, then read until the server closes or is silent for `idle_s`."""
+    """One conversation. At stdin's end: half-close, then read until the server closes or is silent for `idle_s`."""
 
     def __init__(self, reactor: Any, connector: Connector, idle_s: float, display: Display) -> None:
         self._connector = connector

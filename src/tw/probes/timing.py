@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IDelayedCall
 
 from tw.errors import TwError
 
@@ -13,7 +12,7 @@ T = TypeVar("T")
 
 def pause(reactor: Any, seconds: float) -> Deferred[None]:
     """Fires after `seconds`; cancelling it cancels the delayed call."""
-    calls: list[IDelayedCall] = []
+    calls: list[Any] = []
 
     def cancel(_: Deferred[None]) -> None:
         if calls[0].active():
@@ -72,7 +71,8 @@ class Bell:
             late = True
             self.ring()
 
-        self._waiting = waiting = Deferred()
+        waiting: Deferred[None] = Deferred()
+        self._waiting = waiting
         call = self._reactor.callLater(max(0.0, seconds), expire) if seconds is not None else None
         try:
             await waiting

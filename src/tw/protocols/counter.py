@@ -58,9 +58,9 @@ class CounterServer(ServerConnection):
             if self._paused:
                 self._held = data[offset:]
                 return
-            room = min(SLICE_BYTES, requests.room_bytes)
-            if room:
-                offset += requests.feed(data[offset : offset + room])
+            room = requests.room_bytes
+            if room > 0:
+                offset += requests.feed(data[offset : offset + min(room, SLICE_BYTES)])
             else:
                 requests.refuse_oversize()
             self._flush()

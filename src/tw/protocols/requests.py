@@ -46,6 +46,7 @@ class Requests:
 
     A request's number is taken when the request is complete. After `over` nothing more is answered. `lingers` says that
     the peer may well go on sending then. `draining` makes the next answer the last one. `peer` is for the access log.
+    `room_bytes` is how much may be fed at once: where it is not above 0, call `refuse_oversize`.
     """
 
     def __init__(self, site: CounterSite) -> None:
@@ -63,7 +64,8 @@ class Requests:
     def _start_over(self) -> None:
         """A new parser, at the start of a request."""
         self._parser: HttpRequestParser | None = HttpRequestParser(self)
-        self._quiet_bytes = 0  # fed since a header ended or a piece of a body came: what httptools may have buffered
+        # Less what was fed since a header ended or a piece of a body came: all that httptools may have buffered.
+        self.room_bytes = HEADER_LIMIT_BYTES
         self._opening: bytes | None = b""  # the request as long as it has no target; None where its start is not known
         self._nameless = b""  # the start of a method that httptools does not know, kept from it until it is whole
         self._noted = True
@@ -86,18 +88,13 @@ class Requests:
         self.over = True
         self._parser = None
 
-    @property
-    def room_bytes(self) -> int:
-        """How much may be fed at once: beyond it, the header under way is too large."""
-        return max(0, HEADER_LIMIT_BYTES - self._quiet_bytes)
-
     def feed(self, data: bytes) -> int:
-        """Parse at most `room_bytes`; gives how many of these bytes are done with."""
+        """Parse at most `room_bytes` bytes; gives how many of them are done with."""
         assert self._parser is not None
         if self._nameless:
             return self._feed_other_method(self._nameless + data, len(data))
         messages = self._messages
-        self._quiet_bytes += len(data)
+        self.room_bytes -= len(data)
         try:
             self._parser.feed_data(data)
         except HttpParserUpgrade as upgrade:
@@ -176,7 +173,7 @@ class Requests:
 
     def on_headers_complete(self) -> None:
         assert self._parser is not None
-        self._quiet_bytes = 0
+        self.room_bytes = HEADER_LIMIT_BYTES
         self._headed = True
         if self.over:
             return
@@ -223,7 +220,7 @@ class Requests:
             self.out.append(CONTINUE)
 
     def on_body(self, body: bytes) -> None:
-        self._quiet_bytes = 0
+        self.room_bytes = HEADER_LIMIT_BYTES
         self._body_bytes += len(body)
         if self._body_bytes > BODY_LIMIT_BYTES:
             self._refuse_body()
@@ -239,7 +236,7 @@ class Requests:
         else:
             self._number(kind)
         self._messages += 1
-        self._quiet_bytes = 0
+        self.room_bytes = HEADER_LIMIT_BYTES
         self._opening = b""
         self.over = kind & CLOSE != 0
         self._reset()

@@ -1,6 +1,6 @@
 """Where the counter's numbers come from: memory, or a file that keeps the count across restarts (`--state`).
 
-The file's number was never handed out, nor was any above it. Numbers are reserved in blocks: the file moves ahead first,
+The number in the file was never handed out, nor was any above it. Numbers are reserved in blocks: the file moves first,
 then they are handed out, so that a crash leaves a gap and never a repetition.
 """
 

@@ -1,0 +1,223 @@
+# bash completion of tw, written by `tw completion bash`. It needs nothing but bash 4.
+
+_tw_names() { # the subcommands and the options of the command $1
+    commands=() options=()
+    case $1 in
+    tw)
+        commands=(serve probe imap completion)
+        options=(--version -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
+        ;;
+    'tw serve')
+        commands=(echo counter pubsub)
+        options=(-v --verbose -q --quiet --color --reactor --config --no-config -h --help)
+        ;;
+    'tw serve echo')
+        options=(--port --host --listen --tls-cert --tls-key --tls-client-ca --tls-self-signed --drain-timeout --duration --ready-file --json --access-log --udp -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
+        ;;
+    'tw serve counter')
+        options=(--port --host --listen --tls-cert --tls-key --tls-client-ca --tls-self-signed --drain-timeout --duration --ready-file --json --access-log --start --state -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
+        ;;
+    'tw serve pubsub')
+        options=(--port --host --listen --tls-cert --tls-key --tls-client-ca --tls-self-signed --drain-timeout --duration --ready-file --json --access-log --no-prefix --no-echo --crlf --max-line --history --backlog --slow -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
+        ;;
+    'tw probe')
+        commands=(echo counter pubsub)
+        options=(-v --verbose -q --quiet --color --reactor --config --no-config -h --help)
+        ;;
+    'tw probe echo')
+        options=(--count --interval --timeout --wait-for --tls --ca-file --pin --insecure --server-name --client-cert --client-key -4 --ipv4 -6 --ipv6 --bind --self --json --size --udp -i --interactive --idle -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
+        ;;
+    'tw probe counter')
+        options=(--count --interval --timeout --wait-for --tls --ca-file --pin --insecure --server-name --client-cert --client-key -4 --ipv4 -6 --ipv6 --bind --self --json --path -H --header -X --method --expect-status --resolve --no-keepalive -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
+        ;;
+    'tw probe pubsub')
+        options=(--count --interval --timeout --wait-for --tls --ca-file --pin --insecure --server-name --client-cert --client-key -4 --ipv4 -6 --ipv6 --bind --self --json --size -i --interactive --publish --no-wait --subscribe --idle -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
+        ;;
+    'tw imap')
+        commands=(first-subject)
+        options=(-v --verbose -q --quiet --color --reactor --config --no-config -h --help)
+        ;;
+    'tw imap first-subject')
+        options=(--user --host --port --endpoint --security --mailbox --password-file --password-command --timeout --ca-file --pin --insecure --json -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
+        ;;
+    'tw completion')
+        options=(-v --verbose -q --quiet --color --reactor --config --no-config -h --help)
+        ;;
+    esac
+}
+
+_tw_takes() { # what the option $2 of the command $1 takes, or its argument number $2: nothing, text, file or words
+    takes=nothing choices=()
+    case $1 in
+    tw)
+        case $2 in
+        --color) takes=words choices=(auto always never) ;;
+        --reactor) takes=words choices=(auto stock) ;;
+        --config) takes=file ;;
+        esac
+        ;;
+    'tw serve')
+        case $2 in
+        --color) takes=words choices=(auto always never) ;;
+        --reactor) takes=words choices=(auto stock) ;;
+        --config) takes=file ;;
+        esac
+        ;;
+    'tw serve echo')
+        case $2 in
+        --port | --host | --listen | --drain-timeout | --duration) takes=text ;;
+        --tls-cert | --tls-key | --tls-client-ca | --ready-file | --config) takes=file ;;
+        --color) takes=words choices=(auto always never) ;;
+        --reactor) takes=words choices=(auto stock) ;;
+        esac
+        ;;
+    'tw serve counter')
+        case $2 in
+        --port | --host | --listen | --drain-timeout | --duration | --start) takes=text ;;
+        --tls-cert | --tls-key | --tls-client-ca | --ready-file | --state | --config) takes=file ;;
+        --color) takes=words choices=(auto always never) ;;
+        --reactor) takes=words choices=(auto stock) ;;
+        esac
+        ;;
+    'tw serve pubsub')
+        case $2 in
+        --port | --host | --listen | --drain-timeout | --duration | --max-line | --history | --backlog) takes=text ;;
+        --tls-cert | --tls-key | --tls-client-ca | --ready-file | --config) takes=file ;;
+        --slow) takes=words choices=(disconnect) ;;
+        --color) takes=words choices=(auto always never) ;;
+        --reactor) takes=words choices=(auto stock) ;;
+        esac
+        ;;
+    'tw probe')
+        case $2 in
+        --color) takes=words choices=(auto always never) ;;
+        --reactor) takes=words choices=(auto stock) ;;
+        --config) takes=file ;;
+        esac
+        ;;
+    'tw probe echo')
+        case $2 in
+        --count | --interval | --timeout | --wait-for | --pin | --server-name | --bind | --size | --idle | 0) takes=text ;;
+        --ca-file | --client-cert | --client-key | --config) takes=file ;;
+        --color) takes=words choices=(auto always never) ;;
+        --reactor) takes=words choices=(auto stock) ;;
+        esac
+        ;;
+    'tw probe counter')
+        case $2 in
+        --count | --interval | --timeout | --wait-for | --pin | --server-name | --bind | --path | -H | --header | -X | --method | --expect-status | --resolve | 0) takes=text ;;
+        --ca-file | --client-cert | --client-key | --config) takes=file ;;
+        --color) takes=words choices=(auto always never) ;;
+        --reactor) takes=words choices=(auto stock) ;;
+        esac
+        ;;
+    'tw probe pubsub')
+        case $2 in
+        --count | --interval | --timeout | --wait-for | --pin | --server-name | --bind | --size | --publish | --idle | 0) takes=text ;;
+        --ca-file | --client-cert | --client-key | --config) takes=file ;;
+        --color) takes=words choices=(auto always never) ;;
+        --reactor) takes=words choices=(auto stock) ;;
+        esac
+        ;;
+    'tw imap')
+        case $2 in
+        --color) takes=words choices=(auto always never) ;;
+        --reactor) takes=words choices=(auto stock) ;;
+        --config) takes=file ;;
+        esac
+        ;;
+    'tw imap first-subject')
+        case $2 in
+        --user | --host | --port | --endpoint | --mailbox | --password-command | --timeout | --pin) takes=text ;;
+        --security) takes=words choices=(tls starttls plain) ;;
+        --password-file | --ca-file | --config) takes=file ;;
+        --color) takes=words choices=(auto always never) ;;
+        --reactor) takes=words choices=(auto stock) ;;
+        esac
+        ;;
+    'tw completion')
+        case $2 in
+        --color) takes=words choices=(auto always never) ;;
+        --reactor) takes=words choices=(auto stock) ;;
+        --config) takes=file ;;
+        0) takes=words choices=(bash zsh fish) ;;
+        esac
+        ;;
+    esac
+}
+
+_tw() {
+    local IFS=$' \t\n' node=tw position=0 takes=nothing prefix='' cut='' ended='' rest=${COMP_LINE:0:COMP_POINT}
+    local redirection='^[0-9]*(&>>?|>>?[&|]?|<<<?|<[&>]?)' current gap word i
+    local -a words=() commands=() options=() choices=()
+    COMPREPLY=()
+    # Bash splits words at the = and : of COMP_WORDBREAKS; join again what stands together on the line.
+    for ((i = 0; i <= COMP_CWORD; i++)); do
+        gap=${rest%%[![:space:]]*}
+        rest=${rest#"$gap"}
+        word=${COMP_WORDS[i]}
+        [[ $i -lt $COMP_CWORD ]] || word=$rest
+        rest=${rest#"$word"}
+        if [[ -n $gap || $i -eq 0 ]]; then words+=("$word"); else words[${#words[@]} - 1]+=$word; fi
+    done
+    current=${words[${#words[@]} - 1]}
+    unset "words[${#words[@]} - 1]" 'words[0]'
+    _tw_names "$node"
+    for word in ${words[@]+"${words[@]}"}; do
+        if [[ $takes != nothing ]]; then
+            takes=nothing
+        elif [[ $word =~ $redirection ]]; then
+            [[ $word != "${BASH_REMATCH[0]}" ]] || takes=file
+        elif [[ -z $ended && $word == -- ]]; then
+            ended=yes
+        elif [[ -z $ended && $word == --* ]]; then
+            [[ $word == *=* ]] || _tw_takes "$node" "$word"
+        elif [[ -z $ended && $word == -?* ]]; then
+            for ((i = 1; i < ${#word}; i++)); do
+                _tw_takes "$node" "-${word:i:1}"
+                [[ $takes == nothing ]] || break
+            done
+            [[ $i -ge ${#word}-1 ]] || takes=nothing
+        elif [[ ${#commands[@]} -gt 0 ]]; then
+            node+=" $word"
+            _tw_names "$node"
+        else
+            position=$((position + 1))
+        fi
+    done
+    word=$current
+    if [[ $takes != nothing ]]; then
+        :
+    elif [[ $current =~ $redirection ]]; then
+        takes=file current=${current#"${BASH_REMATCH[0]}"} word=$current
+    elif [[ -z $ended && $current == --*=* ]]; then
+        _tw_takes "$node" "${current%%=*}"
+        prefix=${current%%=*}= current=${current#*=}
+    elif [[ -z $ended && $current == -* ]]; then
+        takes=words choices=("${options[@]}")
+    elif [[ ${#commands[@]} -gt 0 ]]; then
+        takes=words choices=("${commands[@]}")
+    else
+        _tw_takes "$node" "$position"
+    fi
+    # Readline replaces only what follows the last of these.
+    [[ $COMP_WORDBREAKS != *=* || $word != *=* ]] || cut=${word%"${word##*=}"}
+    [[ $COMP_WORDBREAKS != *:* || ${word#"$cut"} != *:* ]] || cut=${word%"${word##*:}"}
+    if [[ $takes == file ]]; then
+        # Where compgen finds nothing (it knows no quotes), readline's own file completion comes in.
+        compopt -o filenames -o default 2>/dev/null
+        while IFS= read -r word; do
+            [[ -z $word ]] || COMPREPLY+=("$word")
+        done <<<"$(compgen -f -- "$current")"
+    else
+        for word in ${choices[@]+"${choices[@]}"}; do
+            [[ $word != "$current"* ]] || COMPREPLY+=("$word")
+        done
+    fi
+    for ((i = 0; i < ${#COMPREPLY[@]}; i++)); do
+        word=$prefix${COMPREPLY[i]}
+        COMPREPLY[i]=${word#"$cut"}
+    done
+}
+
+complete -F _tw tw

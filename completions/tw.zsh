@@ -1,0 +1,438 @@
+#compdef tw
+# zsh completion of tw, written by `tw completion zsh`. Save it as `_tw` in a directory of $fpath, or source it.
+
+_tw_completion() {
+    local curcontext="$curcontext" context state state_descr line ret=1
+    typeset -A opt_args
+    _arguments -s -S -C : \
+        '*-v[Say more; -vv shows tracebacks.]' \
+        '*--verbose[Say more; -vv shows tracebacks.]' \
+        '(-q --quiet)-q[Say only what was asked for.]' \
+        '(-q --quiet)--quiet[Say only what was asked for.]' \
+        '--color=[Colour on a terminal (auto), always or never. NO_COLOR is obeyed.]:CHOICE:(auto always never)' \
+        '--reactor=[The lean epoll reactor where it works (auto), or Twisted'"'"'s own (stock).]:CHOICE:(auto stock)' \
+        '--config=[Settings file instead of $XDG_CONFIG_HOME/tw/config.toml.]:FILE:_files' \
+        '--no-config[Read no settings file.]' \
+        '(-h --help)-h[Show this message and exit.]' \
+        '(-h --help)--help[Show this message and exit.]' \
+        '1::SHELL:(bash zsh fish)' \
+        && ret=0
+    return ret
+}
+
+_tw_imap_first_subject() {
+    local curcontext="$curcontext" context state state_descr line ret=1
+    typeset -A opt_args
+    _arguments -s -S -C : \
+        '--user=[Whose mail.]:NAME: ' \
+        '--host=[IMAP server.]:TEXT: ' \
+        '--port=[Its port. \[default: 993, or 143 with starttls and plain\]]:INTEGER RANGE: ' \
+        '--endpoint=[Twisted client endpoint string instead of host and port.]:STRPORT: ' \
+        '--security=[How the connection is protected; never downgraded. plain counts only when typed.]:CHOICE:(tls starttls plain)' \
+        '--mailbox=[Mailbox to look at.]:NAME: ' \
+        '--password-file=[File with the password; - reads stdin.]:FILE:_files' \
+        '--password-command=[Shell command that prints the password.]:CMD: ' \
+        '--timeout=[For the whole.]:DURATION: ' \
+        '--ca-file=[Trust these authorities instead of the system'"'"'s.]:PEM:_files' \
+        '--pin=[Expect this public key (as curl'"'"'s --pinnedpubkey).]:sha256//…: ' \
+        '--insecure[Do not verify the certificate. Counts only when typed.]' \
+        '--json[One object on stdout.]' \
+        '*-v[Say more; -vv shows tracebacks.]' \
+        '*--verbose[Say more; -vv shows tracebacks.]' \
+        '(-q --quiet)-q[Say only what was asked for.]' \
+        '(-q --quiet)--quiet[Say only what was asked for.]' \
+        '--color=[Colour on a terminal (auto), always or never. NO_COLOR is obeyed.]:CHOICE:(auto always never)' \
+        '--reactor=[The lean epoll reactor where it works (auto), or Twisted'"'"'s own (stock).]:CHOICE:(auto stock)' \
+        '--config=[Settings file instead of $XDG_CONFIG_HOME/tw/config.toml.]:FILE:_files' \
+        '--no-config[Read no settings file.]' \
+        '(-h --help)-h[Show this message and exit.]' \
+        '(-h --help)--help[Show this message and exit.]' \
+        && ret=0
+    return ret
+}
+
+_tw_imap() {
+    local curcontext="$curcontext" context state state_descr line ret=1
+    typeset -A opt_args
+    _arguments -s -S -C -A '-*' : \
+        '*-v[Say more; -vv shows tracebacks.]' \
+        '*--verbose[Say more; -vv shows tracebacks.]' \
+        '(-q --quiet)-q[Say only what was asked for.]' \
+        '(-q --quiet)--quiet[Say only what was asked for.]' \
+        '--color=[Colour on a terminal (auto), always or never. NO_COLOR is obeyed.]:CHOICE:(auto always never)' \
+        '--reactor=[The lean epoll reactor where it works (auto), or Twisted'"'"'s own (stock).]:CHOICE:(auto stock)' \
+        '--config=[Settings file instead of $XDG_CONFIG_HOME/tw/config.toml.]:FILE:_files' \
+        '--no-config[Read no settings file.]' \
+        '(-h --help)-h[Show this message and exit.]' \
+        '(-h --help)--help[Show this message and exit.]' \
+        '1:command:->commands' \
+        '*::argument:->below' \
+        && ret=0
+    case $state in
+        commands)
+            local -a commands=(
+                'first-subject:Print the subject of a mailbox'"'"'s first message.'
+            )
+            _describe -t commands 'tw imap command' commands && ret=0
+            ;;
+        below)
+            case $words[1] in
+                first-subject) _tw_imap_first_subject && ret=0 ;;
+            esac
+            ;;
+    esac
+    return ret
+}
+
+_tw_probe_pubsub() {
+    local curcontext="$curcontext" context state state_descr line ret=1
+    typeset -A opt_args
+    _arguments -s -S -C : \
+        '--count=[Samples; with --subscribe, lines to leave after. \[default: 5; unlimited with --subscribe\]]:N: ' \
+        '--interval=[From one sample to the next.]:DURATION: ' \
+        '--timeout=[For connecting, and for each answer.]:DURATION: ' \
+        '--wait-for=[Keep trying to connect for so long.]:DURATION: ' \
+        '--tls[Speak TLS.]' \
+        '--ca-file=[Trust these authorities instead of the system'"'"'s.]:PEM:_files' \
+        '--pin=[Expect this public key (as curl'"'"'s --pinnedpubkey).]:sha256//…: ' \
+        '--insecure[Do not verify the certificate. Counts only when typed.]' \
+        '--server-name=[Expect a certificate for this name (and send it as SNI).]:NAME: ' \
+        '--client-cert=[Show this certificate to the server.]:PEM:_files' \
+        '--client-key=[Its private key, if not in the same file.]:PEM:_files' \
+        '(-4 --ipv4)-4[Use IPv4 only.]' \
+        '(-4 --ipv4)--ipv4[Use IPv4 only.]' \
+        '(-6 --ipv6)-6[Use IPv6 only.]' \
+        '(-6 --ipv6)--ipv6[Use IPv6 only.]' \
+        '--bind=[Source address.]:HOST: ' \
+        '--self[Start the matching server in this process and probe it.]' \
+        '--json[One report object on stdout.]' \
+        '--size=[Of a payload, with its token and number.]:BYTES: ' \
+        '(-i --interactive)-i[Talk: your lines out, the server'"'"'s to stdout.]' \
+        '(-i --interactive)--interactive[Talk: your lines out, the server'"'"'s to stdout.]' \
+        '*--publish=[Publish this line and leave; repeatable; - reads stdin.]:LINE: ' \
+        '--no-wait[Do not wait until published lines come back.]' \
+        '--subscribe[Receive lines.]' \
+        '--idle=[Leave after so much silence. \[default: never with --subscribe, 1s with -i\]]:DURATION: ' \
+        '*-v[Say more; -vv shows tracebacks.]' \
+        '*--verbose[Say more; -vv shows tracebacks.]' \
+        '(-q --quiet)-q[Say only what was asked for.]' \
+        '(-q --quiet)--quiet[Say only what was asked for.]' \
+        '--color=[Colour on a terminal (auto), always or never. NO_COLOR is obeyed.]:CHOICE:(auto always never)' \
+        '--reactor=[The lean epoll reactor where it works (auto), or Twisted'"'"'s own (stock).]:CHOICE:(auto stock)' \
+        '--config=[Settings file instead of $XDG_CONFIG_HOME/tw/config.toml.]:FILE:_files' \
+        '--no-config[Read no settings file.]' \
+        '(-h --help)-h[Show this message and exit.]' \
+        '(-h --help)--help[Show this message and exit.]' \
+        '1::TARGET: ' \
+        && ret=0
+    return ret
+}
+
+_tw_probe_counter() {
+    local curcontext="$curcontext" context state state_descr line ret=1
+    typeset -A opt_args
+    _arguments -s -S -C : \
+        '--count=[Samples.]:N: ' \
+        '--interval=[From one sample to the next.]:DURATION: ' \
+        '--timeout=[For connecting, and for each answer.]:DURATION: ' \
+        '--wait-for=[Keep trying to connect for so long.]:DURATION: ' \
+        '--tls[Speak TLS.]' \
+        '--ca-file=[Trust these authorities instead of the system'"'"'s.]:PEM:_files' \
+        '--pin=[Expect this public key (as curl'"'"'s --pinnedpubkey).]:sha256//…: ' \
+        '--insecure[Do not verify the certificate. Counts only when typed.]' \
+        '--server-name=[Expect a certificate for this name (and send it as SNI).]:NAME: ' \
+        '--client-cert=[Show this certificate to the server.]:PEM:_files' \
+        '--client-key=[Its private key, if not in the same file.]:PEM:_files' \
+        '(-4 --ipv4)-4[Use IPv4 only.]' \
+        '(-4 --ipv4)--ipv4[Use IPv4 only.]' \
+        '(-6 --ipv6)-6[Use IPv6 only.]' \
+        '(-6 --ipv6)--ipv6[Use IPv6 only.]' \
+        '--bind=[Source address.]:HOST: ' \
+        '--self[Start the matching server in this process and probe it.]' \
+        '--json[One report object on stdout.]' \
+        '--path=[Path of the request. \[default: /, or the URL'"'"'s\]]:PATH: ' \
+        '*-H+[Send this header; repeatable.]:NAME\: VALUE: ' \
+        '*--header=[Send this header; repeatable.]:NAME\: VALUE: ' \
+        '(-X --method)-X+[Method of the request.]:TEXT: ' \
+        '(-X --method)--method=[Method of the request.]:TEXT: ' \
+        '--expect-status=[Another status is a bad verdict.]:N: ' \
+        '*--resolve=[Connect to ADDR for HOST:PORT; repeatable.]:HOST\:PORT\:ADDR: ' \
+        '--no-keepalive[A connection for each request.]' \
+        '*-v[Say more; -vv shows tracebacks.]' \
+        '*--verbose[Say more; -vv shows tracebacks.]' \
+        '(-q --quiet)-q[Say only what was asked for.]' \
+        '(-q --quiet)--quiet[Say only what was asked for.]' \
+        '--color=[Colour on a terminal (auto), always or never. NO_COLOR is obeyed.]:CHOICE:(auto always never)' \
+        '--reactor=[The lean epoll reactor where it works (auto), or Twisted'"'"'s own (stock).]:CHOICE:(auto stock)' \
+        '--config=[Settings file instead of $XDG_CONFIG_HOME/tw/config.toml.]:FILE:_files' \
+        '--no-config[Read no settings file.]' \
+        '(-h --help)-h[Show this message and exit.]' \
+        '(-h --help)--help[Show this message and exit.]' \
+        '1::TARGET: ' \
+        && ret=0
+    return ret
+}
+
+_tw_probe_echo() {
+    local curcontext="$curcontext" context state state_descr line ret=1
+    typeset -A opt_args
+    _arguments -s -S -C : \
+        '--count=[Samples.]:N: ' \
+        '--interval=[From one sample to the next.]:DURATION: ' \
+        '--timeout=[For connecting, and for each answer.]:DURATION: ' \
+        '--wait-for=[Keep trying to connect for so long.]:DURATION: ' \
+        '--tls[Speak TLS.]' \
+        '--ca-file=[Trust these authorities instead of the system'"'"'s.]:PEM:_files' \
+        '--pin=[Expect this public key (as curl'"'"'s --pinnedpubkey).]:sha256//…: ' \
+        '--insecure[Do not verify the certificate. Counts only when typed.]' \
+        '--server-name=[Expect a certificate for this name (and send it as SNI).]:NAME: ' \
+        '--client-cert=[Show this certificate to the server.]:PEM:_files' \
+        '--client-key=[Its private key, if not in the same file.]:PEM:_files' \
+        '(-4 --ipv4)-4[Use IPv4 only.]' \
+        '(-4 --ipv4)--ipv4[Use IPv4 only.]' \
+        '(-6 --ipv6)-6[Use IPv6 only.]' \
+        '(-6 --ipv6)--ipv6[Use IPv6 only.]' \
+        '--bind=[Source address.]:HOST: ' \
+        '--self[Start the matching server in this process and probe it.]' \
+        '--json[One report object on stdout.]' \
+        '--size=[Of a payload, with its token and number.]:BYTES: ' \
+        '--udp[Over UDP.]' \
+        '(-i --interactive)-i[Talk: your lines out, the server'"'"'s to stdout.]' \
+        '(-i --interactive)--interactive[Talk: your lines out, the server'"'"'s to stdout.]' \
+        '--idle=[With -i: leave after so much silence at the end of the input.]:DURATION: ' \
+        '*-v[Say more; -vv shows tracebacks.]' \
+        '*--verbose[Say more; -vv shows tracebacks.]' \
+        '(-q --quiet)-q[Say only what was asked for.]' \
+        '(-q --quiet)--quiet[Say only what was asked for.]' \
+        '--color=[Colour on a terminal (auto), always or never. NO_COLOR is obeyed.]:CHOICE:(auto always never)' \
+        '--reactor=[The lean epoll reactor where it works (auto), or Twisted'"'"'s own (stock).]:CHOICE:(auto stock)' \
+        '--config=[Settings file instead of $XDG_CONFIG_HOME/tw/config.toml.]:FILE:_files' \
+        '--no-config[Read no settings file.]' \
+        '(-h --help)-h[Show this message and exit.]' \
+        '(-h --help)--help[Show this message and exit.]' \
+        '1::TARGET: ' \
+        && ret=0
+    return ret
+}
+
+_tw_probe() {
+    local curcontext="$curcontext" context state state_descr line ret=1
+    typeset -A opt_args
+    _arguments -s -S -C -A '-*' : \
+        '*-v[Say more; -vv shows tracebacks.]' \
+        '*--verbose[Say more; -vv shows tracebacks.]' \
+        '(-q --quiet)-q[Say only what was asked for.]' \
+        '(-q --quiet)--quiet[Say only what was asked for.]' \
+        '--color=[Colour on a terminal (auto), always or never. NO_COLOR is obeyed.]:CHOICE:(auto always never)' \
+        '--reactor=[The lean epoll reactor where it works (auto), or Twisted'"'"'s own (stock).]:CHOICE:(auto stock)' \
+        '--config=[Settings file instead of $XDG_CONFIG_HOME/tw/config.toml.]:FILE:_files' \
+        '--no-config[Read no settings file.]' \
+        '(-h --help)-h[Show this message and exit.]' \
+        '(-h --help)--help[Show this message and exit.]' \
+        '1:command:->commands' \
+        '*::argument:->below' \
+        && ret=0
+    case $state in
+        commands)
+            local -a commands=(
+                'echo:Prove that bytes come back, all of them and in order.'
+                'counter:Prove that requests are answered, each once.'
+                'pubsub:Prove that lines reach their subscribers.'
+            )
+            _describe -t commands 'tw probe command' commands && ret=0
+            ;;
+        below)
+            case $words[1] in
+                echo) _tw_probe_echo && ret=0 ;;
+                counter) _tw_probe_counter && ret=0 ;;
+                pubsub) _tw_probe_pubsub && ret=0 ;;
+            esac
+            ;;
+    esac
+    return ret
+}
+
+_tw_serve_pubsub() {
+    local curcontext="$curcontext" context state state_descr line ret=1
+    typeset -A opt_args
+    _arguments -s -S -C : \
+        '--port=[TCP port; 0 takes a free one.]:INTEGER RANGE: ' \
+        '--host=[Address; 0.0.0.0 or :: opens it to others.]:TEXT: ' \
+        '*--listen=[Twisted server endpoint string instead of host and port; repeatable.]:STRPORT: ' \
+        '--tls-cert=[Serve TLS with this certificate (chain).]:PEM:_files' \
+        '--tls-key=[The certificate'"'"'s private key.]:PEM:_files' \
+        '--tls-client-ca=[Ask clients for a certificate of this authority.]:PEM:_files' \
+        '--tls-self-signed[Serve TLS with a throw-away certificate; prints its pin.]' \
+        '--drain-timeout=[How long a stop may take.]:DURATION: ' \
+        '--duration=[Stop by itself after so long.]:DURATION: ' \
+        '--ready-file=[Written once every listener is bound.]:PATH:_files' \
+        '--json[Events as JSON Lines on stdout.]' \
+        '--access-log[Tell of every connection and request.]' \
+        '--no-prefix[Send lines as they came, without their source.]' \
+        '--no-echo[Do not send a line back to its own publisher.]' \
+        '--crlf[End lines in CR LF rather than LF.]' \
+        '--max-line=[Longest line, without its end.]:BYTES: ' \
+        '--history=[Send a new client the last N lines first.]:N: ' \
+        '--backlog=[Unsent bytes that a subscriber may have.]:BYTES: ' \
+        '--slow=[What happens to a subscriber whose backlog passes that.]:CHOICE:(disconnect)' \
+        '*-v[Say more; -vv shows tracebacks.]' \
+        '*--verbose[Say more; -vv shows tracebacks.]' \
+        '(-q --quiet)-q[Say only what was asked for.]' \
+        '(-q --quiet)--quiet[Say only what was asked for.]' \
+        '--color=[Colour on a terminal (auto), always or never. NO_COLOR is obeyed.]:CHOICE:(auto always never)' \
+        '--reactor=[The lean epoll reactor where it works (auto), or Twisted'"'"'s own (stock).]:CHOICE:(auto stock)' \
+        '--config=[Settings file instead of $XDG_CONFIG_HOME/tw/config.toml.]:FILE:_files' \
+        '--no-config[Read no settings file.]' \
+        '(-h --help)-h[Show this message and exit.]' \
+        '(-h --help)--help[Show this message and exit.]' \
+        && ret=0
+    return ret
+}
+
+_tw_serve_counter() {
+    local curcontext="$curcontext" context state state_descr line ret=1
+    typeset -A opt_args
+    _arguments -s -S -C : \
+        '--port=[TCP port; 0 takes a free one.]:INTEGER RANGE: ' \
+        '--host=[Address; 0.0.0.0 or :: opens it to others.]:TEXT: ' \
+        '*--listen=[Twisted server endpoint string instead of host and port; repeatable.]:STRPORT: ' \
+        '--tls-cert=[Serve TLS with this certificate (chain).]:PEM:_files' \
+        '--tls-key=[The certificate'"'"'s private key.]:PEM:_files' \
+        '--tls-client-ca=[Ask clients for a certificate of this authority.]:PEM:_files' \
+        '--tls-self-signed[Serve TLS with a throw-away certificate; prints its pin.]' \
+        '--drain-timeout=[How long a stop may take.]:DURATION: ' \
+        '--duration=[Stop by itself after so long.]:DURATION: ' \
+        '--ready-file=[Written once every listener is bound.]:PATH:_files' \
+        '--json[Events as JSON Lines on stdout.]' \
+        '--access-log[Tell of every connection and request.]' \
+        '--start=[First number. \[default: 1, or the state file'"'"'s\]]:INTEGER RANGE: ' \
+        '--state=[Keep the count across restarts in this file.]:FILE:_files' \
+        '*-v[Say more; -vv shows tracebacks.]' \
+        '*--verbose[Say more; -vv shows tracebacks.]' \
+        '(-q --quiet)-q[Say only what was asked for.]' \
+        '(-q --quiet)--quiet[Say only what was asked for.]' \
+        '--color=[Colour on a terminal (auto), always or never. NO_COLOR is obeyed.]:CHOICE:(auto always never)' \
+        '--reactor=[The lean epoll reactor where it works (auto), or Twisted'"'"'s own (stock).]:CHOICE:(auto stock)' \
+        '--config=[Settings file instead of $XDG_CONFIG_HOME/tw/config.toml.]:FILE:_files' \
+        '--no-config[Read no settings file.]' \
+        '(-h --help)-h[Show this message and exit.]' \
+        '(-h --help)--help[Show this message and exit.]' \
+        && ret=0
+    return ret
+}
+
+_tw_serve_echo() {
+    local curcontext="$curcontext" context state state_descr line ret=1
+    typeset -A opt_args
+    _arguments -s -S -C : \
+        '--port=[TCP port; 0 takes a free one.]:INTEGER RANGE: ' \
+        '--host=[Address; 0.0.0.0 or :: opens it to others.]:TEXT: ' \
+        '*--listen=[Twisted server endpoint string instead of host and port; repeatable.]:STRPORT: ' \
+        '--tls-cert=[Serve TLS with this certificate (chain).]:PEM:_files' \
+        '--tls-key=[The certificate'"'"'s private key.]:PEM:_files' \
+        '--tls-client-ca=[Ask clients for a certificate of this authority.]:PEM:_files' \
+        '--tls-self-signed[Serve TLS with a throw-away certificate; prints its pin.]' \
+        '--drain-timeout=[How long a stop may take.]:DURATION: ' \
+        '--duration=[Stop by itself after so long.]:DURATION: ' \
+        '--ready-file=[Written once every listener is bound.]:PATH:_files' \
+        '--json[Events as JSON Lines on stdout.]' \
+        '--access-log[Tell of every connection and request.]' \
+        '--udp[The same port over UDP as well.]' \
+        '*-v[Say more; -vv shows tracebacks.]' \
+        '*--verbose[Say more; -vv shows tracebacks.]' \
+        '(-q --quiet)-q[Say only what was asked for.]' \
+        '(-q --quiet)--quiet[Say only what was asked for.]' \
+        '--color=[Colour on a terminal (auto), always or never. NO_COLOR is obeyed.]:CHOICE:(auto always never)' \
+        '--reactor=[The lean epoll reactor where it works (auto), or Twisted'"'"'s own (stock).]:CHOICE:(auto stock)' \
+        '--config=[Settings file instead of $XDG_CONFIG_HOME/tw/config.toml.]:FILE:_files' \
+        '--no-config[Read no settings file.]' \
+        '(-h --help)-h[Show this message and exit.]' \
+        '(-h --help)--help[Show this message and exit.]' \
+        && ret=0
+    return ret
+}
+
+_tw_serve() {
+    local curcontext="$curcontext" context state state_descr line ret=1
+    typeset -A opt_args
+    _arguments -s -S -C -A '-*' : \
+        '*-v[Say more; -vv shows tracebacks.]' \
+        '*--verbose[Say more; -vv shows tracebacks.]' \
+        '(-q --quiet)-q[Say only what was asked for.]' \
+        '(-q --quiet)--quiet[Say only what was asked for.]' \
+        '--color=[Colour on a terminal (auto), always or never. NO_COLOR is obeyed.]:CHOICE:(auto always never)' \
+        '--reactor=[The lean epoll reactor where it works (auto), or Twisted'"'"'s own (stock).]:CHOICE:(auto stock)' \
+        '--config=[Settings file instead of $XDG_CONFIG_HOME/tw/config.toml.]:FILE:_files' \
+        '--no-config[Read no settings file.]' \
+        '(-h --help)-h[Show this message and exit.]' \
+        '(-h --help)--help[Show this message and exit.]' \
+        '1:command:->commands' \
+        '*::argument:->below' \
+        && ret=0
+    case $state in
+        commands)
+            local -a commands=(
+                'echo:Send back every byte (RFC 862; TCP, TLS, unix, UDP).'
+                'counter:Answer every HTTP request with its number.'
+                'pubsub:Send each line to every client.'
+            )
+            _describe -t commands 'tw serve command' commands && ret=0
+            ;;
+        below)
+            case $words[1] in
+                echo) _tw_serve_echo && ret=0 ;;
+                counter) _tw_serve_counter && ret=0 ;;
+                pubsub) _tw_serve_pubsub && ret=0 ;;
+            esac
+            ;;
+    esac
+    return ret
+}
+
+_tw() {
+    local curcontext="$curcontext" context state state_descr line ret=1
+    typeset -A opt_args
+    _arguments -s -S -C -A '-*' : \
+        '--version[Print the version.]' \
+        '*-v[Say more; -vv shows tracebacks.]' \
+        '*--verbose[Say more; -vv shows tracebacks.]' \
+        '(-q --quiet)-q[Say only what was asked for.]' \
+        '(-q --quiet)--quiet[Say only what was asked for.]' \
+        '--color=[Colour on a terminal (auto), always or never. NO_COLOR is obeyed.]:CHOICE:(auto always never)' \
+        '--reactor=[The lean epoll reactor where it works (auto), or Twisted'"'"'s own (stock).]:CHOICE:(auto stock)' \
+        '--config=[Settings file instead of $XDG_CONFIG_HOME/tw/config.toml.]:FILE:_files' \
+        '--no-config[Read no settings file.]' \
+        '(-h --help)-h[Show this message and exit.]' \
+        '(-h --help)--help[Show this message and exit.]' \
+        '1:command:->commands' \
+        '*::argument:->below' \
+        && ret=0
+    case $state in
+        commands)
+            local -a commands=(
+                'serve:Stand up a known-good server.'
+                'probe:Prove that bytes, requests and lines get through.'
+                'imap:Prove that mail can be read.'
+                'completion:Print the completion script of a shell.'
+            )
+            _describe -t commands 'tw command' commands && ret=0
+            ;;
+        below)
+            case $words[1] in
+                serve) _tw_serve && ret=0 ;;
+                probe) _tw_probe && ret=0 ;;
+                imap) _tw_imap && ret=0 ;;
+                completion) _tw_completion && ret=0 ;;
+            esac
+            ;;
+    esac
+    return ret
+}
+
+if [[ "${funcstack[1]-}" == _tw ]]; then
+    _tw "$@"
+elif (( $+functions[compdef] )); then
+    compdef _tw tw
+else
+    print -u2 'tw completion: run `autoload -Uz compinit; compinit` first'
+fi

@@ -1,0 +1,34 @@
+"""Options that several commands share, and how their values become one object."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from tw.cli.params import FILE
+
+TLS_FIELDS = ("ca_file", "pin", "server_name", "client_cert", "client_key", "insecure")
+
+VERIFY_OPTIONS: list[Callable[..., Any]] = [
+    click.option("--ca-file", type=FILE, metavar="PEM", help="Trust these authorities instead of the system's."),
+    click.option("--pin", metavar="sha256//…", help="Expect this public key (as curl's --pinnedpubkey)."),
+    click.option("--insecure", is_flag=True, help="Do not verify the certificate. Counts only when typed."),
+]
+
+
+def apply(options: list[Callable[..., Any]]) -> Callable[[Any], Any]:
+    """One decorator of many."""
+
+    def decorate(function: Any) -> Any:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def verify_from(options: dict[str, Any]) -> Any:
+    """Take the certificate options out of `options`, as one object."""
+    from tw.options import TlsClientOptions
+
+    return TlsClientOptions(**{name: options.pop(name) for name in TLS_FIELDS if name in options})

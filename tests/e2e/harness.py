@@ -1,0 +1,135 @@
+"""The installed `tw`, started and stopped as a user would: real processes, real sockets, free ports."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+TW = str(Path(sys.executable).parent / "tw")
+TIMEOUT_S = 30.0
+
+
+def environment(**more: str) -> dict[str, str]:
+    """This process's environment without any setting of `tw`'s, and with no settings file in reach."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("TW_")}
+    return {**kept, "XDG_CONFIG_HOME": "/nonexistent", "NO_COLOR": "", **more}
+
+
+@dataclass
+class Ran:
+    """What a command came to."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The one object on stdout."""
+        lines = self.out.splitlines()
+        assert len(lines) == 1, self
+        return json.loads(lines[0])
+
+    @property
+    def error_line(self) -> str:
+        """The one line on stderr."""
+        lines = self.err.splitlines()
+        assert len(lines) == 1, self
+        assert lines[0].startswith("tw: "), self
+        return lines[0]
+
+
+def tw(*args: str, stdin: str | bytes | None = None, env: dict[str, str] | None = None, cwd: Path | None = None) -> Ran:
+    """Run `tw` to its end."""
+    data = stdin.encode() if isinstance(stdin, str) else stdin
+    done = subprocess.run(
+        [TW, *args],
+        input=data,
+        stdin=subprocess.DEVNULL if data is None else None,
+        capture_output=True,
+        env=environment(**(env or {})),
+        timeout=TIMEOUT_S,
+        cwd=cwd,
+        check=False,
+    )
+    return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+@dataclass
+class Server:
+    """A running `tw serve`, told by its `listening` events."""
+
+    process: subprocess.Popen[bytes]
+    listening: list[dict[str, Any]]
+    events: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def port(self) -> int:
+        port = self.listening[0]["port"]
+        assert isinstance(port, int)
+        return port
+
+    @property
+    def target(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def stdout(self) -> IO[bytes]:
+        assert self.process.stdout is not None
+        return self.process.stdout
+
+    def next_event(self) -> dict[str, Any]:
+        """The next line of stdout; waits for it."""
+        line = self.stdout.readline()
+        assert line, f"the server ended: {self.process.wait(TIMEOUT_S)}"
+        event: dict[str, Any] = json.loads(line)
+        self.events.append(event)
+        return event
+
+    def wait_for(self, name: str) -> dict[str, Any]:
+        """The next event of that name."""
+        while True:
+            event = self.next_event()
+            if event["event"] == name:
+                return event
+
+    def stop(self, number: int = signal.SIGTERM) -> dict[str, Any]:
+        """Stop it, and give its summary."""
+        self.process.send_signal(number)
+        rest, _ = self.process.communicate(timeout=TIMEOUT_S)
+        self.events.extend(json.loads(line) for line in rest.splitlines())
+        assert self.process.returncode == 0, self.events
+        assert self.events[-1]["event"] == "summary"
+        return self.events[-1]
+
+    def resident_bytes(self) -> int:
+        """What the process holds in memory now."""
+        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+@contextmanager
+def serving(service: str, *args: str, listeners: int = 1, place: tuple[str, ...] = ("--port", "0")) -> Iterator[Server]:
+    """`tw serve SERVICE --json` on a free port, ready to be used; killed at the end if it still runs."""
+    process = subprocess.Popen(
+        [TW, "serve", service, "--json", *place, *args],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        env=environment(),
+    )
+    server = Server(process, [])
+    try:
+        for _ in range(listeners):
+            server.listening.append(server.wait_for("listening"))
+        yield server
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait(TIMEOUT_S)
+        server.stdout.close()
