@@ -123,7 +123,7 @@ _tw_probe_pubsub() {
         '--no-config[Read no settings file.]' \
         '(-h --help)-h[Show this message and exit.]' \
         '(-h --help)--help[Show this message and exit.]' \
-        '1::TARGET: ' \
+        '1::TARGET:()' \
         && ret=0
     return ret
 }
@@ -168,7 +168,7 @@ _tw_probe_counter() {
         '--no-config[Read no settings file.]' \
         '(-h --help)-h[Show this message and exit.]' \
         '(-h --help)--help[Show this message and exit.]' \
-        '1::TARGET: ' \
+        '1::TARGET:()' \
         && ret=0
     return ret
 }
@@ -210,7 +210,7 @@ _tw_probe_echo() {
         '--no-config[Read no settings file.]' \
         '(-h --help)-h[Show this message and exit.]' \
         '(-h --help)--help[Show this message and exit.]' \
-        '1::TARGET: ' \
+        '1::TARGET:()' \
         && ret=0
     return ret
 }
@@ -431,7 +431,7 @@ _tw() {
 
 if [[ "${funcstack[1]-}" == _tw ]]; then
     _tw "$@"
-elif (( $+functions[compdef] )); then
+elif (( ${+functions[compdef]} )); then
     compdef _tw tw
 else
     print -u2 'tw completion: run `autoload -Uz compinit; compinit` first'

@@ -73,7 +73,7 @@ class TcpTransport(StringTransport):
         self.aborted = False
         self.writes: list[bytes] = []
         self.largest_bytes = 0
-        self._paused_producer = False
+        self.paused_producer = False
 
     def write(self, data: bytes) -> None:
         assert not self.half_closed, "written after the sending side was shut"
@@ -81,15 +81,15 @@ class TcpTransport(StringTransport):
         super().write(data)
         waiting = len(self.value())
         self.largest_bytes = max(self.largest_bytes, waiting)
-        if not self.reads and waiting > 65_536 and self.producer is not None and not self._paused_producer:
-            self._paused_producer = True
+        if not self.reads and waiting > 65_536 and self.producer is not None and not self.paused_producer:
+            self.paused_producer = True
             self.producer.pauseProducing()
 
     def read(self) -> bytes:
         data = bytes(self.value())
         self.clear()
-        if self.producer is not None and self._paused_producer:
-            self._paused_producer = False
+        if self.producer is not None and self.paused_producer:
+            self.paused_producer = False
             self.producer.resumeProducing()
         return data
 

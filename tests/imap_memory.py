@@ -16,6 +16,8 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from tw.core.imap_types import ImapAnswer
+
 
 @implementer(ITLSTransport)
 class Wire(StringTransport):
@@ -198,3 +200,18 @@ def run_at_once(steps: Iterator[object]) -> Deferred[None]:
     for _ in steps:
         pass
     return succeed(None)
+
+
+def result_of(deferred: Deferred[ImapAnswer]) -> ImapAnswer:
+    results: list[ImapAnswer] = []
+    deferred.addCallback(results.append)
+    assert len(results) == 1
+    return results[0]
+
+
+def failure_of(deferred: "Deferred[ImapAnswer] | Deferred[None]") -> BaseException:
+    failures: list[Failure] = []
+    deferred.addErrback(failures.append)
+    assert len(failures) == 1
+    assert failures[0].value is not None
+    return failures[0].value

@@ -1,16 +1,21 @@
 """The edge: everything that went wrong becomes one line on stderr and one exit code, here and nowhere else."""
 
+import errno
 import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from types import FrameType
 from typing import NoReturn
 
 import click
 
 from tw.cli.command import Session
-from tw.errors import ExitCode, Interrupted, TwError, UsageError
+from tw.errors import ExitCode, Interrupted, LocalError, TwError, UsageError
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""A disk that takes no more of what click prints (help, versions, completions)."""
 
 
 class EarlySignal(BaseException):
@@ -29,8 +34,8 @@ def main() -> NoReturn:
     """The console script."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
-    session = Session()
-    code = run(sys.argv[1:], session)
+    _mend_streams()
+    code = run(sys.argv[1:], Session())
     code = _flush(code)
     if _busy_threads():
         # A resolver that hangs in `getaddrinfo` would keep the interpreter waiting (DESIGN 4.10).
@@ -38,15 +43,31 @@ def main() -> NoReturn:
     sys.exit(code)
 
 
+def _mend_streams() -> None:
+    """Open what the shell closed (`>&-`) on nothing: no socket takes its number then, and nobody meets None.
+
+    What the locale's encoding lacks comes out as an escape, never as an error.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
 def run(args: Sequence[str], session: Session) -> int:
     """Run one command line; gives the exit code, and writes what failed to stderr."""
     from tw.cli.root import root
 
     try:
-        result = root.main(args=list(args), prog_name="tw", standalone_mode=False, obj=session)
+        # Not `root.main`: that makes a broken pipe exit 1, and writes an empty line on Ctrl-C (DESIGN 4.12).
+        with root.make_context("tw", list(args), obj=session) as ctx:
+            result = root.invoke(ctx)
         return int(result) if isinstance(result, int) else ExitCode.OK
+    except click.exceptions.Exit as error:
+        return error.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.ctx.get_help() if error.ctx else str(error), err=True)
+        _say(error.ctx.get_help() if error.ctx else str(error))
         return ExitCode.USAGE
     except click.ClickException as error:
         return _fail(_usage(error), session)
@@ -59,6 +80,11 @@ def run(args: Sequence[str], session: Session) -> int:
     except BrokenPipeError:
         _silence_stdout()
         return ExitCode.OK
+    except OSError as error:
+        if error.errno not in FULL:
+            return _bug(error, session)
+        _silence_stdout()
+        return _fail(LocalError(f"cannot write: {os.strerror(error.errno)}"), session)
     except Exception as error:
         return _bug(error, session)
 
@@ -88,31 +114,38 @@ def _fail(error: TwError, session: Session) -> int:
     if session.common.get("verbosity", 0) > 1:
         import traceback
 
-        traceback.print_exception(error)
+        from tw.core.text import safe_lines
+
+        # Made safe, since the errors underneath quote what a peer said.
+        _say(safe_lines("".join(traceback.format_exception(error)).rstrip()))
     if not isinstance(error, Interrupted):
-        click.echo(f"tw: {error}", err=True)
+        _say(f"tw: {error}")
     return error.exit_code
 
 
+def _say(text: str) -> None:
+    """Write to stderr. Where that cannot be written either, the exit code is all that is left."""
+    with suppress(OSError):
+        click.echo(text, err=True)
+
+
 def _print_failure(error: TwError) -> None:
-    from tw.display import to_text
+    from tw.display import as_utf8, to_text
     from tw.report import failure_json
 
     try:
-        click.echo(to_text(failure_json(error)))
-    except BrokenPipeError:
+        click.echo(to_text(failure_json(error)), file=as_utf8(sys.stdout))
+    except OSError:
         _silence_stdout()
 
 
 def _bug(error: Exception, session: Session) -> int:
-    if session.common.get("verbosity", 0) > 1:
-        import traceback
-
-        traceback.print_exception(error)
     from tw.core.text import safe
 
     detail = safe(f"{type(error).__name__}: {error}", 300)
-    return _fail(TwError(f"a bug in tw: {detail}", "", "run it with -vv to see where, and report that"), session)
+    failure = TwError(f"a bug in tw: {detail}", "", "run it with -vv to see where, and report that")
+    failure.__cause__ = error
+    return _fail(failure, session)
 
 
 def _silence_stdout() -> None:
@@ -128,7 +161,7 @@ def _flush(code: int) -> int:
         _silence_stdout()
     except OSError as error:
         _silence_stdout()
-        click.echo(f"tw: cannot write the output: {os.strerror(error.errno or 0)} (stdout)", err=True)
+        _say(f"tw: cannot write the output: {os.strerror(error.errno or 0)} (stdout)")
         return code or ExitCode.LOCAL
     return code
 

@@ -5,6 +5,7 @@ on its way to a person; JSON escapes it by itself.
 """
 
 import errno
+import io
 import json
 import os
 import sys
@@ -116,9 +117,24 @@ class JsonDisplay:
 
 
 def to_text(document: Json) -> str:
-    """One line of JSON. Lone surrogates (undecodable bytes of a path) are escaped: the output is UTF-8."""
+    """One line of JSON in UTF-8. Escaped is also what JSON would let stand and `safe` does not: C1 controls, which a
+    terminal executes, and lone surrogates (undecodable bytes of a path)."""
     text = json.dumps(document, ensure_ascii=False, allow_nan=False)
-    return text.encode("utf-8", "backslashreplace").decode()
+    if text.isascii() and "\x7f" not in text:
+        return text
+    return "".join(char if safe(char) == char else _json_escape(char) for char in text)
+
+
+def _json_escape(char: str) -> str:
+    escape = json.dumps(char)[1:-1]
+    return escape if escape != char else f"\\u{ord(char):04x}"
+
+
+def as_utf8(stream: TextIO) -> TextIO:
+    """The stream, set to write UTF-8 whatever the locale is: JSON is UTF-8."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(encoding="utf-8")
+    return stream
 
 
 class TextDisplay:
@@ -224,7 +240,8 @@ def render_report(report: ProbeReport, *, color: bool) -> str:
     table.add_column()
     for name, value, good in report_rows(report):
         style = "" if good is None else "green" if good else "red"
-        table.add_row(name, Text(value, style=style))
+        # Text, since rich reads markup in a str: `[fe80::1]` would be a style, and gone.
+        table.add_row(Text(name), Text(value, style=style))
     with console.capture() as capture:
         console.print(table)
     return capture.get()
@@ -241,7 +258,7 @@ def make_display(
     out = stdout or sys.stdout
     err = stderr or sys.stderr
     if as_json:
-        return JsonDisplay(Output(out))
+        return JsonDisplay(Output(as_utf8(out)))
     terminal = out.isatty()
     color = common.color == "always" or (common.color == "auto" and terminal and not os.environ.get("NO_COLOR"))
     return TextDisplay(

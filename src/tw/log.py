@@ -5,7 +5,7 @@ from typing import IO, Any
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, globalLogBeginner
 from zope.interface import implementer
 
-from tw.core.text import safe
+from tw.core.text import safe, safe_lines
 
 LEVELS = {0: LogLevel.warn, 1: LogLevel.info}
 """The least level shown, by the number of `-v`; above those everything is."""
@@ -28,7 +28,7 @@ class LineObserver:
         if failure is None:
             text = safe(formatEvent(event))
         elif self._tracebacks:
-            text = failure.getTraceback()
+            text = safe_lines(failure.getTraceback())
         else:
             detail = safe(f"{failure.type.__name__}: {failure.getErrorMessage()}", 200)
             text = f"a bug in tw: {detail}; run it with -vv to see where"

@@ -157,7 +157,7 @@ class ProbeOptions:
         )
         typed = self.verify
         _require(
-            not (self.self_test and (typed.ca_file or typed.pin or typed.client_cert or typed.insecure)),
+            not (self.self_test and typed != TlsClientOptions()),
             "--self beside certificate options",
             "leave them out: --self --tls pins its own certificate",
         )

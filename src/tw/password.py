@@ -4,8 +4,10 @@ A password is held in `Secret`, whose `repr` hides it, so that no log, message o
 """
 
 import os
+import select
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from typing import IO
 
@@ -83,21 +85,41 @@ def _from_command(command: str, timeout_s: float) -> Secret:
         raise LocalError(f"cannot be run: {type(error).__name__}", where, "try it by hand") from None
     with process:
         try:
-            output, _ = process.communicate(timeout=timeout_s)
+            output = _output_of(process, timeout_s)
         except subprocess.TimeoutExpired:
-            # Its own children may hold the pipe open for longer; nobody waits for them.
-            process.kill()
             raise LocalError(
                 f"no password within {timeout_s:g} s", where, "try it by hand, or raise --timeout"
             ) from None
+        finally:
+            # After a signal too: `with` waits for the command. Its own children may hold the pipe open for longer;
+            # nobody waits for them.
+            process.kill()
+    if len(output) > MAX_PASSWORD_BYTES:
+        raise LocalError(f"a password of over {MAX_PASSWORD_BYTES} bytes", where, "is it the right command?")
     if process.returncode != 0:
         how = f"exit {process.returncode}" if process.returncode > 0 else f"signal {-process.returncode}"
         raise LocalError(f"the password command failed: {how}", where, "try it by hand")
     if not output.strip():
         raise LocalError("the password command printed nothing", where, "try it by hand")
-    if len(output) > MAX_PASSWORD_BYTES:
-        raise LocalError(f"a password of over {MAX_PASSWORD_BYTES} bytes", where, "is it the right command?")
     return _decoded(output, where)
+
+
+def _output_of(process: subprocess.Popen[bytes], timeout_s: float) -> bytes:
+    """What the command prints until it ends, read no further than a little over the limit (`yes` never ends)."""
+    assert process.stdout is not None
+    end_s = time.monotonic() + timeout_s
+    readable = select.poll()
+    readable.register(process.stdout, select.POLLIN)
+    output = b""
+    while len(output) <= MAX_PASSWORD_BYTES:
+        if not readable.poll(max(0.0, end_s - time.monotonic()) * 1000):
+            raise subprocess.TimeoutExpired(process.args, timeout_s)
+        piece = os.read(process.stdout.fileno(), MAX_PASSWORD_BYTES + 1)
+        if not piece:
+            process.wait(max(0.0, end_s - time.monotonic()))
+            break
+        output += piece
+    return output
 
 
 def _decoded(data: bytes, where: str) -> Secret:
@@ -121,3 +143,5 @@ def _from_prompt(prompt: str) -> Secret:
         return Secret(getpass.getpass(prompt, stream=sys.stderr))
     except EOFError:
         raise UsageError("no password given", "", f"use --password-file, --password-command or {VARIABLE}") from None
+    except UnicodeDecodeError:
+        raise LocalError("the password is not UTF-8", "the terminal", "type it in a UTF-8 terminal") from None

@@ -151,7 +151,7 @@ async def until_stopped(stop: Stop, running: Deferred[T]) -> T | None:
     try:
         return await running
     except CancelledError:
-        if not settled.called and not stop.fired:
+        if not stop.fired:
             raise
         return None
     finally:

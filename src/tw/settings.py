@@ -23,8 +23,9 @@ MAX_CONFIG_BYTES = 1024 * 1024
 def default_path(environ: Mapping[str, str]) -> Path:
     """`$XDG_CONFIG_HOME/tw/config.toml`, or the same below `~/.config` (XDG base directories)."""
     base = environ.get("XDG_CONFIG_HOME", "")
-    root = Path(base) if base.startswith("/") else Path(environ.get("HOME") or "~").expanduser() / ".config"
-    return root / "tw" / "config.toml"
+    # Not Path.expanduser: that raises where neither HOME nor the password database knows the user, as in containers.
+    home = environ.get("HOME") or os.path.expanduser("~")
+    return Path(base if base.startswith("/") else f"{home}/.config") / "tw" / "config.toml"
 
 
 def load(path: Path, known: Mapping[str, frozenset[str]], *, required: bool) -> dict[str, Table]:
@@ -46,7 +47,8 @@ def load(path: Path, known: Mapping[str, frozenset[str]], *, required: bool) -> 
         raise UsageError(f"a configuration of over {MAX_CONFIG_BYTES} bytes", str(path), "is it the right file?")
     try:
         document = tomllib.loads(text.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
+        # ValueError: bad TOML, bad UTF-8, or an integer of thousands of digits, which Python refuses to read.
         raise UsageError(f"not TOML: {error}", str(path), "see https://toml.io for its form") from error
     return _checked(document, known, str(path))
 
@@ -80,6 +82,10 @@ def _unknown(what: str, name: str, names: list[str], where: str) -> UsageError:
 
 
 def _value(value: object, dotted: str, where: str) -> Value:
+    texts = value if isinstance(value, list) else [value]
+    if any(isinstance(text, str) and "\0" in text for text in texts):
+        # No argument and no variable can hold one, so nothing behind this expects it.
+        raise UsageError(f"a NUL in {dotted!r}", where, "mend its value")
     if isinstance(value, str | bool | int | float):
         return value
     if isinstance(value, list) and all(isinstance(item, str) for item in value):

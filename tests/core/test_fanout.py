@@ -181,6 +181,19 @@ def test_own_lines_are_skipped_over_many_batches() -> None:
     assert other.take(ALL) == b"last\n"
 
 
+def test_subscribers_that_stall_at_different_turns_each_get_all_after_theirs() -> None:
+    fanout = FanOut(backlog_bytes=10**6)
+    lines = [b"%d" % turn for turn in range(20)]
+    cursors = []
+    for line in lines:
+        cursors.append(fanout.subscribe())
+        _turn(fanout, line)
+    assert [cursor.backlog_lines for cursor in cursors] == list(range(20, 0, -1))
+    for at, cursor in enumerate(cursors):
+        assert _lines(cursor.take(ALL)) == [line + b"\n" for line in lines[at:]]
+    assert fanout.held_bytes == 0
+
+
 # Who is too slow.
 
 
@@ -433,7 +446,8 @@ class FanOutModel(RuleBasedStateMachine):
             assert len(taken) + self.largest_batch >= limit_bytes  # no less than could be had
             subscriber.next_line = expected[len(lines)]
         else:
-            subscriber.next_line = max(self.sealed, subscriber.next_line)
+            end = self.sealed if subscriber.end is None else min(self.sealed, subscriber.end)
+            subscriber.next_line = max(end, subscriber.next_line)
         if not taken:
             assert subscriber.cursor.caught_up
 
@@ -481,12 +495,14 @@ class FanOutModel(RuleBasedStateMachine):
     def those_behind_are_overdue(self) -> None:
         overdue = self.fanout.overdue()
         for subscriber in self.subscribers:
+            if subscriber.end is not None:
+                continue  # it may be anywhere behind its end
             # Its place in the log may be past the own lines that stand before `next_line`, and past those after.
             end = len(self.log)
             first = subscriber.next_line
             passed = next((n for n in range(first, end) if n not in subscriber.own), end)
             before = next((n for n in range(first, 0, -1) if n - 1 not in subscriber.own), 0)
-            if self._bytes_from(passed) > self.backlog_bytes and subscriber.end is None:
+            if self._bytes_from(passed) > self.backlog_bytes:
                 assert subscriber.cursor in overdue
             if self._bytes_from(before) <= self.backlog_bytes:
                 assert subscriber.cursor not in overdue
@@ -494,14 +510,14 @@ class FanOutModel(RuleBasedStateMachine):
 
     @invariant()
     def no_more_is_kept_than_needed(self) -> None:
-        # The history is trimmed when the turn is sealed.
-        places = [self._history_start(self.sealed), *(subscriber.next_line for subscriber in self.subscribers)]
-        needed = self._bytes_from(min(places, default=0))
+        places = [subscriber.next_line for subscriber in self.subscribers if subscriber.end is None]
+        needed = self._bytes_from(min([self._history_start(len(self.log)), self.sealed, *places]))
+        # The history is trimmed when a turn is sealed, and a finished cursor may be anywhere behind its end.
+        places += [subscriber.next_line for subscriber in self.subscribers]
+        kept = self._bytes_from(min([self._history_start(self.sealed), self.sealed, *places]))
+        # Any cursor may be anywhere in the own lines before or after its next one.
         own = sum(self._bytes(subscriber.own) for subscriber in self.subscribers)
-        unsealed = self._bytes_from(self.sealed)
-        now = min(self._history_start(len(self.log)), *places[1:], self.sealed)
-        assert self._bytes_from(now) <= self.fanout.held_bytes + own
-        assert self.fanout.held_bytes <= needed + own + unsealed + self.largest_batch
+        assert needed - own <= self.fanout.held_bytes <= kept + own + self.largest_batch
 
     def teardown(self) -> None:
         """Whoever is left gets everything."""

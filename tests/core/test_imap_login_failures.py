@@ -179,6 +179,7 @@ def test_a_refused_login_has_the_servers_words(refusal: bytes, what: str, hint: 
         (PASSWORD, PLAIN),
         ('s3"cr\\et', rb'"s3\"cr\\et"'),
         ('s3"cr\\et', b's3"cr\\et'),
+        ("s3cret\\", rb'"s3cret\\"'),
         ("geheimé", "geheimé".encode()),
     ],
 )
@@ -199,6 +200,18 @@ def test_the_rest_of_a_command_is_not_sent_after_its_refusal() -> None:
     session = ImapSession(request(user="älice"))
     with pytest.raises(AuthError):
         converse(session, b"* OK [CAPABILITY X] hi\r\n", b"A1 NO no literals here\r\n")
+    assert session.outgoing() == b""
+
+
+def test_a_password_held_back_for_the_server_to_ask_is_dropped_with_its_command() -> None:
+    error = failure_of(b"* OK [CAPABILITY AUTH=PLAIN] hi\r\n", b"A1 OK let in without asking\r\n+ more?\r\n")
+    assert error.what == "the server waits for more than there is: more?"
+
+
+def test_what_was_about_to_be_sent_is_dropped_where_the_session_fails() -> None:
+    session = ImapSession(request())
+    with pytest.raises(ProtocolError):
+        session.receive(GREETING + b"* BYE\r\n")
     assert session.outgoing() == b""
 
 

@@ -43,6 +43,7 @@ RESPONSES: list[tuple[bytes, list[Response]]] = [
     (b"* OK\r\n", [Status(None, "OK", b"")]),
     (b"* ok hello there\r\n", [Status(None, "OK", b"hello there")]),
     (b"* OK unix line end\n", [Status(None, "OK", b"unix line end")]),
+    (b"* OK one CR belongs to the end\r\r\n", [Status(None, "OK", b"one CR belongs to the end\r")]),
     (b"*  OK two spaces\r\n", [Status(None, "OK", b"two spaces")]),
     (b"A1 No [nonexistent] gone\r\n", [Status(b"A1", "NO", b"[nonexistent] gone", "NONEXISTENT")]),
     (

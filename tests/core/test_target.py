@@ -381,7 +381,9 @@ def test_a_peer_as_it_is_written_is_a_target(address: ipaddress.IPv4Address | ip
 @given(st.text(st.characters(exclude_characters="\0"), min_size=1))
 def test_a_path_that_twisted_quotes_comes_back(path: str) -> None:
     assert parse_endpoint(f"unix:path={quoteStringArgument(path)}") == UnixTarget(path)
-    assert parse_endpoint(f"unix:{quoteStringArgument(path)}") == UnixTarget(path)
+    # Twisted quotes for the place behind a keyword; elsewhere an = needs a backslash too.
+    positional = quoteStringArgument(path).replace("=", "\\=")
+    assert parse_endpoint(f"unix:{positional}") == UnixTarget(path)
 
 
 _PIECES = st.sampled_from(

@@ -1,4 +1,4 @@
-"""Programs that the end-to-end tests drive: skipped where missing, and a failure where CI promises them."""
+"""Programs that the end-to-end tests drive and that a machine may lack."""
 
 import os
 import shutil
@@ -7,9 +7,11 @@ import pytest
 
 
 def need(*programs: str) -> None:
-    """Skip the test where one of `programs` is missing, naming it; with CI=true that is a failure."""
+    """Skip the test, by name, where one of the programs is missing. In CI (CI=true) that is a failure instead."""
     missing = [program for program in programs if shutil.which(program) is None]
-    if missing and os.environ.get("CI") == "true":
-        pytest.fail(f"CI lacks {', '.join(missing)}")
-    if missing:
-        pytest.skip(f"{', '.join(missing)} is not installed")
+    if not missing:
+        return
+    reason = f"needs {', '.join(missing)}"
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{reason}; install it, CI skips nothing", pytrace=False)
+    pytest.skip(reason)

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+
 from e2e.harness import TIMEOUT_S, TW, environment, serving, tw
 from e2e.programs import need
 

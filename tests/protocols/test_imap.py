@@ -2,11 +2,12 @@
 
 import pytest
 from OpenSSL import SSL
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
+from imap_memory import failure_of, result_of
 from imap_script import (
     AUTHENTICATE,
     FETCHED,
@@ -18,7 +19,7 @@ from imap_script import (
     WHOLE,
     request,
 )
-from tw.core.imap_types import ImapAnswer, Security
+from tw.core.imap_types import Security
 from tw.errors import AnswerTimeout, AuthError, ConnectError, NothingThere, ProtocolError, TlsError, TwError
 from tw.protocols.imap import ImapClient
 
@@ -58,21 +59,6 @@ def said(transport: StringTransport) -> bytes:
     data = transport.value()
     transport.clear()
     return bytes(data)
-
-
-def result_of(deferred: Deferred[ImapAnswer]) -> ImapAnswer:
-    results: list[ImapAnswer] = []
-    deferred.addCallback(results.append)
-    assert len(results) == 1
-    return results[0]
-
-
-def failure_of(deferred: "Deferred[ImapAnswer] | Deferred[None]") -> BaseException:
-    failures: list[Failure] = []
-    deferred.addErrback(failures.append)
-    assert len(failures) == 1
-    assert failures[0].value is not None
-    return failures[0].value
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1_000])
@@ -193,6 +179,7 @@ def test_a_handshake_that_failed_makes_ready_fail_and_leaves_done_alone() -> Non
     transport.disconnecting = True  # Twisted reports the handshake as complete right after a failed verification
     client.handshakeCompleted()
     assert not client.ready.called
+    assert client.overdue(1).where == "mail.example.org:143, tls"
     reason = SSL.Error([("SSL routines", "", "certificate verify failed")])
     client.connectionLost(Failure(reason))
     assert failure_of(client.ready) is reason
@@ -270,6 +257,18 @@ def test_cancelling_aborts_the_connection() -> None:
     client.dataReceived(LOGGED_IN)
     client.connectionLost(Failure(ConnectionLost()))
     assert (said(transport), client.closed.called) == (b"", True)
+
+
+def test_cancelling_in_the_handshake_aborts_too_and_nothing_is_sent_after_it() -> None:
+    client, transport = connected(security="tls")
+    client.ready.cancel()
+    assert isinstance(failure_of(client.ready), CancelledError)
+    assert transport.aborted
+    transport.disconnecting = False  # even if Twisted went on with the handshake
+    client.handshakeCompleted()
+    client.dataReceived(GREETING)
+    client.connectionLost(Failure(ConnectionLost()))
+    assert (said(transport), client.done.called, client.closed.called) == (b"", False, True)
 
 
 def test_cancelling_without_a_connection_aborts_nothing() -> None:

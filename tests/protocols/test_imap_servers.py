@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 import trustme
 from OpenSSL import SSL
-from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IOpenSSLContextFactory
 from twisted.internet.protocol import Factory, Protocol
@@ -14,9 +13,9 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from imap_memory import Connection, Mailbox, Message, twisted_server
+from imap_memory import Connection, Mailbox, Message, failure_of, result_of, twisted_server
 from imap_script import PASSWORD, PLAIN, request
-from tw.core.imap_types import ImapAnswer, Security
+from tw.core.imap_types import Security
 from tw.errors import AuthError, NothingThere, TlsError, TwError
 from tw.net.tls import client_creator, tls_failure
 from tw.options import TlsClientOptions
@@ -93,20 +92,6 @@ def party(ca: trustme.CA, tmp_path: Path) -> Party:
     return Party(ca, tmp_path)
 
 
-def result_of(deferred: Deferred[ImapAnswer]) -> ImapAnswer:
-    results: list[ImapAnswer] = []
-    deferred.addCallback(results.append)
-    assert len(results) == 1
-    return results[0]
-
-
-def failure_of(deferred: "Deferred[ImapAnswer] | Deferred[None]") -> Failure:
-    failures: list[Failure] = []
-    deferred.addErrback(failures.append)
-    assert len(failures) == 1
-    return failures[0]
-
-
 @pytest.mark.parametrize("security", ["tls", "starttls", "plain"])
 @pytest.mark.parametrize("with_plain", [True, False])
 def test_twisteds_server_gives_its_first_message(party: Party, security: Security, with_plain: bool) -> None:
@@ -128,7 +113,7 @@ def test_twisteds_server_gives_its_first_message(party: Party, security: Securit
 )
 def test_twisteds_server_refuses(party: Party, security: Security, asked: dict[str, str], kind: type[TwError]) -> None:
     client = party.meet(security, **asked)  # type: ignore[arg-type]
-    assert type(failure_of(client.done).value) is kind
+    assert type(failure_of(client.done)) is kind
 
 
 @pytest.mark.parametrize(("name", "trusts_it"), [("other.example.org", True), (HOST, False)])
@@ -136,7 +121,7 @@ def test_starttls_with_the_wrong_certificate_ends_before_a_word_is_said(
     party: Party, name: str, trusts_it: bool
 ) -> None:
     client = party.meet("starttls", name=name, trusts_it=trusts_it)
-    error = failure_of(client.done).value
+    error = failure_of(client.done)
     assert isinstance(error, TlsError)
     assert error.where == "mail.example.org:143, tls"
     assert "certificate" in error.what
@@ -147,7 +132,7 @@ def test_starttls_with_the_wrong_certificate_ends_before_a_word_is_said(
 @pytest.mark.parametrize(("name", "trusts_it"), [("other.example.org", True), (HOST, False)])
 def test_tls_with_the_wrong_certificate_is_never_ready(party: Party, name: str, trusts_it: bool) -> None:
     client = party.meet("tls", name=name, trusts_it=trusts_it)
-    assert isinstance(tls_failure(failure_of(client.ready), "x"), TlsError)
+    assert isinstance(tls_failure(Failure(failure_of(client.ready)), "x"), TlsError)
     assert not client.done.called
     assert party.heard == []
 
@@ -160,4 +145,4 @@ def test_a_server_that_vanishes_after_starttls_is_a_tls_failure(party: Party) ->
     assert not client.done.called
     connection.server.close(ConnectionLost())
     connection.pump()
-    assert isinstance(failure_of(client.done).value, TlsError)
+    assert isinstance(failure_of(client.done), TlsError)

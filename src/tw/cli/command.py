@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from tw.errors import UsageError
+
 if TYPE_CHECKING:
     from tw.options import CommonOptions
 
@@ -124,8 +126,18 @@ class TwCommand(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not ctx.resilient_parsing:
+            self._expect_json(ctx, args)
             _read_settings(ctx, args)
         return super().parse_args(ctx, args)
+
+    def _expect_json(self, ctx: click.Context, args: list[str]) -> None:
+        """Tell the edge that JSON is wanted before anything can fail; `keep_json` settles it."""
+        import os
+
+        for param in self.params:
+            if isinstance(param, click.Option) and param.callback is keep_json:
+                wanted = "--json" in args or _truth(os.environ.get(str(param.envvar), ""))
+                session_of(ctx).json_client = wanted
 
 
 class TwGroup(click.Group):
@@ -172,7 +184,7 @@ def setting_name(param: click.Parameter) -> str:
 
 def known_settings(root: click.Group) -> dict[str, frozenset[str]]:
     """Every table that a settings file may hold, with its keys; "" is the file's top."""
-    tables: dict[str, frozenset[str]] = {"": frozenset({"verbose", "quiet", "color", "reactor"})}
+    tables: dict[str, frozenset[str]] = {"": frozenset(_top_options(root))}
     ctx = click.Context(root)
     pending: list[click.Command] = [root]
     while pending:
@@ -192,37 +204,47 @@ def _options(command: TwCommand) -> dict[str, click.Option]:
     }
 
 
+def _top_options(command: click.Command) -> dict[str, click.Option]:
+    """The global options that a settings file may hold."""
+    return {
+        setting_name(param): param
+        for param in command.params
+        if isinstance(param, click.Option) and param.name in {"verbosity", "quiet", "color", "reactor"}
+    }
+
+
 def _read_settings(ctx: click.Context, args: list[str]) -> None:
     """Put the settings file's values below this command's options (click's default_map)."""
     import os
     from pathlib import Path
 
     typed, _, _ = ctx.command.make_parser(ctx).parse_args(list(args))
-    kept = session_of(ctx).common
-    config = typed.get("config") or kept.get("config") or os.environ.get("TW_CONFIG")
-    skip = typed.get("no_config") or kept.get("no_config") or _truth(os.environ.get("TW_NO_CONFIG", ""))
-    if typed.get("config") and typed.get("no_config"):
+    config, skip = typed.get("config"), typed.get("no_config")
+    if not config and not skip:
+        # The groups above have kept theirs, from the command line or the environment.
+        session = session_of(ctx)
+        config, skip = session.common.get("config"), session.common.get("no_config")
+        ranks = (session.ranks.get("config", 0), session.ranks.get("no_config", 0))
+        if config and skip and ranks[0] != ranks[1]:
+            skip = ranks[1] > ranks[0]
+            config = None if skip else config
+    if config and skip:
         raise click.UsageError("--config beside --no-config", ctx)
-    if (skip and not typed.get("config")) or not isinstance(ctx.command, TwCommand):
+    if skip or not isinstance(ctx.command, TwCommand):
         return
     from tw import settings
 
     path = Path(str(config)) if config else settings.default_path(os.environ)
-    if not config and not path.exists():
+    # Not Path.exists: it raises where a directory on the way may not be searched (`sudo -u` with another's HOME).
+    if not config and not os.path.exists(path):
         return
     tables = settings.load(path, known_settings(_root(ctx)), required=bool(config))
     options = _options(ctx.command)
-    values = {
-        options[key].name or "": _shaped(options[key], value)
-        for key, value in tables.get(ctx.command.section, {}).items()
-        if key in options
-    }
-    values |= {_top_name(key): value for key, value in tables.get("", {}).items()}
-    ctx.default_map = values
-
-
-def _top_name(key: str) -> str:
-    return "verbosity" if key == "verbose" else key
+    top = _top_options(ctx.command)
+    # A table may be shared: not every key of it is an option of this command.
+    found = [(options[key], value) for key, value in tables.get(ctx.command.section, {}).items() if key in options]
+    found += [(top[key], value) for key, value in tables[""].items()]
+    ctx.default_map = {option.name or "": _shaped(option, value, str(path)) for option, value in found}
 
 
 def _truth(text: str) -> bool:
@@ -235,17 +257,20 @@ def _root(ctx: click.Context) -> click.Group:
     return command
 
 
-def _shaped(option: click.Option, value: Any) -> Any:
-    name = setting_name(option)
-    if option.multiple:
-        return value if isinstance(value, list) else [value]
-    if isinstance(value, list):
-        raise click.UsageError(f"the setting {name!r} takes one value, not a list")
-    if option.is_flag and not isinstance(value, bool):
-        raise click.UsageError(f"the setting {name!r} is true or false")
-    if not option.is_flag and isinstance(value, bool):
-        raise click.UsageError(f"the setting {name!r} is not a truth value")
-    return value
+def _shaped(option: click.Option, value: Any, where: str) -> Any:
+    """The value as click takes a default, or UsageError where it cannot be one of the option's."""
+    problem = ""
+    if isinstance(value, list) and not option.multiple:
+        problem = "takes one value, not a list"
+    elif option.is_flag and not isinstance(value, bool):
+        problem = "is true or false"
+    elif isinstance(value, bool) and not option.is_flag and not option.count:
+        problem = "is not a truth value"
+    elif isinstance(value, float) and isinstance(option.type, click.IntRange):
+        problem = "is a whole number"
+    if problem:
+        raise UsageError(f"the setting {setting_name(option)!r} {problem}", where, "mend its value")
+    return [value] if option.multiple and not isinstance(value, list) else value
 
 
 def command(name: str, section: str, **kwargs: Any) -> Callable[[Callable[..., Any]], TwCommand]:

@@ -78,14 +78,16 @@ _tw() {
     [[ $COMP_WORDBREAKS != *=* || $word != *=* ]] || cut=${word%"${word##*=}"}
     [[ $COMP_WORDBREAKS != *:* || ${word#"$cut"} != *:* ]] || cut=${word%"${word##*:}"}
     if [[ $takes == file ]]; then
-        # Where compgen finds nothing (it knows no quotes), readline's own file completion comes in.
-        compopt -o filenames -o default 2>/dev/null
+        # Where compgen finds nothing (it knows no quotes and no variables), bash completes as it does for any command.
+        compopt -o filenames -o bashdefault -o default 2>/dev/null
         while IFS= read -r word; do
             [[ -z $word ]] || COMPREPLY+=("$word")
         done <<<"$(compgen -f -- "$current")"
     else
         for word in ${choices[@]+"${choices[@]}"}; do
-            [[ $word != "$current"* ]] || COMPREPLY+=("$word")
+            [[ $word == "$current"* ]] || continue
+            printf -v word %q "$word"
+            COMPREPLY+=("$word")
         done
     fi
     for ((i = 0; i < ${#COMPREPLY[@]}; i++)); do

@@ -58,7 +58,8 @@ def script(tree: Command) -> str:
     for command in family:
         names = [_quoted(name) for option in command.options if option.value is not None for name in option.names]
         if names:
-            takes += [f"case {_quoted(' '.join(command.path))}", f"    contains -- $argv[2] {' '.join(names)}; and return"]
+            takes.append(f"case {_quoted(' '.join(command.path))}")
+            takes.append(f"    contains -- $argv[2] {' '.join(names)}; and return")
         start = f"complete -c tw -n {_at(command)}"
         lines += [f"{start} -a {_quoted(_quoted(below.name))} -d {_quoted(below.help)}" for below in command.commands]
         for number, argument in enumerate(command.arguments):

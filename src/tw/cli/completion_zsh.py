@@ -1,5 +1,6 @@
 """The completion script of zsh: a function for each command, built on the _arguments of zsh's own completion system."""
 
+import re
 import shlex
 from collections.abc import Sequence
 
@@ -12,7 +13,7 @@ _SCRIPT = r"""#compdef tw
 
 if [[ "${funcstack[1]-}" == _tw ]]; then
     _tw "$@"
-elif (( $+functions[compdef] )); then
+elif (( ${+functions[compdef]} )); then
     compdef _tw tw
 else
     print -u2 'tw completion: run `autoload -Uz compinit; compinit` first'
@@ -51,10 +52,10 @@ def _function(command: Command) -> str:
             _BELOW,
             title=shlex.quote(f"{' '.join(command.path)} command"),
             commands=indented((_described(below) for below in command.commands), 4),
-            below=indented((f"{shlex.quote(c.name)}) {_function_name(c.path)} && ret=0 ;;" for c in command.commands), 4),
+            below=indented((_branch(below) for below in command.commands), 4),
         )
     else:
-        specs += [f"{number}::{_value(argument)}" for number, argument in enumerate(command.arguments, 1)]
+        specs += [f"{number}::{_value(argument, free='()')}" for number, argument in enumerate(command.arguments, 1)]
     lines = [
         'local curcontext="$curcontext" context state state_descr line ret=1',
         "typeset -A opt_args",
@@ -63,6 +64,10 @@ def _function(command: Command) -> str:
         "    && ret=0",
     ]
     return f"{_function_name(command.path)}() {{\n{indented(lines, 1)}{after}\n    return ret\n}}"
+
+
+def _branch(command: Command) -> str:
+    return f"{shlex.quote(command.name)}) {_function_name(command.path)} && ret=0 ;;"
 
 
 def _function_name(path: Sequence[str]) -> str:
@@ -79,15 +84,24 @@ def _option(option: Option) -> list[str]:
     return [f"{before}{name}{'=' if name.startswith('--') else '+'}{text}:{value}" for name in option.names]
 
 
-def _value(value: Value) -> str:
-    """A message and an action of _arguments; the action of one space completes nothing."""
-    action = " "
+def _value(value: Value, free: str = " ") -> str:
+    """A message and an action of _arguments.
+
+    `free` is the action that completes nothing: a space shows the message. It does so in the place of an argument while
+    an option is typed as well, which then is not inserted; so an argument has no words, `()`, instead.
+    """
+    action = free
     if value.words:
-        action = f"({' '.join(escaped(word, ' ()') for word in value.words)})"
+        action = f"({' '.join(_word(word) for word in value.words)})"
     elif value.file:
         action = "_files"
     return f"{escaped(value.label, ':')}:{action}"
 
 
 def _described(command: Command) -> str:
-    return shlex.quote(f"{escaped(command.name, ':')}:{command.help}")
+    return shlex.quote(f"{escaped(command.name, ':')}:{escaped(command.help, '')}")
+
+
+def _word(text: str) -> str:
+    """A word of an action, which zsh evaluates after _arguments has taken the backslashes before colons."""
+    return re.sub(r"[^\w.,/@%+-]", r"\\\g<0>", text, flags=re.ASCII)

@@ -37,8 +37,10 @@ def first_subject(ctx: click.Context, /, *, user: str | None, **options: Any) ->
 
     if options["security"] == "plain" and not typed(ctx, "security"):
         raise click.UsageError("--security plain counts only when typed", ctx)
-    if options["endpoint"] is not None and (typed(ctx, "host") or typed(ctx, "port")):
-        raise click.UsageError("--endpoint beside --host or --port", ctx)
+    if typed(ctx, "host") or typed(ctx, "port"):
+        if typed(ctx, "endpoint"):
+            raise click.UsageError("--endpoint beside --host or --port", ctx)
+        options["endpoint"] = None  # what was typed replaces what was set elsewhere
     chosen = ImapOptions(
         user=user or "",
         host_given=given(ctx, "host") or options["endpoint"] is not None,

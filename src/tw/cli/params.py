@@ -11,7 +11,7 @@ SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 MAX_DURATION_S = 365 * 24 * 3600.0
 """Longer waits overflow the timeouts of system calls, and mean "off" anyway."""
 
-SIZE = re.compile(r"(\d+)\s*([kmg]?)", re.ASCII | re.IGNORECASE)
+SIZE = re.compile(r"(\d{1,20})\s*([kmg]?)", re.ASCII | re.IGNORECASE)
 FACTORS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 
 

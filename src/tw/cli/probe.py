@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from tw.cli.command import command, given, keep_json, session_of, typed
-from tw.cli.options import TLS_FIELDS, VERIFY_OPTIONS, apply, verify_from
+from tw.cli.options import VERIFY_OPTIONS, apply, verify_from
 from tw.cli.params import DURATION_OR_ZERO, DURATION_TYPE, FILE, HeaderType, ListType, ResolveType, SizeType
 
 MAX_SIZE = 16 * 1024 * 1024
@@ -65,13 +65,12 @@ INTERACTIVE = click.option("-i", "--interactive", is_flag=True, help="Talk: your
 
 
 def _shared(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any]:
-    if options["ipv4"] and options["ipv6"]:
+    """The values as the options objects take them."""
+    verify = verify_from(options)
+    ipv4, ipv6 = options.pop("ipv4"), options.pop("ipv6")
+    if ipv4 and ipv6:
         raise click.UsageError("-4 beside -6", ctx)
-    family = 4 if options.pop("ipv4") else 6 if options["ipv6"] else None
-    del options["ipv6"]
-    return {**options, "verify": verify_from(options), "family": family} | {
-        name: value for name, value in options.items() if name not in TLS_FIELDS
-    }
+    return {**options, "verify": verify, "family": 4 if ipv4 else 6 if ipv6 else None}
 
 
 def _only_for_ping(ctx: click.Context, talking: bool) -> None:

@@ -104,7 +104,13 @@ class Cursor:
     def _take_slowly(self, limit_bytes: int) -> bytes:
         """Take several batches, or parts of them. The cursor must not be caught up."""
         tail = self._log.tail
-        origin = batch = self._settle()
+        batch = self._batch
+        if batch.absorbed_by is not None:
+            # It was merged into the one before, so the cursor stands in the middle of that.
+            self._offset += batch.start - batch.absorbed_by.start
+            self._odd = True
+            batch = batch.absorbed_by
+        origin = batch
         taken: list[bytes] = []
         size = 0
         while batch is not tail and batch.following is not None:
@@ -119,18 +125,6 @@ class Cursor:
         origin.readers -= 1
         self._log.advance()
         return b"".join(taken)
-
-    def _settle(self) -> Batch:
-        """Go home: to the batch that the cursor stands in, where its own was merged into the one before."""
-        batch = self._batch
-        home = batch.absorbed_by
-        if home is None:
-            return batch
-        self._offset += batch.start - home.start
-        self._offset_lines += batch.line - home.line
-        self._odd = True
-        self._batch = home
-        return home
 
     def _cut(self, batch: Batch, end: int) -> bytes:
         """The part of a batch, which ends at `end`, that is ahead of the cursor, before its end, and not its own."""

@@ -24,8 +24,8 @@ _UNSAFE = re.compile(rf"[\x00-\x1f{_HIDDEN}]")
 _LINE_ENDS = re.compile(rb"[\r\n]+")
 _CHARSET = rb"[!-<>@-~]{1,64}"
 # More lenient than RFC 2047 section 2, as mail is: no length limit, spaces and single question marks in the text, and
-# no white space needed around a word. The text ends at `?=` or where the next word opens, and it is matched
-# possessively, so the whole search takes linear time on a line of a thousand openings without an end.
+# no white space needed around a word. The text ends at `?=` or where the next word opens, so no byte is looked at for
+# more than one opening, and the search takes linear time on a line of a thousand openings without an end.
 _ENCODED_WORD = re.compile(
     rb"=\?(" + _CHARSET + rb")\?([BbQq])\?((?:[^?=]|\?(?!=)|=(?!\?" + _CHARSET + rb"\?[BbQq]\?))*+)\?="
 )
@@ -99,6 +99,11 @@ def safe_bytes(data: bytes, limit_chars: int | None = None) -> str:
     return safe(data.decode("utf-8", "surrogateescape"), limit_chars)
 
 
+def safe_lines(text: str) -> str:
+    """Foreign text of several lines, each made safe; the line feeds between them stay."""
+    return "\n".join(safe(line) for line in text.split("\n"))
+
+
 class SafeStream:
     """Foreign bytes, as they come, as text that a terminal only prints; line feeds and tabs keep their meaning.
 
@@ -125,7 +130,7 @@ class SafeStream:
         return shown
 
     def _show(self, text: str) -> str:
-        if self._holds_cr and text:
+        if self._holds_cr:
             text = "\r" + text
             self._holds_cr = False
         if text.endswith("\r"):

@@ -3,6 +3,9 @@
 import os
 from typing import Any
 
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from OpenSSL import crypto
 from twisted.internet import ssl
 
@@ -10,8 +13,6 @@ from tw.errors import LocalError
 
 MAX_PEM_BYTES = 4 * 1024 * 1024
 """A bundle of every public authority is about 220 KiB; more is a file named by mistake."""
-
-BEGIN_CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
 
 
 def _read(path: str, what: str) -> bytes:
@@ -25,49 +26,36 @@ def _read(path: str, what: str) -> bytes:
     return data
 
 
-def load_chain(path: str) -> list[crypto.X509]:
+def load_chain(path: str) -> list[x509.Certificate]:
     """The certificates in the file, the server's or client's own first. Raises LocalError; the list is not empty."""
     data = _read(path, "certificate")
-    parts = data.split(BEGIN_CERTIFICATE)[1:]
     try:
-        chain = [crypto.load_certificate(crypto.FILETYPE_PEM, BEGIN_CERTIFICATE + part) for part in parts]
-    except (crypto.Error, ValueError) as error:
-        raise LocalError("not a PEM certificate", path, "check the file") from error
-    if not chain:
-        raise LocalError("no PEM certificate in the file", path, "check the file")
-    return chain
+        return x509.load_pem_x509_certificates(data)
+    except ValueError as error:
+        raise LocalError("no PEM certificate in the file", path, "check the file") from error
 
 
-def load_key(path: str) -> crypto.PKey:
+def load_key(path: str) -> Any:
     """The private key in the file. Raises LocalError, also for an encrypted one: a server cannot ask."""
     data = _read(path, "key")
-    asked = False
-
-    def no_passphrase(*_: object) -> bytes:
-        nonlocal asked
-        asked = True
-        return b""
-
     try:
-        return crypto.load_privatekey(crypto.FILETYPE_PEM, data, no_passphrase)
-    except (crypto.Error, ValueError, TypeError) as error:
-        if asked or b"ENCRYPTED" in data:
-            raise LocalError(
-                "the key is encrypted", path, "decrypt it with: openssl pkey -in KEY -out PLAIN"
-            ) from error
+        return load_pem_private_key(data, None)
+    except TypeError as error:
+        raise LocalError("the key is encrypted", path, "decrypt it with: openssl pkey -in KEY -out PLAIN") from error
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise LocalError("no PEM private key in the file", path, "check the file") from error
 
 
-def load_authorities(path: str) -> list[ssl.Certificate]:
-    """The authorities in a CA file, as Twisted's trust roots take them. Raises LocalError."""
-    return [ssl.Certificate(certificate) for certificate in load_chain(path)]
-
-
-def load_pair(cert_file: str, key_file: str) -> tuple[list[crypto.X509], crypto.PKey]:
+def load_pair(cert_file: str, key_file: str) -> tuple[list[x509.Certificate], Any]:
     """A certificate chain and its key. Raises LocalError, also where the one is not the other's."""
     chain = load_chain(cert_file)
     key = load_key(key_file)
-    private: Any = key.to_cryptography_key()
-    if chain[0].get_pubkey().to_cryptography_key() != private.public_key():
+    if chain[0].public_key() != key.public_key():
         raise LocalError("the key does not match the certificate", key_file, f"is it the key of {cert_file}?")
     return chain, key
+
+
+def trust_root(path: str) -> Any:
+    """The authorities in a CA file, as Twisted's contexts take them. Raises LocalError."""
+    authorities = [ssl.Certificate(crypto.X509.from_cryptography(certificate)) for certificate in load_chain(path)]
+    return ssl.trustRootFromCertificates(authorities)

@@ -9,7 +9,8 @@ import ipaddress
 from dataclasses import dataclass
 from typing import Any
 
-from OpenSSL import SSL, crypto
+from cryptography import x509
+from OpenSSL import SSL
 from service_identity import VerificationError
 from service_identity.pyopenssl import verify_hostname, verify_ip_address
 from twisted.internet import ssl
@@ -20,10 +21,11 @@ from zope.interface import implementer
 
 from tw.core.text import safe
 from tw.errors import LocalError, ProtocolError, TlsError, TwError, UsageError
-from tw.net.pem import load_authorities, load_pair
+from tw.net.pem import load_pair, trust_root
 from tw.options import TlsClientOptions
 
 PIN_PREFIX = "sha256//"
+MINIMUM: dict[str, Any] = {"raiseMinimumTo": ssl.TLSVersion.TLSv1_2}
 
 
 class PinMismatch(Exception):
@@ -77,27 +79,24 @@ def self_signed_tls(host: str, client_ca_file: str | None = None) -> ServerTls:
     from tw.net.selfsigned import throw_away_certificate
 
     key, certificate = throw_away_certificate(host)
-    return _server_tls(
-        crypto.PKey.from_cryptography_key(key), [crypto.X509.from_cryptography(certificate)], client_ca_file
-    )
+    return _server_tls(key, [certificate], client_ca_file)
 
 
-def _server_tls(key: crypto.PKey, chain: list[crypto.X509], client_ca_file: str | None) -> ServerTls:
-    options: dict[str, Any] = {}
+def _server_tls(key: Any, chain: list[x509.Certificate], client_ca_file: str | None) -> ServerTls:
+    options = MINIMUM | _own(chain, key)
     if client_ca_file is not None:
-        options["trustRoot"] = ssl.trustRootFromCertificates(load_authorities(client_ca_file))
+        options["trustRoot"] = trust_root(client_ca_file)
     try:
-        context = ssl.CertificateOptions(
-            privateKey=key,
-            certificate=chain[0],
-            extraCertChain=chain[1:],
-            raiseMinimumTo=ssl.TLSVersion.TLSv1_2,
-            **options,
-        )
+        context = ssl.CertificateOptions(**options)
         context.getContext()
     except SSL.Error as error:
         raise LocalError(f"OpenSSL refuses the certificate: {openssl_reason(error)}") from error
-    return ServerTls(context, pin_of(chain[0].to_cryptography()))
+    return ServerTls(context, pin_of(chain[0]))
+
+
+def _own(chain: list[x509.Certificate], key: Any) -> dict[str, Any]:
+    """The options for showing a certificate of one's own."""
+    return {"privateKey": key, "certificate": chain[0], "extraCertChain": chain[1:]}
 
 
 def client_creator(hostname: str, options: TlsClientOptions) -> Any:
@@ -105,27 +104,20 @@ def client_creator(hostname: str, options: TlsClientOptions) -> Any:
 
     Verified against the CA file or the platform's authorities, with the name. `--pin` names the key itself, which is
     more than any authority says, so it stands alone unless a CA file is given beside it. `--insecure` checks nothing
-    but the pin.
+    but the pin. Raises UsageError and LocalError for names and files that cannot be used.
     """
     name = options.server_name or hostname
     pins = checked_pins(options.pin) if options.pin is not None else ()
-    certificate = _client_certificate(options)
-    root = ssl.trustRootFromCertificates(load_authorities(options.ca_file)) if options.ca_file else None
+    extra = dict(MINIMUM)
+    if options.client_cert is not None:
+        extra |= _own(*load_pair(options.client_cert, options.client_key or options.client_cert))
+    root = trust_root(options.ca_file) if options.ca_file else None
     if pins or options.insecure:
-        return PinningCreator(name, pins, root, certificate)
-    minimum = {"raiseMinimumTo": ssl.TLSVersion.TLSv1_2}
+        return PinningCreator(name, pins, root, extra)
     try:
-        return ssl.optionsForClientTLS(name, root, certificate, extraCertificateOptions=minimum)
+        return ssl.optionsForClientTLS(name, root, extraCertificateOptions=extra)
     except (ValueError, UnicodeError) as error:
         raise UsageError("not a name that a certificate can hold", safe(name), "see --server-name") from error
-
-
-def _client_certificate(options: TlsClientOptions) -> Any:
-    if options.client_cert is None:
-        return None
-    key_file = options.client_key or options.client_cert
-    chain, key = load_pair(options.client_cert, key_file)
-    return ssl.PrivateCertificate.fromCertificateAndKeyPair(ssl.Certificate(chain[0]), ssl.KeyPair(key))
 
 
 @implementer(IOpenSSLClientConnectionCreator)
@@ -141,13 +133,10 @@ class PinningCreator:
         name: str,
         pins: tuple[str, ...],
         root: object | None,
-        certificate: ssl.PrivateCertificate | None,
+        options: dict[str, Any],
     ) -> None:
-        options: dict[str, Any] = {"raiseMinimumTo": ssl.TLSVersion.TLSv1_2}
         if root is not None:
-            options["trustRoot"] = root
-        if certificate is not None:
-            options |= {"privateKey": certificate.privateKey.original, "certificate": certificate.original}
+            options = options | {"trustRoot": root}
         self._name = name
         self._pins = pins
         self._verify_name = root is not None

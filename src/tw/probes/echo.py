@@ -7,8 +7,8 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from tw.core.payload import PayloadFormat, PayloadStream
 from tw.core.target import Target, parse_target
-from tw.core.verdict import PayloadFormat, PayloadStream
 from tw.display import Display
 from tw.errors import ConnectError, ExitCode, TwError
 from tw.options import ProbeEchoOptions
@@ -82,8 +82,9 @@ class EchoPing:
                 await within(self._reactor, LAST_READ_S, self._closed, lambda: quiet)
             except ConnectError:
                 self._closed.addErrback(lambda _: None)
-        for payload in self._stream.finish():
-            self._ping.arrived(payload)
+        rest = self._stream.close()
+        if rest:
+            self._ping.arrived(rest)
 
     def conclude(self, failed: TwError | None) -> ExitCode:
         report = self._ping.report("echo", self._connector.where, self._connector.connect_times, self._began_s, failed)

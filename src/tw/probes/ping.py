@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from tw.core.histogram import Histogram
-from tw.core.verdict import Outcome, PayloadFormat, Verdict
+from tw.core.payload import TOKEN_BYTES, PayloadFormat, first_difference
+from tw.core.verdict import Kind, Outcome, Verdict
 from tw.errors import AnswerTimeout, ExitCode, TwError
 from tw.options import ProbeOptions
 from tw.probes.timing import Bell
@@ -15,13 +16,13 @@ from tw.report import Delivery, Distribution, ProbeReport, Sample
 WINDOW = 1024
 """Samples that may be under way at once: `--interval 0` would otherwise send all of `--count` at a stalled server."""
 
-TOKEN_BYTES = 4
-"""Eight hexadecimal characters tell our payloads from everyone else's."""
+GOOD = frozenset({Kind.OK, Kind.REORDERED})
+"""What came back unharmed for the first time: its round trip counts."""
 
 
 def fresh_token() -> bytes:
     """A token that no other run has."""
-    return secrets.token_hex(TOKEN_BYTES).encode()
+    return secrets.token_hex(TOKEN_BYTES // 2).encode()
 
 
 class Ping:
@@ -38,6 +39,8 @@ class Ping:
         form: PayloadFormat,
         show: Callable[[Sample], None],
         clock: Callable[[], float],
+        *,
+        exclusive: bool = True,
     ) -> None:
         self._reactor = reactor
         self._options = options
@@ -48,7 +51,7 @@ class Ping:
         self._sent_at: dict[int, float] = {}
         self._timers: dict[int, Any] = {}
         self._failed: TwError | None = None
-        self.verdict = Verdict(form)
+        self.verdict = Verdict(form, exclusive=exclusive)
         self.times = Histogram()
         self.errors: Counter[str] = Counter()
         self.sent_bytes = 0
@@ -100,20 +103,29 @@ class Ping:
         """Judge what came back, measure it, and show it."""
         now = self._clock()
         outcome = self.verdict.receive(payload)
-        if outcome.foreign:
+        if outcome.kind is Kind.FOREIGN:
             return outcome
         self.received_bytes += len(payload)
         sent_at = self._sent_at.pop(outcome.number, None) if outcome.number is not None else None
-        rtt_s = now - sent_at if sent_at is not None and outcome.good else None
+        rtt_s = now - sent_at if sent_at is not None and outcome.kind in GOOD else None
         if rtt_s is not None:
             self.times.record(rtt_s)
-        word = outcome.word
+        word = outcome.kind.value
         if outcome.number is not None and not self._settle(outcome.number) and rtt_s is not None:
             self.errors["late"] += 1
             word = "late"
-        self._show(Sample(number=outcome.number or 0, rtt_s=rtt_s, outcome=word, detail=outcome.detail))
+        self._show(Sample(number=outcome.number or 0, rtt_s=rtt_s, outcome=word, detail=self._detail(outcome, payload)))
         self._bell.ring()
         return outcome
+
+    def _detail(self, outcome: Outcome, payload: bytes) -> str:
+        if outcome.kind is not Kind.CORRUPTED:
+            return ""
+        if outcome.number is None:
+            return f"{len(payload)} bytes that no payload begins with"
+        start = max(0, payload.find(self._form.mark))
+        offset = first_difference(self._form.payload(outcome.number), payload[start:])
+        return f"differs from byte {offset} of {self._form.size_bytes}"
 
     def _give_up(self, number: int) -> None:
         """Nothing came in time. Should it come before the run ends, it counts as late rather than lost."""

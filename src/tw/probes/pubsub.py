@@ -8,8 +8,9 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from tw.core.lines import LineSplitter
+from tw.core.payload import PayloadFormat
 from tw.core.target import Target, parse_target
-from tw.core.verdict import PayloadFormat
+from tw.core.verdict import Kind
 from tw.display import Display
 from tw.errors import AnswerTimeout, ExitCode, ProtocolError, TwError
 from tw.options import ProbePubSubOptions
@@ -64,7 +65,7 @@ class PubSubPing:
         display: Display,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        form = PayloadFormat(fresh_token(), options.size_bytes, line=True)
+        form = PayloadFormat(fresh_token(), options.size_bytes, line_feed=False)
         self._reactor = reactor
         self._options = options
         self._display = display
@@ -74,7 +75,7 @@ class PubSubPing:
         self._barrier = b"barrier-" + fresh_token()
         self._joined: Deferred[None] = Deferred()
         self._foreign = 0
-        self._ping = Ping(reactor, options, form, display.sample, clock)
+        self._ping = Ping(reactor, options, form, display.sample, clock, exclusive=False)
         self._connector = pubsub_connector(reactor, options, clock)
 
     async def run(self) -> None:
@@ -109,7 +110,7 @@ class PubSubPing:
             if self._barrier in line:
                 if not self._joined.called:
                     self._joined.callback(None)
-            elif self._ping.arrived(line).foreign:
+            elif self._ping.arrived(line).kind is Kind.FOREIGN:
                 self._foreign += 1
         if self._lines.overlong:
             self._end(too_long(self._connector.where))

@@ -7,8 +7,8 @@ from typing import Any
 from twisted.internet.error import CannotListenError
 
 from tw.core.histogram import Histogram
+from tw.core.payload import PayloadFormat
 from tw.core.target import HostTarget
-from tw.core.verdict import PayloadFormat
 from tw.display import Display
 from tw.errors import ConnectError, ExitCode, TwError, UsageError
 from tw.net.endpoint import bind_error

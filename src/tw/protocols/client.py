@@ -16,8 +16,8 @@ class ClientConnection(Protocol):
     """Base of the clients' protocols.
 
     `ready` fires once the connection may be used: connected and, over TLS, verified. Nothing is to be sent before:
-    `connectionMade` comes ahead of the handshake. It fails with the reason where the connection ends first. Afterwards
-    `gone` is called with the reason, once. `received` gets the bytes.
+    `connectionMade` comes ahead of the handshake. It fails with the reason where the connection ends first, and
+    cancelling it aborts the connection. Afterwards `gone` is called with the reason, once. `received` gets the bytes.
     """
 
     stream: Stream
@@ -30,7 +30,7 @@ class ClientConnection(Protocol):
         received: Callable[[bytes], None] = lambda data: None,
         gone: Callable[[Failure], None] = lambda reason: None,
     ) -> None:
-        self.ready: Deferred[None] = Deferred()
+        self.ready: Deferred[None] = Deferred(lambda _: self._given_up())
         self.received = received
         self.gone = gone
         self.is_ready = False
@@ -50,6 +50,11 @@ class ClientConnection(Protocol):
     def _become_ready(self) -> None:
         self.is_ready = True
         self.ready.callback(None)
+
+    def _given_up(self) -> None:
+        """Whoever waited for `ready` waits no more: the handshake must not go on behind their back."""
+        if self.connected and not self.is_lost:
+            self.stream.abort()
 
     def dataReceived(self, data: bytes) -> None:
         self.received_bytes += len(data)

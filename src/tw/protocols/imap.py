@@ -20,7 +20,7 @@ class ImapClient(ClientConnection):
     """Fetches what `request` asks for, over a connection that somebody else makes.
 
     `done` fires once, after `ready`: with the answer, as soon as it is in hand, or with the TwError that ended the
-    session. Where the connection ends before it is `ready`, that fails, and `done` never fires. Cancelling `done`
+    session. Where the connection ends before it is `ready`, that fails, and `done` never fires. Cancelling either
     aborts the connection. `closed` fires (never fails) when the connection is gone; after an answer that takes as long
     as the server takes over its goodbye, so a caller in a hurry aborts `stream`.
 
@@ -32,6 +32,7 @@ class ImapClient(ClientConnection):
         if request.security == "starttls" and starttls is None:
             raise ValueError("security starttls needs a connection creator")
         super().__init__(tls=request.security == "tls")
+        self.ready = Deferred(self._cancelled)
         self.done: Deferred[ImapAnswer] = Deferred(self._cancelled)
         self.closed: Deferred[None] = Deferred()
         self._session = ImapSession(request)
@@ -67,7 +68,8 @@ class ImapClient(ClientConnection):
         self.closed.callback(None)
 
     def _become_ready(self) -> None:
-        if not self.is_ready:  # a second handshake is STARTTLS's
+        # A second handshake is STARTTLS's; one that was cancelled is none.
+        if not self.is_ready and not self._is_over:
             super()._become_ready()
 
     def _advance(self) -> None:
@@ -91,13 +93,12 @@ class ImapClient(ClientConnection):
         self.stream = Stream(transport)
 
     def _lost(self, reason: Failure) -> TwError:
-        is_plain_end = isinstance(reason.value, ConnectionDone | ConnectionLost)
-        if self._session.phase is Phase.TLS or not is_plain_end:
-            # Twisted calls a handshake complete also when the verification has failed: the phase may be past it.
-            return tls_failure(reason, f"{self._where}, {Phase.TLS}")
+        if isinstance(reason.value, ConnectionDone):
+            return self._session.lost()
         if isinstance(reason.value, ConnectionLost):
             return self._session.lost("the connection broke off")
-        return self._session.lost()
+        # Twisted calls a handshake complete also when the verification has failed: the session may be past that phase.
+        return tls_failure(reason, f"{self._where}, {Phase.TLS}")
 
     def _fail(self, error: BaseException) -> None:
         self._is_over = True
@@ -105,7 +106,7 @@ class ImapClient(ClientConnection):
             self.stream.abort()
         (self.done if self.is_ready else self.ready).errback(error)
 
-    def _cancelled(self, _: Deferred[ImapAnswer]) -> None:
+    def _cancelled(self, _: object) -> None:
         self._is_over = True
         if self.connected and not self.is_lost:
             self.stream.abort()

@@ -103,7 +103,7 @@ class Requests:
         except HttpParserCallbackError:
             raise  # a bug of ours, not the peer's
         except HttpParserInvalidMethodError as error:
-            if self._opening is not None and messages == self._messages:
+            if self._opening is not None and messages == self._messages and not self.over:
                 return self._feed_other_method(self._opening + data, len(data))
             self.refuse(400, str(error))
         except HttpParserError as error:
@@ -229,7 +229,7 @@ class Requests:
         if self.over:
             return
         kind = self._kind
-        if self.draining:
+        if self.draining or (self._chunked and self._closes_in_trailer()):
             kind = kind & ~KEEP_ALIVE | CLOSE
         if self._other:
             self._answer(405, _ONLY, kind)
@@ -240,6 +240,11 @@ class Requests:
         self._opening = b""
         self.over = kind & CLOSE != 0
         self._reset()
+
+    def _closes_in_trailer(self) -> bool:
+        # `Connection: close` has no business there, but llhttp heeds it, and would refuse what comes next.
+        assert self._parser is not None
+        return not self._parser.should_keep_alive()
 
     # What goes out --------------------------------------------------------------------------------------------------
 

@@ -116,11 +116,23 @@ class LockedFile:
             os.rename(temporary, self._path)
 
     def _sweep(self) -> None:
-        """Remove what a process that was killed left behind: temporary files that nobody holds a lock on."""
+        """Remove what a process that was killed left behind: temporary files that no other holds a lock on."""
         with suppress(OSError):
             for name in os.listdir(self._directory):
                 if name.startswith(self._prefix):
-                    _remove_unlocked(os.path.join(self._directory, name))
+                    self._remove_left(os.path.join(self._directory, name))
+
+    def _remove_left(self, path: str) -> None:
+        fd = os.open(path, OLD_FILE)
+        try:
+            # One that was killed between `link` and `unlink` left a second name of the file that we hold.
+            if not os.path.samestat(os.fstat(fd), os.fstat(self._fd)):
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.unlink(path)
+        except BlockingIOError:
+            pass
+        finally:
+            os.close(fd)
 
     # Writing --------------------------------------------------------------------------------------------------------
 
@@ -196,13 +208,3 @@ class LockedFile:
             raise LocalError(f"{what}: {safe(reason)}", self._where, "name a file that can be written") from problem
         except ValueError as problem:
             raise LocalError(f"{what}: {safe(str(problem))}", self._where) from problem
-
-
-def _remove_unlocked(path: str) -> None:
-    fd = os.open(path, OLD_FILE)
-    try:
-        with suppress(BlockingIOError):
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.unlink(path)
-    finally:
-        os.close(fd)

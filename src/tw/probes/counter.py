@@ -1,0 +1,197 @@
+"""The counter probe: one request after the other, and what the numbers say that come back."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from tw.core.histogram import Histogram
+from tw.core.target import URL_PORTS, HostTarget, Target, parse_target
+from tw.core.verdict import NumberLine
+from tw.display import Display
+from tw.errors import AnswerTimeout, ConnectError, ExitCode, ProtocolError, TlsError, TwError
+from tw.options import ProbeCounterOptions
+from tw.probes.connecting import Connector, Route
+from tw.probes.ping import verdict_code
+from tw.probes.timing import pause, within
+from tw.protocols.http_client import Answer, CounterClient, HttpRequest
+from tw.report import Distribution, Numbers, ProbeReport, Sample
+
+DEFAULT_PORT = 8080
+SCHEMES = {"http": False, "https": True}
+IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+"""RFC 9110, 9.2.2: these may be sent again where the connection closed under them."""
+
+
+def counter_target(options: ProbeCounterOptions) -> Target:
+    """What TARGET means to this probe. Raises UsageError."""
+    return parse_target(options.target, default_port=DEFAULT_PORT, tls=options.tls, schemes=SCHEMES)
+
+
+def request_for(options: ProbeCounterOptions, target: Target) -> HttpRequest:
+    """The request that every sample sends. Raises UsageError for what would break its form."""
+    path = target.path if isinstance(target, HostTarget) else None
+    return HttpRequest(
+        host=_host_field(target),
+        path=options.path or path or "/",
+        method=options.method,
+        headers=options.headers,
+        keepalive=options.keepalive,
+    )
+
+
+def _host_field(target: Target) -> str:
+    """RFC 9110, 7.2: the port is left out where it is the scheme's own."""
+    if not isinstance(target, HostTarget):
+        return "localhost"
+    host = f"[{target.host}]" if ":" in target.host else target.host
+    return host if target.port == URL_PORTS["https" if target.tls else "http"] else f"{host}:{target.port}"
+
+
+class CounterPing:
+    """`tw probe counter`. The numbers are the server's own count: they tell a lost answer from a request never seen."""
+
+    def __init__(
+        self,
+        reactor: Any,
+        options: ProbeCounterOptions,
+        display: Display,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        target = counter_target(options)
+        self._reactor = reactor
+        self._options = options
+        self._display = display
+        self._clock = clock
+        self._began_s = clock()
+        self._request = request_for(options, target)
+        self._connector = Connector(reactor, Route.of(options, target, options.resolve), clock)
+        self._client: CounterClient | None = None
+        self._times = Histogram()
+        self._errors: Counter[str] = Counter()
+        self._numbers = NumberLine()
+        self._sent = self._received = self._corrupted = 0
+        self._sent_bytes = self._received_bytes = 0
+        self._waiting = False
+
+    async def run(self) -> None:
+        """Send every sample. Raises the first failure where there has been no answer before it, nor after."""
+        first_error: TwError | None = None
+        last = self._options.count
+        try:
+            for number in range(1, last + 1):
+                due_s = self._reactor.seconds() + self._options.interval_s
+                try:
+                    await self._sample(number)
+                except TwError as error:
+                    first_error = first_error or error
+                    self._note(number, error)
+                if number < last:
+                    await pause(self._reactor, due_s - self._reactor.seconds())
+        finally:
+            self._leave()
+        if self._received == 0 and first_error is not None:
+            raise first_error
+
+    async def _sample(self, number: int) -> None:
+        client, reused = await self._connection()
+        self._sent += 1
+        self._waiting = True
+        began = self._clock()
+        try:
+            answer = await self._ask(client, reused)
+        finally:
+            self._waiting = False
+        rtt_s = self._clock() - began
+        self._received += 1
+        self._times.record(rtt_s)
+        self._display.sample(self._judge(number, answer, rtt_s))
+
+    async def _connection(self) -> tuple[CounterClient, bool]:
+        """The connection to use, and whether it has been used before."""
+        if self._client is not None and self._client.usable and self._options.keepalive:
+            return self._client, True
+        self._leave()
+        connector = self._connector
+        if not self._sent and self._client is None:
+            self._began_s = self._clock()
+        self._client = await connector.connect(lambda: CounterClient(tls=connector.tls, where=connector.where))
+        return self._client, False
+
+    async def _ask(self, client: CounterClient, reused: bool) -> Answer:
+        self._sent_bytes += len(self._request.wire)
+        before = client.received_bytes
+        try:
+            return await within(self._reactor, self._options.timeout_s, client.request(self._request), self._late)
+        except ProtocolError:
+            # A kept connection that its server closes just as it is used again is nobody's fault; nothing was answered.
+            if not reused or client.received_bytes > before or self._request.method not in IDEMPOTENT:
+                raise
+        finally:
+            self._received_bytes += client.received_bytes - before
+        fresh, _ = await self._connection()
+        return await self._ask(fresh, False)
+
+    def _late(self) -> TwError:
+        waited = f"waited {self._options.timeout_s:g} s; --timeout gives it longer"
+        return AnswerTimeout("connected, and no answer came", self._connector.where, waited)
+
+    def _note(self, number: int, error: TwError) -> None:
+        """A sample failed. What cannot get better is raised at once, unless there has been an answer before."""
+        if self._received == 0 and not isinstance(error, AnswerTimeout):
+            raise error
+        self._errors[error.kind] += 1
+        if isinstance(error, ConnectError | TlsError):
+            self._sent += 1
+        self._display.sample(Sample(number=number, rtt_s=None, outcome=error.kind, detail=error.what))
+
+    def _judge(self, number: int, answer: Answer, rtt_s: float) -> Sample:
+        outcome, detail = "ok", ""
+        if answer.number is not None:
+            detail = f"#{answer.number}"
+            self._numbers.feed(answer.number, answer.instance)
+        if answer.body_number is not None and answer.body_number != answer.number:
+            self._corrupted += 1
+            outcome, detail = "corrupted", f"#{answer.number} in its header, #{answer.body_number} in its body"
+        if answer.status != self._options.expect_status:
+            outcome = f"status {answer.status}"
+            self._errors[outcome] += 1
+        return Sample(number=number, rtt_s=rtt_s, outcome=outcome, detail=detail)
+
+    def _leave(self) -> None:
+        if self._client is not None and not self._client.is_lost:
+            self._client.close()
+
+    def conclude(self, failed: TwError | None) -> ExitCode:
+        line = self._numbers
+        unsettled = 1 if self._waiting and failed is not None else 0
+        lost = max(0, self._sent - self._received - unsettled)
+        faults = lost + line.duplicates + line.reordered + self._corrupted
+        report = ProbeReport(
+            probe="counter",
+            target=self._connector.where,
+            ok=failed is None and not faults and not self._errors and self._received > 0,
+            sent=self._sent,
+            received=self._received,
+            lost=lost,
+            duplicated=line.duplicates,
+            reordered=line.reordered,
+            corrupted=self._corrupted,
+            errors=dict(self._errors),
+            rtt_ms=Distribution.of(self._times),
+            connect_ms=Distribution.of(self._connector.connect_times),
+            duration_s=self._clock() - self._began_s,
+            sent_bytes=self._sent_bytes,
+            received_bytes=self._received_bytes,
+            numbers=Numbers(
+                first=line.first,
+                last=line.last,
+                gaps=line.gaps,
+                duplicates=line.duplicates,
+                resets=line.resets,
+                instances=line.instances,
+            ),
+            error=failed,
+        )
+        self._display.report(report)
+        return verdict_code(report)

@@ -1,0 +1,284 @@
+"""A counter's connection and its transport: pausing, half-close, draining, and refusals that arrive."""
+
+import pytest
+from twisted.internet.error import ConnectionLost
+
+from counter_memory import Rig, StingyNumbers, get, responses
+from tw.protocols.counter import LINGER_S, SLICE_BYTES
+from tw.protocols.requests import BODY_LIMIT_BYTES
+
+READ_BYTES = 65_536
+REQUEST = get()
+ANSWER_BYTES = 220
+BAD = b"GET / HTTP/1.1\r\n\r\n"
+
+
+def stalled(rig: Rig) -> int:
+    """Fill the transport until it pauses the server; gives how many requests were sent."""
+    rig.transport.reads = False
+    sent = 0
+    while rig.transport.is_reading:
+        rig.send(REQUEST * (READ_BYTES // len(REQUEST)))
+        sent += READ_BYTES // len(REQUEST)
+    return sent
+
+
+# A client that does not read -----------------------------------------------------------------------------------------
+
+
+def test_a_client_that_reads_nothing_costs_one_read_and_one_slice_of_answers() -> None:
+    rig = Rig()
+    sent = stalled(rig)
+    most = READ_BYTES + (SLICE_BYTES // len(REQUEST) + 1) * ANSWER_BYTES
+    assert rig.transport.largest_bytes <= most
+    assert rig.site.requests < sent
+    assert len(rig.server._held) <= READ_BYTES
+
+
+def test_what_was_held_is_answered_as_the_client_reads_and_then_reading_goes_on() -> None:
+    rig = Rig()
+    sent = stalled(rig)
+    data = b""
+    while not rig.transport.is_reading:
+        data += rig.transport.read()
+        assert len(rig.transport.value()) <= READ_BYTES + SLICE_BYTES // len(REQUEST) * ANSWER_BYTES + ANSWER_BYTES
+    data += rig.transport.read()
+    assert [a.number for a in responses(data)] == list(range(1, sent + 1))
+    rig.transport.reads = True
+    assert [a.number for a in rig.ask(REQUEST)] == [sent + 1]
+
+
+def test_a_request_that_is_cut_by_a_pause_is_whole_afterwards() -> None:
+    rig = Rig()
+    sent = stalled(rig)
+    rig.send(REQUEST[:9])  # over TLS, input still comes after reading has stopped
+    rig.send(REQUEST[9:])
+    data = b""
+    while not rig.transport.is_reading:
+        data += rig.transport.read()
+    data += rig.transport.read()
+    assert [a.number for a in responses(data)][-1] == sent + 1
+
+
+def test_a_resume_without_anything_held_reads_on() -> None:
+    rig = Rig()
+    rig.server.pauseProducing()
+    assert not rig.transport.is_reading
+    rig.server.resumeProducing()
+    assert rig.transport.is_reading
+
+
+def test_one_client_that_stalls_does_not_stop_another() -> None:
+    rig = Rig()
+    stalled(rig)
+    taken = rig.site.requests
+    server, transport = rig.connect()
+    server.dataReceived(REQUEST)
+    assert [a.number for a in responses(transport.read())] == [taken + 1]
+
+
+# Half-close ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_client_that_has_shut_its_side_gets_its_answers_and_then_the_end() -> None:
+    rig = Rig()
+    rig.send(REQUEST * 3)
+    rig.server.readConnectionLost()
+    assert [a.number for a in responses(rig.transport.read())] == [1, 2, 3]
+    assert rig.closed
+
+
+def test_a_client_that_shuts_its_side_while_it_stalls_gets_every_answer() -> None:
+    rig = Rig()
+    sent = stalled(rig)
+    rig.server.readConnectionLost()
+    assert not rig.closed
+    data = b""
+    while not rig.closed:
+        data += rig.transport.read()
+    data += rig.transport.read()
+    assert [a.number for a in responses(data)] == list(range(1, sent + 1))
+    assert not rig.transport.is_reading  # reading a shut side would only give its end again
+
+
+def test_a_client_that_shuts_its_side_and_stalls_on_its_last_answer_is_closed_after_it() -> None:
+    rig = Rig()
+    rig.send(REQUEST)
+    rig.server.pauseProducing()
+    rig.server.readConnectionLost()
+    assert rig.closed
+    assert len(responses(rig.transport.read())) == 1
+    rig.server.resumeProducing()
+    assert not rig.transport.is_reading
+
+
+def test_a_request_that_is_cut_short_is_refused() -> None:
+    rig = Rig()
+    rig.send(REQUEST + REQUEST[:-1])
+    rig.server.readConnectionLost()
+    assert [a.status for a in responses(rig.transport.read())] == [200, 400]
+    assert rig.closed
+    assert not rig.transport.half_closed  # nothing more can come: there is nothing to wait for
+
+
+def test_a_method_that_is_cut_short_is_refused() -> None:
+    rig = Rig()
+    rig.send(b"BRE")
+    rig.server.readConnectionLost()
+    assert [a.status for a in responses(rig.transport.read())] == [400]
+
+
+def test_a_client_that_sends_nothing_gets_nothing() -> None:
+    rig = Rig()
+    rig.server.readConnectionLost()
+    assert rig.transport.read() == b""
+    assert rig.closed
+
+
+# Refusals that arrive ------------------------------------------------------------------------------------------------
+
+
+def test_a_refused_client_may_go_on_sending_for_a_while() -> None:
+    rig = Rig()
+    rig.send(BAD)
+    assert rig.transport.half_closed
+    assert not rig.closed
+    rig.send(bytes(100_000))
+    assert rig.transport.is_reading
+    rig.server.writeConnectionLost()
+    rig.clock.advance(LINGER_S * 0.9)
+    assert not rig.closed
+    rig.clock.advance(LINGER_S * 0.2)
+    assert rig.closed
+    rig.lose()
+    assert rig.clock.getDelayedCalls() == []
+
+
+def test_a_refused_client_that_closes_is_gone_at_once() -> None:
+    rig = Rig()
+    rig.send(BAD)
+    rig.server.writeConnectionLost()
+    rig.server.readConnectionLost()
+    assert rig.closed
+    rig.lose()
+    assert rig.clock.getDelayedCalls() == []
+
+
+def test_a_refused_client_that_does_not_read_is_heard_out_all_the_same() -> None:
+    rig = Rig()
+    rig.transport.reads = False
+    rig.send(REQUEST * (READ_BYTES // ANSWER_BYTES))
+    assert rig.transport.is_reading
+    rig.send(REQUEST * 20 + BAD)
+    assert rig.transport.paused_producer
+    assert rig.transport.half_closed
+    assert rig.transport.is_reading
+
+
+def test_over_tls_a_refused_client_is_closed_at_once() -> None:
+    rig = Rig(tls=True)
+    rig.send(BAD)
+    assert rig.closed
+
+
+def test_an_upload_with_an_upgrade_is_heard_out() -> None:
+    rig = Rig()
+    rig.send(get("/", "Connection: Upgrade", "Upgrade: h2c", f"Content-Length: {BODY_LIMIT_BYTES}"))
+    assert [a.number for a in responses(rig.transport.read())] == [1]
+    rig.send(bytes(BODY_LIMIT_BYTES))
+    assert rig.transport.half_closed
+
+
+# Draining ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("before", [b"", REQUEST, b"\r\n", REQUEST + b"\r\n"])
+def test_an_idle_connection_is_drained_at_once(before: bytes) -> None:
+    rig = Rig()
+    rig.send(before)
+    rig.server.drain()
+    assert rig.closed
+    rig.send(REQUEST)
+    assert rig.site.requests == before.count(REQUEST)
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+@pytest.mark.parametrize("at", [1, 20, -1])
+def test_a_request_under_way_is_answered_and_is_the_last(version: str, at: int) -> None:
+    rig = Rig()
+    request = get("/", "Connection: keep-alive", version=version)
+    rig.send(request[:at])
+    rig.server.drain()
+    assert not rig.closed
+    (answer,) = rig.ask(request[at:] + REQUEST)
+    assert (answer.number, answer.headers["connection"]) == (1, "close")
+    assert rig.closed
+
+
+def test_a_post_under_way_is_refused_and_is_the_last() -> None:
+    rig = Rig()
+    rig.send(get("/", "Content-Length: 3", method="POST"))
+    rig.server.drain()
+    (answer,) = rig.ask(b"abc")
+    assert (answer.status, answer.headers["connection"]) == (405, "close")
+
+
+def test_an_unknown_method_under_way_is_waited_for() -> None:
+    rig = Rig()
+    rig.send(b"BR")
+    rig.server.drain()
+    (answer,) = rig.ask(b"EW / HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert (answer.status, answer.headers["connection"]) == (405, "close")
+
+
+def test_a_client_that_stalls_is_drained_as_soon_as_it_reads() -> None:
+    rig = Rig()
+    stalled(rig)
+    rig.server.drain()
+    assert not rig.closed
+    last = responses(rig.transport.read() + rig.transport.read())[-1]
+    assert last.headers["connection"] == "close"
+    assert rig.closed
+
+
+def test_a_refused_client_is_not_heard_out_in_a_drain() -> None:
+    rig = Rig()
+    rig.send(BAD)
+    rig.server.drain()
+    assert rig.closed
+
+
+def test_a_503_keeps_the_connection() -> None:
+    rig = Rig(StingyNumbers(0))
+    assert [a.status for a in rig.ask(REQUEST)] == [503]
+    assert not rig.closed
+
+
+# The end -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_lost_connection_takes_no_number_and_says_so_once() -> None:
+    rig = Rig()
+    rig.send(REQUEST[:-1])
+    rig.lose(ConnectionLost())
+    rig.send(REQUEST[-1:])
+    assert rig.keeper.ends == [rig.server]
+    assert rig.site.requests == 0
+    assert rig.server.received_bytes == len(REQUEST)
+
+
+def test_a_connection_that_is_lost_while_it_stalls_forgets_what_it_held() -> None:
+    rig = Rig()
+    stalled(rig)
+    taken = rig.site.requests
+    rig.lose()
+    rig.server.resumeProducing()
+    assert rig.site.requests == taken
+    assert rig.server._held == b""
+
+
+def test_bytes_are_counted_both_ways() -> None:
+    rig = Rig()
+    rig.send(REQUEST * 2)
+    assert rig.server.received_bytes == 2 * len(REQUEST)
+    assert rig.server.stream.sent_bytes == len(rig.transport.read())

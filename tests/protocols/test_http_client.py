@@ -1,0 +1,391 @@
+"""The counter's client: one answer for one request, however it comes, and a typed error for everything else."""
+
+from typing import TypeVar
+
+import pytest
+from httptools import HttpParserCallbackError
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from OpenSSL import SSL
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
+
+from counter_memory import Rig
+from tw.errors import ExitCode, ProtocolError, TlsError, UsageError
+from tw.protocols.http_client import BODY_LIMIT_BYTES, HEADER_LIMIT_BYTES, Answer, CounterClient, HttpRequest
+
+REQUEST = HttpRequest(host="a")
+TEXT = b"I am request #7\n"
+OK = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nX-Request-Number: 7\r\nX-Instance: abc\r\n"
+    b"Content-Length: 16\r\n\r\n" + TEXT
+)
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nI a\r\nd\r\nm request #7\n\r\n0\r\nX-T: 1\r\n\r\n"
+UNTIL_CLOSE = b"HTTP/1.0 200 OK\r\nX: y\r\n\r\n" + TEXT
+CONTINUED = b"HTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n" + OK
+
+T = TypeVar("T")
+
+
+class Transport(StringTransport):
+    aborted = False
+
+    def abortConnection(self) -> None:
+        self.aborted = True
+        super().abortConnection()
+
+
+class Outcome:
+    """What a Deferred came to."""
+
+    def __init__(self, deferred: Deferred[Answer]) -> None:
+        self.answers: list[Answer] = []
+        self.errors: list[BaseException] = []
+        deferred.addCallbacks(self.answers.append, lambda failure: self.errors.append(failure.value))
+
+    @property
+    def answer(self) -> Answer:
+        assert not self.errors
+        (answer,) = self.answers
+        return answer
+
+    def error(self, kind: type[T]) -> T:
+        (error,) = self.errors
+        assert type(error) is kind, error
+        assert not self.answers
+        return error  # type: ignore[return-value]
+
+
+def connected(request: HttpRequest = REQUEST) -> tuple[CounterClient, Transport, Outcome]:
+    client, transport = CounterClient(where="a:80"), Transport()
+    client.makeConnection(transport)
+    return client, transport, Outcome(client.request(request))
+
+
+def give(client: CounterClient, data: bytes, size: int | None = None) -> None:
+    size = size or len(data) or 1
+    for offset in range(0, len(data), size):
+        client.dataReceived(data[offset : offset + size])
+
+
+def end(client: CounterClient, reason: BaseException | None = None) -> None:
+    client.connectionLost(Failure(reason or ConnectionDone()))
+
+
+def answered(data: bytes, request: HttpRequest = REQUEST, size: int | None = None) -> Answer:
+    client, _, outcome = connected(request)
+    give(client, data, size)
+    return outcome.answer
+
+
+# The request ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_request_has_these_bytes() -> None:
+    _, transport, _ = connected()
+    assert transport.value() == b"GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: tw\r\nAccept: */*\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("request_", "line"),
+    [
+        (HttpRequest(host="a", keepalive=False), b"Connection: close"),
+        (HttpRequest(host="a", method="POST"), b"Content-Length: 0"),
+        (HttpRequest(host="a", headers=(("accept", "text/html"),)), b"accept: text/html"),
+        (HttpRequest(host="a", headers=(("HOST", "b"),)), b"HOST: b"),
+        (HttpRequest(host="a", headers=(("X", "é"),)), "X: é".encode()),
+        (HttpRequest(host="a", path="/é?x"), b"GET /%C3%A9?x HTTP/1.1"),
+        (HttpRequest(host="a", path="/\udcff"), b"GET /%FF HTTP/1.1"),
+    ],
+)
+def test_options_of_a_request_are_in_its_bytes(request_: HttpRequest, line: bytes) -> None:
+    lines = request_.wire.split(b"\r\n")
+    assert line in lines
+    names = [part.split(b":")[0].lower() for part in lines[1:]]
+    assert len(set(names)) + 1 == len(names)  # the two empty ones at the end
+
+
+def test_a_header_without_a_value_takes_the_requests_own_away() -> None:
+    assert (
+        HttpRequest(host="a", headers=(("accept", ""), ("User-Agent", ""))).wire == b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"method": "GE T"},
+        {"method": ""},
+        {"path": "x"},
+        {"path": "/a b"},
+        {"path": "/a\r\nX: y"},
+        {"host": "a\r\nX: y"},
+        {"headers": (("X y", "z"),)},
+        {"headers": (("X", "y\nz"),)},
+        {"headers": (("X", "y\0z"),)},
+    ],
+)
+def test_a_request_that_would_break_the_protocol_is_not_made(bad: dict[str, object]) -> None:
+    with pytest.raises(UsageError):
+        HttpRequest(**{"host": "a", **bad})  # type: ignore[arg-type]
+
+
+# The answer ----------------------------------------------------------------------------------------------------------
+
+
+def test_an_answer_holds_what_came() -> None:
+    answer = answered(OK)
+    assert (answer.status, answer.body, answer.keep_alive) == (200, TEXT, True)
+    assert (answer.number, answer.body_number, answer.instance) == (7, 7, "abc")
+    assert answer.header("CONTENT-type") == "text/plain"
+    assert answer.header("x") is None
+
+
+@pytest.mark.parametrize("data", [OK, CHUNKED, CONTINUED])
+def test_an_answer_is_the_same_wherever_it_is_split(data: bytes) -> None:
+    whole = answered(data)
+    assert whole.number == 7
+    for at in range(1, len(data)):
+        client, _, outcome = connected()
+        give(client, data[:at])
+        assert outcome.answers == []
+        give(client, data[at:])
+        assert outcome.answer == whole
+    assert answered(data, size=1) == whole
+
+
+def test_a_body_may_end_with_the_connection() -> None:
+    client, _, outcome = connected()
+    give(client, UNTIL_CLOSE, 3)
+    assert outcome.answers == []
+    end(client)
+    assert (outcome.answer.body, outcome.answer.keep_alive) == (TEXT, False)
+
+
+def test_an_answer_to_head_has_no_body() -> None:
+    head = OK.removesuffix(TEXT)
+    client, _, outcome = connected(HttpRequest(host="a", method="HEAD"))
+    give(client, head, 5)
+    assert (outcome.answer.body, outcome.answer.number, outcome.answer.body_number) == (b"", 7, None)
+    assert client.usable
+    again = Outcome(client.request(REQUEST))
+    give(client, OK)
+    assert again.answer.number == 7
+
+
+@pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])
+def test_some_answers_never_have_a_body(status: bytes) -> None:
+    assert answered(b"HTTP/1.1 " + status + b"\r\n\r\n").body == b""
+
+
+@pytest.mark.parametrize(
+    ("field", "body", "number", "body_number"),
+    [
+        (b"X-Request-Number: 8", TEXT, 8, 7),
+        (b"X-Request-Number: x", TEXT, None, 7),
+        (b"X-Request-Number: " + b"9" * 20, TEXT, None, 7),
+        (b"X-Other: 8", TEXT, 7, 7),
+        (b"X-Other: 8", b'{"v": 1, "request": 9}\n', 9, 9),
+        (b"X-Other: 8", b"I am request #9", 9, 9),
+        (b"X-Other: 8", b"I am request #9\nand more", None, None),
+        (b"X-Other: 8", b"", None, None),
+    ],
+)
+def test_the_number_is_the_fields_or_else_the_bodys(
+    field: bytes, body: bytes, number: int | None, body_number: int | None
+) -> None:
+    answer = answered(b"HTTP/1.1 200 OK\r\n%b\r\nContent-Length: %d\r\n\r\n%b" % (field, len(body), body))
+    assert (answer.number, answer.body_number) == (number, body_number)
+
+
+def test_an_instance_is_safe_to_print() -> None:
+    answer = answered(b"HTTP/1.1 200 OK\r\nX-Instance: \xc2\x9b31m\r\nContent-Length: 0\r\n\r\n")
+    assert answer.instance == "Â\\x9b31m"
+
+
+def test_it_reads_what_the_counter_answers() -> None:
+    rig = Rig()
+    client, transport, outcome = connected(HttpRequest(host="a", headers=(("Accept", "application/json"),)))
+    rig.send(transport.value())
+    give(client, rig.transport.read())
+    assert (outcome.answer.number, outcome.answer.body_number) == (1, 1)
+    assert outcome.answer.instance == rig.numbers.instance
+
+
+# Keep-alive ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_connection_takes_one_request_after_the_other() -> None:
+    client, transport, first = connected()
+    with pytest.raises(RuntimeError):
+        client.request(REQUEST)
+    give(client, OK)
+    assert client.usable
+    second = Outcome(client.request(REQUEST))
+    give(client, OK.replace(b"Number: 7", b"Number: 8"))
+    assert (first.answer.number, second.answer.number) == (7, 8)
+    assert transport.value() == 2 * REQUEST.wire
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        OK.replace(b"\r\n", b"\r\nConnection: close\r\n", 1),
+        OK.replace(b"HTTP/1.1", b"HTTP/1.0"),
+        OK.replace(b"\r\n", b"\r\nConnection: close\r\n", 1) + b"more",
+        OK + b"H",
+        OK + OK,
+        OK + b"\x00",
+        b"HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n\x00\x01",
+        b"HTTP/1.1 101 Switching\r\n\r\n",
+    ],
+)
+def test_these_answers_end_the_connection(data: bytes) -> None:
+    client, _, outcome = connected()
+    give(client, data)
+    assert not outcome.answer.keep_alive
+    assert not client.usable
+    with pytest.raises(RuntimeError):
+        client.request(REQUEST)
+
+
+def test_a_body_after_head_ends_the_connection() -> None:
+    client, _, outcome = connected(HttpRequest(host="a", method="HEAD"))
+    give(client, OK)
+    assert (outcome.answer.body, client.usable) == (b"", False)
+
+
+def test_a_second_answer_after_head_ends_the_connection() -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX: 1\r\n\r\n"
+    client, _, outcome = connected(HttpRequest(host="a", method="HEAD"))
+    give(client, head + head)
+    assert (outcome.answer.header("x"), len(outcome.answer.headers), client.usable) == ("1", 2, False)
+
+
+def test_who_asked_for_the_end_does_not_go_on() -> None:
+    client, _, outcome = connected(HttpRequest(host="a", keepalive=False))
+    give(client, OK)
+    assert not outcome.answer.keep_alive
+    assert not client.usable
+
+
+def test_bytes_that_nobody_asked_for_end_the_connection() -> None:
+    client, _, _ = connected()
+    give(client, OK)
+    give(client, b"x")
+    assert not client.usable
+
+
+def test_a_server_that_closes_between_requests_is_told_of_and_is_no_error() -> None:
+    told: list[Failure] = []
+    client = CounterClient(gone=told.append)
+    client.makeConnection(Transport())
+    outcome = Outcome(client.request(REQUEST))
+    give(client, OK)
+    end(client)
+    assert (outcome.answer.number, client.usable, len(told)) == (7, False, 1)
+
+
+# What goes wrong -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (b"SSH-2.0-OpenSSH_9\r\n", "does not speak HTTP: its answer begins with 'SSH-2.0-OpenSSH_9"),
+        (b"GET / HTTP/1.1\r\n", "does not speak HTTP: its answer begins with 'GET / HTTP/1.1"),
+        (b"\x1b[2J", "does not speak HTTP"),
+        (b"HTTP/1.1 99 x\r\n\r\n", "does not speak HTTP"),
+        (b"HTTP/1.1 100 Continue\r\n\r\nx", "broken HTTP"),
+        (CHUNKED.replace(b"3\r\nI a", b"3\r\nI amx"), "broken HTTP"),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"a" * HEADER_LIMIT_BYTES, "header is larger"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" * (HEADER_LIMIT_BYTES // 25 + 1), "header is larger"),
+        (CHUNKED.split(b"0\r\n")[0] + b"0\r\nX: " + b"a" * 2 * HEADER_LIMIT_BYTES, "header is larger"),
+        (b"HTTP/1.1 200 OK\r\n\r\n" + bytes(BODY_LIMIT_BYTES + 1), "body is larger"),
+    ],
+)
+@pytest.mark.parametrize("size", [None, 1000])
+def test_what_is_no_answer_is_a_protocol_error(data: bytes, what: str, size: int | None) -> None:
+    client, transport, outcome = connected()
+    give(client, data, size)
+    error = outcome.error(ProtocolError)
+    assert what in error.what
+    assert "\x1b" not in error.what
+    assert (error.exit_code, error.where) == (ExitCode.PROTOCOL, "a:80")
+    assert transport.aborted
+    assert not client.usable
+    end(client, ConnectionLost())
+    assert len(outcome.errors) == 1
+
+
+def test_the_largest_body_is_taken() -> None:
+    answer = answered(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % BODY_LIMIT_BYTES + bytes(BODY_LIMIT_BYTES))
+    assert len(answer.body) == BODY_LIMIT_BYTES
+
+
+@pytest.mark.parametrize(
+    ("data", "reason", "what"),
+    [
+        (b"", ConnectionDone(), "the peer closed the connection without an answer"),
+        (b"", ConnectionLost(), "the peer broke the connection without an answer"),
+        (OK[:30], ConnectionDone(), "closed the connection in the middle of its answer, after 30 bytes"),
+        (OK[:-1], ConnectionDone(), f"in the middle of its answer, after {len(OK) - 1} bytes"),
+        (CHUNKED[:-1], ConnectionDone(), "in the middle of its answer"),
+        (UNTIL_CLOSE, ConnectionLost(), "broke the connection in the middle of its answer"),
+        (UNTIL_CLOSE[:20], ConnectionDone(), "in the middle of its answer, after 20 bytes"),
+    ],
+)
+def test_a_peer_that_leaves_in_the_middle_is_a_protocol_error(data: bytes, reason: Exception, what: str) -> None:
+    client, _, outcome = connected()
+    give(client, data)
+    end(client, reason)
+    assert what in outcome.error(ProtocolError).what
+
+
+def test_a_client_certificate_that_is_refused_after_the_handshake_is_a_tls_error() -> None:
+    client, _, outcome = connected()
+    end(client, SSL.Error([("SSL routines", "", "tlsv13 alert certificate required")]))
+    assert "certificate required" in outcome.error(TlsError).what
+
+
+def test_cancelling_closes_the_connection() -> None:
+    client, transport = CounterClient(), Transport()
+    client.makeConnection(transport)
+    deferred = client.request(REQUEST)
+    outcome = Outcome(deferred)
+    deferred.cancel()
+    outcome.error(CancelledError)
+    assert transport.aborted
+    give(client, OK)  # already under way
+    end(client, ConnectionLost())
+    assert (len(outcome.errors), client.usable) == (1, False)
+
+
+def test_closing_is_in_good_order() -> None:
+    client, transport, _ = connected()
+    give(client, OK)
+    client.close()
+    assert transport.disconnecting
+    assert not transport.aborted
+    assert not client.usable
+
+
+def test_a_bug_in_a_callback_is_not_taken_for_the_peers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tw.protocols.http_client._first", None)
+    client, _, outcome = connected()
+    with pytest.raises(HttpParserCallbackError):
+        give(client, OK)
+    end(client, HttpParserCallbackError())
+    outcome.error(ProtocolError)
+
+
+@given(st.binary(max_size=100), st.integers(1, 20), st.integers(0, len(OK)))
+@settings(max_examples=300, deadline=None)
+def test_any_input_ends_in_an_answer_or_a_protocol_error(data: bytes, size: int, at: int) -> None:
+    client, _, outcome = connected()
+    give(client, OK[:at] + data, size)
+    end(client)
+    assert len(outcome.answers) + len(outcome.errors) == 1
+    assert all(type(error) is ProtocolError for error in outcome.errors)
