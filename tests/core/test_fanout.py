@@ -136,9 +136,11 @@ def test_a_finished_cursor_gets_what_was_published_up_to_then_and_nothing_later(
     assert (leaving.backlog_bytes, leaving.backlog_lines, leaving.finished) == (7, 1, False)
     assert leaving.take(ALL) == b"before\n"
     assert leaving.finished
-    _turn(fanout, b"more")
+    more = b"x" * 2 * MERGE_BYTES
+    _turn(fanout, more)
+    _turn(fanout, more)
     assert (leaving.take(ALL), leaving.backlog_bytes, leaving.backlog_lines) == (b"", 0, 0)
-    assert staying.take(ALL) == b"own\nbefore\nown, too late\nafter\nmore\n"
+    assert staying.take(ALL) == b"own\nbefore\nown, too late\nafter\n" + 2 * (more + b"\n")
 
 
 # How it comes in pieces.
@@ -181,7 +183,7 @@ def test_own_lines_are_skipped_over_many_batches() -> None:
     assert other.take(ALL) == b"last\n"
 
 
-def test_subscribers_that_stall_at_different_turns_each_get_all_after_theirs() -> None:
+def test_subscribers_that_stall_at_different_turns_may_leave_or_get_all_after_theirs() -> None:
     fanout = FanOut(backlog_bytes=10**6)
     lines = [b"%d" % turn for turn in range(20)]
     cursors = []
@@ -189,7 +191,9 @@ def test_subscribers_that_stall_at_different_turns_each_get_all_after_theirs() -
         cursors.append(fanout.subscribe())
         _turn(fanout, line)
     assert [cursor.backlog_lines for cursor in cursors] == list(range(20, 0, -1))
-    for at, cursor in enumerate(cursors):
+    for cursor in cursors[10:]:
+        fanout.unsubscribe(cursor)
+    for at, cursor in enumerate(cursors[:10]):
         assert _lines(cursor.take(ALL)) == [line + b"\n" for line in lines[at:]]
     assert fanout.held_bytes == 0
 
@@ -529,5 +533,5 @@ class FanOutModel(RuleBasedStateMachine):
                     self._take(subscriber, 1)
 
 
-FanOutModel.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+FanOutModel.TestCase.settings = settings(max_examples=3000, stateful_step_count=40, deadline=None)
 TestFanOut = FanOutModel.TestCase

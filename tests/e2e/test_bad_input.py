@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
 from e2e.certificates import make_certificates
 from e2e.harness import Ran, serving, tw
 from tw.errors import ExitCode
@@ -38,7 +39,10 @@ def test_a_taken_udp_port() -> None:
 
 @pytest.mark.parametrize(
     "strport",
-    ["", "nonsense", "nonsense:1", "tcp", "tcp:", "tcp:abc", "tcp:1:2:3:4:5:6", "tcp:1:colour=red", "tcp:port", "unix:", ":", "tcp:99999"],
+    [
+        "", "nonsense", "nonsense:1", "tcp", "tcp:", "tcp:abc", "tcp:1:2:3:4:5:6", "tcp:1:colour=red", "tcp:port",
+        "unix:", ":", "tcp:99999",
+    ],
 )  # fmt: skip
 def test_a_bad_endpoint_string(strport: str) -> None:
     ran = tw("serve", "echo", "--listen", strport)

@@ -224,10 +224,9 @@ def _read_settings(ctx: click.Context, args: list[str]) -> None:
         # The groups above have kept theirs, from the command line or the environment.
         session = session_of(ctx)
         config, skip = session.common.get("config"), session.common.get("no_config")
-        ranks = (session.ranks.get("config", 0), session.ranks.get("no_config", 0))
-        if config and skip and ranks[0] != ranks[1]:
-            skip = ranks[1] > ranks[0]
-            config = None if skip else config
+        named, refused = session.ranks.get("config", 0), session.ranks.get("no_config", 0)
+        if config and skip and not named == refused == RANKS[ParameterSource.COMMANDLINE]:
+            config, skip = (config, False) if named > refused else (None, True)
     if config and skip:
         raise click.UsageError("--config beside --no-config", ctx)
     if skip or not isinstance(ctx.command, TwCommand):

@@ -42,6 +42,7 @@ class PayloadFormat:
     size_bytes: int
     line_feed: bool = True
     _filler_bytes: int = field(init=False, repr=False, compare=False)
+    _text: bytes = field(init=False, repr=False, compare=False)
     _place: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -51,6 +52,7 @@ class PayloadFormat:
             raise ValueError(f"a payload has {LOWEST_SIZE_BYTES} bytes at least")
         head_bytes = TOKEN_BYTES + 1 + NUMBER_DIGITS
         object.__setattr__(self, "_filler_bytes", self.size_bytes - head_bytes - self.line_feed)
+        object.__setattr__(self, "_text", _text(self.size_bytes))
         object.__setattr__(self, "_place", int(self.token, 16))
 
     @property
@@ -62,9 +64,8 @@ class PayloadFormat:
         """Make the payload of this number. Raises ValueError unless it is between 0 and 9,999,999,999."""
         if not 0 <= number <= HIGHEST_NUMBER:
             raise ValueError(f"a payload's number has {NUMBER_DIGITS} digits at most")
-        size = self._filler_bytes
         place = (self._place + number * _STEP) % _PLACES
-        filler = _text(size)[place : place + size]
+        filler = self._text[place : place + self._filler_bytes]
         return b"%b-%010d%b%b" % (self.token, number, filler, b"\n" if self.line_feed else b"")
 
     def number(self, payload: bytes, start: int = 0) -> int | None:

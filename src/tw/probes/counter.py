@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.defer import CancelledError
+
 from tw.core.histogram import Histogram
 from tw.core.target import URL_PORTS, HostTarget, Target, parse_target
 from tw.core.verdict import NumberLine
@@ -72,7 +74,8 @@ class CounterPing:
         self._numbers = NumberLine()
         self._sent = self._received = self._corrupted = 0
         self._sent_bytes = self._received_bytes = 0
-        self._waiting = False
+        self._unsettled = 0
+        """Whether a sample was under way when the run was cut short: it is neither received nor lost."""
 
     async def run(self) -> None:
         """Send every sample. Raises the first failure where there has been no answer before it, nor after."""
@@ -96,12 +99,12 @@ class CounterPing:
     async def _sample(self, number: int) -> None:
         client, reused = await self._connection()
         self._sent += 1
-        self._waiting = True
         began = self._clock()
         try:
             answer = await self._ask(client, reused)
-        finally:
-            self._waiting = False
+        except CancelledError:
+            self._unsettled = 1
+            raise
         rtt_s = self._clock() - began
         self._received += 1
         self._times.record(rtt_s)
@@ -164,8 +167,7 @@ class CounterPing:
 
     def conclude(self, failed: TwError | None) -> ExitCode:
         line = self._numbers
-        unsettled = 1 if self._waiting and failed is not None else 0
-        lost = max(0, self._sent - self._received - unsettled)
+        lost = self._sent - self._received - self._unsettled
         faults = lost + line.duplicates + line.reordered + self._corrupted
         report = ProbeReport(
             probe="counter",

@@ -51,6 +51,7 @@ class Ping:
         self._sent_at: dict[int, float] = {}
         self._timers: dict[int, Any] = {}
         self._failed: TwError | None = None
+        self._ended_s: float | None = None
         self.verdict = Verdict(form, exclusive=exclusive)
         self.times = Histogram()
         self.errors: Counter[str] = Counter()
@@ -75,6 +76,7 @@ class Ping:
                     await self._bell.heard(left)
             await self._room_for(1)
         finally:
+            self._ended_s = self._clock()
             self._stop_timers()
         if self.verdict.received == 0 and self.verdict.corrupted == 0:
             waited = f"waited {self._options.timeout_s:g} s for each; --timeout gives them longer"
@@ -175,7 +177,7 @@ class Ping:
             errors=dict(self.errors),
             rtt_ms=Distribution.of(self.times),
             connect_ms=Distribution.of(connect_times),
-            duration_s=self._clock() - began_s,
+            duration_s=max(0.0, (self._ended_s or self._clock()) - began_s),
             sent_bytes=self.sent_bytes,
             received_bytes=self.received_bytes,
             delivery=delivery,

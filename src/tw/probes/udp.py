@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.defer import maybeDeferred
 from twisted.internet.error import CannotListenError
 
 from tw.core.histogram import Histogram
@@ -63,7 +64,7 @@ class UdpEchoPing:
             await self._ping.run(client.send, self._where)
             await pause(self._reactor, LAST_READ_S)
         finally:
-            await bound.stopListening()
+            await maybeDeferred(bound.stopListening)
 
     def _ping_arrived(self, datagram: bytes) -> None:
         self._ping.arrived(datagram)

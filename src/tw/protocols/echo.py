@@ -45,7 +45,7 @@ class UdpEchoServer(DatagramProtocol):
 
 
 class UdpEchoClient(DatagramProtocol):
-    """A connected UDP socket: `received` gets each datagram, `refused` is called for an ICMP "port unreachable"."""
+    """A connected UDP socket: `received` gets each datagram, `refused` is called for an ICMP error, and when the socket ends."""
 
     def __init__(self, received: Callable[[bytes], None], refused: Callable[[], None]) -> None:
         self.received = received
@@ -55,6 +55,10 @@ class UdpEchoClient(DatagramProtocol):
         self.received(datagram)
 
     def connectionRefused(self) -> None:
+        self.refused()
+
+    def stopProtocol(self) -> None:
+        # epoll tells an ICMP error as EPOLLERR alone, and Twisted takes that for the end of the socket.
         self.refused()
 
     def send(self, payload: bytes) -> None:

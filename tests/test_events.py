@@ -1,0 +1,91 @@
+"""The JSON of servers: every event by its name, its time and its fields."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tw.events import (
+    Closed,
+    Dropped,
+    Listening,
+    Opened,
+    Refused,
+    Requested,
+    ServerEvent,
+    ServerSummary,
+    Stopping,
+    iso_utc,
+)
+
+AT_S = 784111777.25
+AT = "1994-11-06T08:49:37.250Z"
+
+TCP = {"service": "echo", "transport": "tcp", "host": "::1", "port": 1234, "endpoint": "tcp:[::1]:1234"}
+UNIX = {"service": "echo", "transport": "unix", "path": "/s", "endpoint": "unix:/s"}
+TLS = {"tls": True, "pin": "sha256//x", "pid": 9}
+COUNTS = {"connections": 1, "received_bytes": 2, "sent_bytes": 3, "refused": 4, "cut_off": 5, "duration_s": 1.5}
+
+EVENTS: list[tuple[ServerEvent, str, dict[str, Any]]] = [
+    (Listening(**TCP, **TLS), "listening", {**TCP, **TLS}),
+    (Listening(**UNIX, pid=9), "listening", {**UNIX, "tls": False, "pin": None, "pid": 9}),
+    (Opened(id=1, peer="h:5"), "open", {"id": 1, "peer": "h:5"}),
+    (
+        Closed(id=1, peer="h:5", reason="done", received_bytes=2, sent_bytes=3, duration_s=1.23456789),
+        "close",
+        {"id": 1, "peer": "h:5", "reason": "done", "received_bytes": 2, "sent_bytes": 3, "duration_s": 1.234568},
+    ),
+    (
+        Requested(number=None, method="PUT", path="/", status=405, peer="h:5"),
+        "request",
+        {"number": None, "method": "PUT", "path": "/", "status": 405, "peer": "h:5"},
+    ),
+    (Dropped(id=1, lines=2, dropped_bytes=30), "drop", {"id": 1, "lines": 2, "dropped_bytes": 30}),
+    (Refused(peer="h:5", reason="full"), "refused", {"peer": "h:5", "reason": "full"}),
+    (Stopping(signal="SIGINT"), "stopping", {"signal": "SIGINT"}),
+    (Stopping(signal=None), "stopping", {"signal": None}),
+    (
+        ServerSummary(service="pubsub", **COUNTS, more={"lines": 6}),
+        "summary",
+        {"service": "pubsub", **COUNTS, "lines": 6},
+    ),
+    (ServerSummary(service="echo", **COUNTS), "summary", {"service": "echo", **COUNTS}),
+    (ServerEvent(), "", {}),
+]
+
+
+@pytest.mark.parametrize(("event", "name", "fields"), EVENTS, ids=[name for _, name, _ in EVENTS])
+def test_an_event_has_these_fields_and_its_name_and_time_first(
+    event: ServerEvent, name: str, fields: dict[str, Any]
+) -> None:
+    document = event.to_json(AT_S)
+    assert document == {"v": 1, "event": name, "at": AT, **fields}
+    assert list(document) == ["v", "event", "at", *fields]
+
+
+def test_every_event_that_there_is_stands_in_this_contract() -> None:
+    assert {type(event) for event, _, _ in EVENTS} == {ServerEvent, *ServerEvent.__subclasses__()}
+
+
+@pytest.mark.parametrize(
+    ("at_s", "text"),
+    [
+        (0, "1970-01-01T00:00:00.000Z"),
+        (AT_S, AT),
+        (1700000000.0004, "2023-11-14T22:13:20.000Z"),
+        (4102444799.999, "2099-12-31T23:59:59.999Z"),
+    ],
+)
+def test_a_time_is_iso_8601_in_utc_to_the_millisecond(at_s: float, text: str) -> None:
+    assert iso_utc(at_s) == text
+
+
+@given(st.floats(0, 4e9))
+def test_a_time_is_read_back_within_a_millisecond_whatever_the_clock_says(at_s: float) -> None:
+    text = iso_utc(at_s)
+    assert len(text) == len(AT)
+    read = datetime.fromisoformat(text)
+    assert read.tzinfo == UTC
+    assert 0 <= at_s - read.timestamp() < 0.001 + 1e-6

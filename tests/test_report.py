@@ -1,0 +1,202 @@
+"""The JSON of clients: every field by its name, and null where nothing was measured."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tw.core.histogram import Histogram
+from tw.display import to_text
+from tw.errors import AnswerTimeout, AuthError, ConnectError
+from tw.report import (
+    Delivery,
+    Distribution,
+    LineReceived,
+    MailReport,
+    Numbers,
+    ProbeReport,
+    Sample,
+    SubscribeSummary,
+    failure_json,
+)
+
+NOTHING_MEASURED = dict.fromkeys(("min", "mean", "p50", "p90", "p95", "p99", "p999", "max"))
+REPORT = {
+    "v": 1,
+    "probe": "echo",
+    "target": "127.0.0.1:1234",
+    "ok": True,
+    "sent": 5,
+    "received": 4,
+    "lost": 1,
+    "duplicated": 2,
+    "reordered": 3,
+    "corrupted": 4,
+    "errors": {"timeout": 1},
+    "rtt_ms": NOTHING_MEASURED,
+    "connect_ms": NOTHING_MEASURED,
+    "duration_s": 2.5,
+    "rate_per_s": 1.6,
+    "sent_bytes": 320,
+    "received_bytes": 256,
+}
+
+
+def _report(**more: Any) -> ProbeReport:
+    fields: dict[str, Any] = {
+        "probe": "echo",
+        "target": "127.0.0.1:1234",
+        "ok": True,
+        "sent": 5,
+        "received": 4,
+        "lost": 1,
+        "duplicated": 2,
+        "reordered": 3,
+        "corrupted": 4,
+        "errors": {"timeout": 1},
+        "duration_s": 2.5,
+        "sent_bytes": 320,
+        "received_bytes": 256,
+    }
+    return ProbeReport(**fields | more)
+
+
+def test_a_probe_report_has_these_fields_in_this_order() -> None:
+    document = _report().to_json()
+    assert document == REPORT
+    assert list(document) == list(REPORT)
+
+
+def test_the_counter_adds_its_numbers_and_pubsub_its_delivery() -> None:
+    numbers = Numbers(first=1, last=9, gaps=2, duplicates=3, resets=4, instances=5)
+    assert _report(numbers=numbers).to_json() == {
+        **REPORT,
+        "numbers": {"first": 1, "last": 9, "gaps": 2, "duplicates": 3, "resets": 4, "instances": 5},
+    }
+    delivery = Delivery(published=1, delivered=2, expected=3, foreign=4)
+    assert _report(delivery=delivery).to_json() == {
+        **REPORT,
+        "published": 1,
+        "delivered": 2,
+        "expected": 3,
+        "foreign": 4,
+    }
+
+
+def test_a_failed_run_says_of_what() -> None:
+    report = _report(ok=False, error=AnswerTimeout("no answer", "h:1", "wait"))
+    assert report.to_json() == {
+        **REPORT,
+        "ok": False,
+        "error": {"kind": "timeout", "exit": 4, "message": "no answer (h:1); wait"},
+    }
+
+
+def test_a_failure_without_a_report_is_an_object_too() -> None:
+    assert failure_json(ConnectError("refused", "h:1")) == {
+        "v": 1,
+        "ok": False,
+        "error": {"kind": "connect", "exit": 3, "message": "refused (h:1)"},
+    }
+
+
+def test_no_time_has_no_rate_rather_than_an_infinite_one() -> None:
+    assert _report(duration_s=0.0).to_json()["rate_per_s"] is None
+
+
+def test_an_empty_histogram_has_no_times() -> None:
+    assert Distribution.of(Histogram()).to_json() == NOTHING_MEASURED
+
+
+def test_one_time_is_every_figure_in_milliseconds() -> None:
+    histogram = Histogram()
+    histogram.add(0.25)
+    assert Distribution.of(histogram).to_json() == dict.fromkeys(NOTHING_MEASURED, 250.0)
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=50))
+def test_the_figures_are_in_order_and_strict_json(times_s: list[float]) -> None:
+    histogram = Histogram()
+    for time_s in times_s:
+        histogram.add(time_s)
+    document = _report(rtt_ms=Distribution.of(histogram)).to_json()
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is not JSON")
+
+    figures = json.loads(to_text(document), parse_constant=refuse)["rtt_ms"]
+    order = [figures[name] for name in ("min", "p50", "p90", "p95", "p99", "p999", "max")]
+    assert order == sorted(order)
+    assert figures["min"] <= figures["mean"] <= figures["max"]
+
+
+def test_not_a_number_is_never_written() -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        to_text(_report(rtt_ms=Distribution(min=float("nan"))).to_json())
+
+
+def test_a_sample_is_good_when_its_outcome_is_ok_and_only_then() -> None:
+    assert Sample(number=1, rtt_s=0.1, outcome="ok").ok
+    assert not Sample(number=1, rtt_s=0.1, outcome="corrupted").ok
+
+
+@pytest.mark.parametrize(
+    ("data", "source", "line"),
+    [
+        (b"<127.0.0.1:5> hello", "127.0.0.1:5", "hello"),
+        (b"<[::1]:5> a <b> c", "[::1]:5", "a <b> c"),
+        (b"<unix:3> ", "unix:3", ""),
+        (b"<tw> dropped 3 lines", "tw", "dropped 3 lines"),
+        (b"<a> <b> c", "a", "<b> c"),
+        (b"", None, ""),
+        (b"hello", None, "hello"),
+        (b" <a> b", None, " <a> b"),
+        (b"<a>b", None, "<a>b"),
+        (b"<> b", None, "<> b"),
+        (b"<a b> c", None, "<a b> c"),
+        (b"<" + b"a" * 301 + b"> b", None, "<" + "a" * 301 + "> b"),
+        (b"<a\xff> b\xfe", "a\\xff", "b\\xfe"),
+        ("<ä> ß".encode(), "ä", "ß"),
+    ],
+)
+def test_a_line_is_parted_from_the_source_before_it(data: bytes, source: str | None, line: str) -> None:
+    assert LineReceived.parse(data).to_json() == {"v": 1, "event": "line", "source": source, "line": line}
+
+
+@given(st.binary(max_size=40) | st.binary(max_size=20).map(lambda rest: b"<" + rest + b"> x"))
+def test_every_line_becomes_json_and_keeps_all_of_its_text(data: bytes) -> None:
+    received = LineReceived.parse(data)
+    prefix = "" if received.source is None else f"<{received.source}> "
+    assert prefix + received.line == data.decode("utf-8", "backslashreplace")
+    assert json.loads(to_text(received.to_json()))["line"] == received.line
+
+
+def test_the_end_of_a_subscription_has_these_fields() -> None:
+    fields = {"target": "h:1", "ok": True, "lines": 3, "expected": 5, "received_bytes": 30}
+    summary = {"v": 1, "event": "summary", "probe": "pubsub", **fields, "duration_s": 1.234568}
+    document = SubscribeSummary(**fields, duration_s=1.23456789).to_json()
+    assert document == summary
+    assert list(document) == list(summary)
+    failed = SubscribeSummary(**{**fields, "ok": False}, duration_s=1.23456789, error=AnswerTimeout("x"))
+    error = {"kind": "timeout", "exit": 4, "message": "x"}
+    assert failed.to_json() == {**summary, "ok": False, "error": error}
+
+
+def test_a_mail_report_has_these_fields_and_calls_the_sender_from() -> None:
+    report = MailReport(mailbox="INBOX", exists=2, subject="Grüße", uid=7, date=None, sender="a@b")
+    assert report.to_json() == {
+        "v": 1,
+        "ok": True,
+        "mailbox": "INBOX",
+        "exists": 2,
+        "subject": "Grüße",
+        "uid": 7,
+        "date": None,
+        "from": "a@b",
+    }
+
+
+def test_a_refused_login_is_told_with_its_exit_code() -> None:
+    assert failure_json(AuthError("no"))["error"] == {"kind": "auth", "exit": 6, "message": "no"}
