@@ -14,6 +14,7 @@ from typing import Any
 import pexpect
 import pytest
 
+from tw import password
 from tw.errors import LocalError, TwError, UsageError
 from tw.password import MAX_PASSWORD_BYTES, VARIABLE, Secret, read_password
 
@@ -40,7 +41,7 @@ def test_a_file_goes_before_a_command_and_that_before_the_environment(tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("content", "password"),
+    ("content", "expected"),
     [
         (b"pw", "pw"),
         (b"pw\n", "pw"),
@@ -52,11 +53,11 @@ def test_a_file_goes_before_a_command_and_that_before_the_environment(tmp_path: 
     ],
 )
 def test_one_line_end_is_cut_off_and_nothing_else(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, password: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, expected: str
 ) -> None:
     file = _written(tmp_path, content)
     _stdin(monkeypatch, content)
-    assert _read(file) == _read("-") == _read(command=f"cat {file}") == password
+    assert _read(file) == _read("-") == _read(command=f"cat {file}") == expected
 
 
 def test_the_variable_is_taken_as_it_is() -> None:
@@ -139,14 +140,18 @@ def test_a_signal_while_the_command_runs_ends_the_command_too(tmp_path: Path) ->
     class Told(BaseException):
         pass
 
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise Told
+    def interrupt(_number: int, frame: FrameType | None) -> None:
+        # Not while the command is being started: only what waits for it can end it.
+        if frame is not None and frame.f_code.co_filename == password.__file__:
+            signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+            raise Told
 
+    signals = "for _ in $(seq 1000); do kill -USR1 $PPID; sleep 0.01; done; sleep 60"
     before = signal.signal(signal.SIGUSR1, interrupt)
     started_s = time.monotonic()
     try:
         with pytest.raises(Told):
-            _read(command=f"echo $$ > {tmp_path}/pid; kill -USR1 $PPID; exec sleep 60")
+            _read(command=f"echo $$ > {tmp_path}/pid; {signals}")
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert time.monotonic() - started_s < 30, "it was waited for"

@@ -112,7 +112,7 @@ def test_an_empty_histogram_has_no_times() -> None:
 
 def test_one_time_is_every_figure_in_milliseconds() -> None:
     histogram = Histogram()
-    histogram.add(0.25)
+    histogram.record(0.25)
     assert Distribution.of(histogram).to_json() == dict.fromkeys(NOTHING_MEASURED, 250.0)
 
 
@@ -120,7 +120,7 @@ def test_one_time_is_every_figure_in_milliseconds() -> None:
 def test_the_figures_are_in_order_and_strict_json(times_s: list[float]) -> None:
     histogram = Histogram()
     for time_s in times_s:
-        histogram.add(time_s)
+        histogram.record(time_s)
     document = _report(rtt_ms=Distribution.of(histogram)).to_json()
 
     def refuse(constant: str) -> None:

@@ -1,6 +1,7 @@
 """Completion in real shells: what a person sees after a Tab, with the script that the installed `tw` prints."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -11,6 +12,7 @@ from e2e.shells import Shell
 from tw.cli.completion import script
 
 COMPINIT = "autoload -Uz compinit && compinit -D -u"
+BEFORE = {"bash": "true", "zsh": COMPINIT, "fish": "true"}
 SETUPS = {
     "bash": ("bash", "source <(tw completion bash)"),
     "bash, set -u": ("bash", "set -u; source <(tw completion bash)"),
@@ -18,6 +20,7 @@ SETUPS = {
     "zsh, sourced": ("zsh", f"{COMPINIT}; source <(tw completion zsh)"),
     "zsh, autoloaded": ("zsh", f"tw completion zsh > $HOME/_tw; fpath=($HOME $fpath); {COMPINIT}"),
     "fish": ("fish", "tw completion fish | source"),
+    "fish, autoloaded": ("fish", "mkdir -p ~/fish/completions; tw completion fish > ~/fish/completions/tw.fish"),
 }
 SERVERS = {"echo", "counter", "pubsub"}
 
@@ -29,9 +32,8 @@ def shell(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     need(name)
     here = tmp_path_factory.mktemp("here")
     (here / "my cert.pem").touch()
-    shell = Shell(name, tmp_path_factory.mktemp("home"), here, setup)
-    yield shell
-    shell.close()
+    with closing(Shell(name, tmp_path_factory.mktemp("home"), here, setup)) as shell:
+        yield shell
 
 
 def test_subcommands_are_listed_at_each_level(shell: Shell) -> None:
@@ -139,11 +141,10 @@ def test_help_texts_with_special_characters_are_shown_as_they_are(name: str, tmp
     taker = click.Option(["--ab"], metavar=STRANGE, help=f"2 {STRANGE}")
     group.add_command(click.Command("two", params=[flag, taker, click.Argument(["strange"], metavar=STRANGE)]))
     (tmp_path / "script").write_text(script(name, group))
-    shell = Shell(name, tmp_path, tmp_path, f"{COMPINIT if name == 'zsh' else 'true'}; source script")
-    shell.describes("tw ", "one", STRANGE)
-    shell.describes("tw two --a", "--aa", f"1 {STRANGE}")
-    shell.describes("tw two --a", "--ab", f"2 {STRANGE}")
-    shell.close()
+    with closing(Shell(name, tmp_path, tmp_path, f"{BEFORE[name]}; source ./script")) as shell:
+        shell.describes("tw ", "one", STRANGE)
+        shell.describes("tw two --a", "--aa", f"1 {STRANGE}")
+        shell.describes("tw two --a", "--ab", f"2 {STRANGE}")
 
 
 @pytest.mark.parametrize("name", ["bash", "zsh", "fish"])
@@ -152,7 +153,6 @@ def test_fixed_values_with_special_characters_arrive_as_they_are(name: str, tmp_
     group = click.Group("tw", params=[click.Option(["--way"], type=click.Choice(STRANGE_WORDS))])
     (tmp_path / "script").write_text(script(name, group))
     show = "function tw; printf '<%s>\\n' $argv; end" if name == "fish" else "tw() { printf '<%s>\\n' \"$@\"; }"
-    shell = Shell(name, tmp_path, tmp_path, f"{COMPINIT if name == 'zsh' else 'true'}; source ./script; {show}")
-    for word in STRANGE_WORDS:
-        assert f"<{word}>" in shell.run(f"tw --way {word[0]}\t")
-    shell.close()
+    with closing(Shell(name, tmp_path, tmp_path, f"{BEFORE[name]}; source ./script; {show}")) as shell:
+        for word in STRANGE_WORDS:
+            assert f"<{word}>" in shell.run(f"tw --way {word[0]}\t")

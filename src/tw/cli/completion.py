@@ -14,6 +14,12 @@ from tw.cli.command import TwCommand, TwGroup
 
 SHELLS = ("bash", "zsh", "fish")
 
+EPILOG = """\b
+To install it:
+  bash  source <(tw completion bash)    in ~/.bashrc
+  zsh   source <(tw completion zsh)     in ~/.zshrc, after compinit; or save it as _tw in a directory of $fpath
+  fish  tw completion fish > ~/.config/fish/completions/tw.fish"""
+
 
 @dataclass(frozen=True)
 class Value:
@@ -119,7 +125,7 @@ def escaped(text: str, special: str) -> str:
     return re.sub(f"([{re.escape(special)}\\\\])", r"\\\1", text)
 
 
-@click.command("completion", cls=TwCommand, help="Print the completion script of a shell.")
+@click.command("completion", cls=TwCommand, help="Print the completion script of a shell.", epilog=EPILOG)
 @click.argument("shell", type=click.Choice(SHELLS))
 @click.pass_context
 def completion(ctx: click.Context, /, *, shell: str) -> None:

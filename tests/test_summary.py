@@ -1,0 +1,99 @@
+"""A probe's report in words."""
+
+from typing import Any
+
+import pytest
+
+from tw.errors import AnswerTimeout, Interrupted
+from tw.report import Delivery, Distribution, Numbers, ProbeReport
+from tw.summary import distribution_text, report_lines, report_rows, verdict_text
+
+TIMES = Distribution(min=0.1, mean=0.25, p50=0.2, p90=0.3, p95=0.4, p99=0.5, p999=0.6, max=0.7)
+
+
+def _report(**more: Any) -> ProbeReport:
+    fields: dict[str, Any] = {"probe": "echo", "target": "h:1", "ok": True, "sent": 5, "received": 5}
+    return ProbeReport(**fields | more)
+
+
+def test_a_good_run_is_ok_and_every_count_stands_on_a_line() -> None:
+    report = _report(rtt_ms=TIMES, duration_s=2.0, sent_bytes=320, received_bytes=320)
+    assert report_lines(report) == [
+        "echo h:1: ok",
+        "sent: 5 (320 bytes)",
+        "received: 5 (320 bytes)",
+        "lost: 0",
+        "duplicated: 0",
+        "reordered: 0",
+        "corrupted: 0",
+        "round trip: min 0.100  mean 0.250  p50 0.200  p90 0.300  p95 0.400  p99 0.500  p999 0.600  max 0.700 ms",
+        "duration: 2.000 s, 2.5 per second",
+    ]
+
+
+def test_the_counters_numbers_and_the_deliveries_are_told() -> None:
+    numbers = Numbers(first=3, last=9, gaps=1, duplicates=2, resets=4, instances=5)
+    assert report_lines(_report(numbers=numbers))[7:9] == [
+        "numbers: 3 to 9",
+        "  1 gaps, 2 duplicates, 4 resets, 5 instances",
+    ]
+    delivery = Delivery(published=5, delivered=4, expected=5, foreign=7)
+    assert report_lines(_report(delivery=delivery))[7:9] == ["delivered: 4 of 5", "foreign: 7"]
+
+
+def test_a_counter_that_gave_no_number_has_none_to_tell() -> None:
+    assert report_lines(_report(numbers=Numbers())) == report_lines(_report())
+
+
+def test_what_was_not_measured_has_no_line() -> None:
+    assert report_lines(_report())[7:] == ["duration: 0.000 s"]
+
+
+def test_connecting_has_a_line_where_it_was_measured() -> None:
+    assert "connect: 1.500 ms" in report_lines(_report(connect_ms=Distribution(min=1.5, max=1.5)))
+
+
+@pytest.mark.parametrize(
+    ("fields", "verdict"),
+    [
+        ({"lost": 1}, "bad: 1 lost"),
+        ({"duplicated": 2, "corrupted": 10}, "bad: 2 duplicated, 10 corrupted"),
+        ({"reordered": 3, "errors": {"timeout": 4, "status 500": 1}}, "bad: 3 reordered, 4 timeout, 1 status 500"),
+        ({"sent": 0, "received": 0}, "bad: nothing was measured"),
+        ({"lost": 5, "error": AnswerTimeout("no answer")}, "failed: timeout"),
+        ({"error": Interrupted("SIGINT")}, "ended by SIGINT: ok until then"),
+        ({"lost": 1, "error": Interrupted("SIGTERM")}, "ended by SIGTERM: 1 lost"),
+    ],
+)
+def test_a_bad_run_says_what_is_wrong(fields: dict[str, Any], verdict: str) -> None:
+    assert verdict_text(_report(ok=False, **fields)) == verdict
+
+
+def test_a_row_is_bad_where_something_went_wrong_and_the_first_one_judges_the_whole() -> None:
+    rows = {name: good for name, _, good in report_rows(_report(ok=False, lost=1, errors={"timeout": 2}))}
+    assert rows == {
+        "echo h:1": False,
+        "sent": None,
+        "received": None,
+        "lost": False,
+        "duplicated": None,
+        "reordered": None,
+        "corrupted": None,
+        "error: timeout": False,
+        "duration": None,
+    }
+    assert report_rows(_report())[0] == ("echo h:1", "ok", True)
+
+
+def test_equal_times_are_one_figure_and_none_are_nothing() -> None:
+    assert distribution_text(Distribution(min=0.5, mean=0.5, max=0.5)) == "0.500 ms"
+    assert distribution_text(Distribution()) == ""
+
+
+def test_no_text_of_a_stranger_moves_the_cursor() -> None:
+    report = _report(target="\x1b[2Jh", ok=False, errors={"status \x1b]0;x\x07": 1})
+    text = "\n".join(report_lines(report))
+    assert "\x1b" not in text
+    assert "\x07" not in text
+    assert "\\x1b[2Jh" in text
+    assert text.count("status \\x1b]0;x\\x07") == 2
