@@ -194,7 +194,7 @@ _tw() {
         _tw_takes "$node" "${current%%=*}"
         prefix=${current%%=*}= current=${current#*=}
     elif [[ -z $ended && $current == -* ]]; then
-        takes=words choices=("${options[@]}")
+        takes=words choices=(${options[@]+"${options[@]}"})
     elif [[ ${#commands[@]} -gt 0 ]]; then
         takes=words choices=("${commands[@]}")
     else

@@ -1,0 +1,298 @@
+"""How results and events look, and that no stranger's text is obeyed by a terminal."""
+
+import io
+import json
+import os
+import pty
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tw.core.text import safe
+from tw.display import Display, JsonDisplay, Output, event_text, make_display, render_report, to_text
+from tw.events import Closed, Dropped, Listening, Opened, Refused, Requested, ServerEvent, ServerSummary, Stopping
+from tw.options import CommonOptions
+from tw.report import LineReceived, MailReport, ProbeReport, Sample, SubscribeSummary
+
+ESC = "\x1b[2J"
+REPORT = ProbeReport(probe="echo", target=f"h{ESC}", ok=False, sent=5, received=4, lost=1, errors={"timeout": 1})
+GOOD = ProbeReport(probe="echo", target="tcp:[fe80::1]:7", ok=True, sent=1, received=1)
+SUMMARY = SubscribeSummary(target="h:1", ok=True, lines=3, expected=3, received_bytes=9, duration_s=1.25)
+MAIL = MailReport(mailbox="INBOX", exists=1, subject=f"Grüße{ESC}", uid=1, date=None, sender=None)
+COUNTS = {"connections": 1, "received_bytes": 2, "sent_bytes": 3, "refused": 4, "duration_s": 1.5}
+
+
+class Terminal:
+    """A stream that is a terminal, and what it was given to show."""
+
+    def __init__(self) -> None:
+        self._seen, shown = pty.openpty()
+        self.stream = open(shown, "w", encoding="utf-8")
+
+    @property
+    def text(self) -> str:
+        return os.read(self._seen, 65_536).decode().replace("\r\n", "\n")
+
+    def close(self) -> None:
+        self.stream.close()
+        os.close(self._seen)
+
+
+@pytest.fixture
+def terminal() -> Iterator[Terminal]:
+    made = Terminal()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Iterator[TextIO]:
+    with open(tmp_path / "out", "w+", encoding="utf-8", newline="") as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def _surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
+
+def _read(file: TextIO) -> bytes:
+    """What has reached the file itself, as another process sees it."""
+    return os.pread(file.fileno(), 65_536, 0)
+
+
+def _made(out: TextIO, err: TextIO | None = None, *, as_json: bool = False, **common: Any) -> Display:
+    return make_display(CommonOptions(**common), as_json=as_json, stdout=out, stderr=err or io.StringIO())
+
+
+# JSON -------------------------------------------------------------------------------------------------------------
+
+
+def test_each_result_is_one_line_of_json_that_is_out_at_once(file: TextIO) -> None:
+    display = JsonDisplay(Output(file), clock=lambda: 0.0)
+    display.event(Opened(id=1, peer="h:5"))
+    display.report(REPORT)
+    display.received_line(b"<h:5> x")
+    display.subscribed(SUMMARY)
+    display.mail(MAIL)
+    documents = [json.loads(line) for line in _read(file).splitlines()]
+    assert documents == [
+        Opened(id=1, peer="h:5").to_json(0.0),
+        REPORT.to_json(),
+        LineReceived.parse(b"<h:5> x").to_json(),
+        SUMMARY.to_json(),
+        MAIL.to_json(),
+    ]
+
+
+def test_samples_are_no_objects_of_their_own_and_talk_has_no_json(file: TextIO) -> None:
+    display = JsonDisplay(Output(file))
+    display.sample(Sample(number=1, rtt_s=0.1, outcome="ok"))
+    assert _read(file) == b""
+    with pytest.raises(AssertionError, match="usage error"):
+        display.talk(b"x")
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ("Grüße 你好 🙂", '"Grüße 你好 🙂"'),
+        ("\x1b[2J", r'"\u001b[2J"'),
+        ("\x9b2J", r'"\u009b2J"'),
+        ("\x7f", r'"\u007f"'),
+        ("\u202e", r'"\u202e"'),
+        ("\U000e0041", r'"\udb40\udc41"'),
+        ("\udcff", r'"\udcff"'),
+        ('"\\\n', r'"\"\\\n"'),
+    ],
+)
+def test_json_is_readable_and_holds_nothing_that_a_terminal_would_obey(text: str, form: str) -> None:
+    assert to_text({"x": text}) == f'{{"x": {form}}}'
+
+
+@given(st.text())
+def test_every_text_comes_back_out_of_json_and_is_safe_inside(text: str) -> None:
+    line = to_text({"x": text})
+    assert json.loads(line) == {"x": text}
+    assert safe(line) == line
+
+
+def test_json_is_utf_8_whatever_the_locale_is() -> None:
+    bytes_out = io.BytesIO()
+    _made(io.TextIOWrapper(bytes_out, encoding="latin-1"), as_json=True).mail(MAIL)
+    assert json.loads(bytes_out.getvalue().decode("utf-8"))["subject"] == MAIL.subject
+
+
+# Servers' events --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("event", "text"),
+    [
+        (Listening(service="echo", transport="tcp", endpoint="tcp:h:1", pid=1), "tw: echo listening on tcp:h:1"),
+        (
+            Listening(service="echo", transport="tcp", endpoint="tls:h:1", tls=True, pin="sha256//x", pid=1),
+            "tw: echo listening on tls:h:1, pin sha256//x",
+        ),
+        (Opened(id=1, peer="h:5"), "h:5 opened (1)"),
+        (
+            Closed(id=1, peer="h:5", reason=f"x{ESC}", received_bytes=2, sent_bytes=3, duration_s=1.5),
+            "h:5 closed (1): x\\x1b[2J; 2 bytes in, 3 out, 1.500 s",
+        ),
+        (
+            Requested(number=7, method=f"G{ESC}", path=f"/{ESC}", status=200, peer="h:5"),
+            "h:5 G\\x1b[2J /\\x1b[2J 200 #7",
+        ),
+        (Requested(number=None, method="PUT", path="/", status=405, peer="h:5"), "h:5 PUT / 405 -"),
+        (Dropped(id=1, lines=2, dropped_bytes=30), "tw: connection 1 lost 2 lines (30 bytes)"),
+        (Refused(peer="h:5", reason=f"x{ESC}"), "tw: h:5 refused: x\\x1b[2J"),
+        (Stopping(signal="SIGINT"), "tw: stopping (SIGINT)"),
+        (Stopping(signal=None), "tw: stopping (duration over)"),
+        (
+            ServerSummary(service="echo", **COUNTS, cut_off=0),
+            "tw: echo: 1 connections, 2 bytes in, 3 out",
+        ),
+        (
+            ServerSummary(service="pubsub", **COUNTS, cut_off=5, more={"dropped_lines": 6}),
+            "tw: pubsub: 1 connections, 2 bytes in, 3 out, 6 dropped lines, 5 cut off",
+        ),
+    ],
+)
+def test_an_event_is_one_safe_line_on_stderr(event: ServerEvent, text: str, file: TextIO) -> None:
+    out = io.StringIO()
+    _made(out, file).event(event)
+    assert _read(file).decode() == text + "\n"
+    assert out.getvalue() == ""
+
+
+def test_quiet_keeps_only_what_the_access_log_was_asked_for() -> None:
+    err = io.StringIO()
+    display = _made(io.StringIO(), err, quiet=True)
+    display.event(Stopping(signal=None))
+    display.event(Opened(id=1, peer="h:5"))
+    assert err.getvalue() == "h:5 opened (1)\n"
+
+
+def test_an_event_that_nobody_worded_is_a_bug() -> None:
+    with pytest.raises(AssertionError, match="no text for"):
+        event_text(ServerEvent())
+
+
+# Clients' results -------------------------------------------------------------------------------------------------
+
+
+def test_a_pipe_gets_the_report_as_plain_lines(file: TextIO) -> None:
+    _made(file).report(REPORT)
+    lines = _read(file).decode().splitlines()
+    assert lines[0] == "echo h\\x1b[2J: bad: 1 lost, 1 timeout"
+    assert "lost: 1" in lines
+
+
+def test_a_terminal_gets_the_report_as_a_table_with_the_verdict_in_red(terminal: Terminal) -> None:
+    _made(terminal.stream).report(REPORT)
+    text = terminal.text
+    assert "\x1b[31mbad: 1 lost, 1 timeout\x1b[0m" in text
+    assert ESC not in text
+    assert "\\x1b[2J" in text
+
+
+def test_a_good_verdict_is_green_and_no_colour_is_no_escape_sequence_at_all() -> None:
+    assert "\x1b[32mok\x1b[0m" in render_report(GOOD, color=True)
+    assert "\x1b" not in render_report(GOOD, color=False)
+
+
+def test_brackets_in_a_target_are_not_taken_for_markup() -> None:
+    for target in ("tcp:[fe80::1]:7", "unix:/tmp/[bold]x", "unix:/tmp/[/x]"):
+        report = ProbeReport(probe="echo", target=target, ok=True, sent=1, received=1)
+        assert f"echo {target}  ok" in render_report(report, color=False)
+
+
+@pytest.mark.parametrize(
+    ("color", "no_color", "on_terminal", "colored", "table"),
+    [
+        ("auto", "", True, True, True),
+        ("auto", "1", True, False, True),
+        ("auto", "", False, False, False),
+        ("always", "", False, True, True),
+        ("always", "1", True, True, True),
+        ("never", "", True, False, True),
+        ("never", "", False, False, False),
+    ],
+)
+def test_colour_is_for_terminals_and_for_those_who_insist(
+    color: str, no_color: str, on_terminal: bool, colored: bool, table: bool,
+    monkeypatch: pytest.MonkeyPatch, terminal: Terminal, file: TextIO,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("NO_COLOR", no_color)
+    _made(terminal.stream if on_terminal else file, color=color).report(GOOD)
+    text = terminal.text if on_terminal else _read(file).decode()
+    assert ("\x1b[" in text) == colored
+    assert ("echo tcp:[fe80::1]:7: ok" in text) != table
+
+
+@pytest.mark.parametrize(
+    ("sample", "text"),
+    [
+        (Sample(number=1, rtt_s=0.0015, outcome="ok"), "1: ok  1.500 ms"),
+        (Sample(number=2, rtt_s=None, outcome="timeout"), "2: timeout"),
+        (Sample(number=3, rtt_s=0.001, outcome="status 500", detail=f"a{ESC}"), "3: status 500  1.000 ms  a\\x1b[2J"),
+    ],
+)
+def test_a_watching_person_sees_each_sample_on_stderr(sample: Sample, text: str, terminal: Terminal) -> None:
+    out = io.StringIO()
+    _made(out, terminal.stream).sample(sample)
+    assert terminal.text == text + "\n"
+    assert out.getvalue() == ""
+
+
+def test_a_sample_is_green_or_red_where_there_is_colour(terminal: Terminal) -> None:
+    display = _made(terminal.stream, terminal.stream)
+    display.sample(Sample(number=1, rtt_s=None, outcome="ok"))
+    display.sample(Sample(number=2, rtt_s=None, outcome="timeout"))
+    assert terminal.text == "\x1b[32m1: ok\x1b[0m\n\x1b[31m2: timeout\x1b[0m\n"
+
+
+def test_nobody_watches_a_pipe_or_a_quiet_run(file: TextIO, terminal: Terminal) -> None:
+    _made(io.StringIO(), file).sample(Sample(number=1, rtt_s=None, outcome="ok"))
+    quiet = _made(io.StringIO(), terminal.stream, quiet=True)
+    quiet.sample(Sample(number=1, rtt_s=None, outcome="ok"))
+    quiet.event(Opened(id=1, peer="marks the end"))
+    assert _read(file) == b""
+    assert terminal.text == "marks the end opened (1)\n"
+
+
+def test_lines_and_talk_reach_a_file_as_the_bytes_they_are(file: TextIO) -> None:
+    display = _made(file)
+    display.received_line(b"\xff\x1b[2J")
+    display.talk(b"a\r\nb\xfe")
+    display.talk(b"")
+    assert _read(file) == b"\xff\x1b[2J\na\r\nb\xfe"
+
+
+def test_lines_and_talk_reach_a_terminal_made_safe(terminal: Terminal) -> None:
+    display = _made(terminal.stream)
+    display.received_line(b"\xff\x1b[2J")
+    display.talk(b"a\x1b[2J\xc3")
+    display.talk(b"\xa4 b\n")
+    assert terminal.text == "\\xff\\x1b[2J\na\\x1b[2Jä b\n"
+
+
+def test_a_subject_is_alone_on_stdout_and_safe_in_a_pipe_too(file: TextIO) -> None:
+    err = io.StringIO()
+    _made(file, err).mail(MAIL)
+    assert _read(file).decode() == "Grüße\\x1b[2J\n"
+    assert err.getvalue() == ""
+
+
+def test_the_end_of_a_subscription_is_told_on_stderr_unless_quiet() -> None:
+    out, err = io.StringIO(), io.StringIO()
+    _made(out, err).subscribed(SUMMARY)
+    _made(out, err, quiet=True).subscribed(SUMMARY)
+    assert err.getvalue() == "tw: 3 lines in 1.2 s from h:1\n"
+    assert out.getvalue() == ""
