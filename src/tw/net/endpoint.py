@@ -1,6 +1,8 @@
 """Endpoints: from what the user typed to something that listens or connects, and from Twisted's errors to ours."""
 
+import os
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet import error
@@ -8,6 +10,7 @@ from twisted.internet.defer import CancelledError
 from twisted.internet.endpoints import (
     TCP4ServerEndpoint,
     TCP6ServerEndpoint,
+    UNIXServerEndpoint,
     clientFromString,
     serverFromString,
 )
@@ -41,6 +44,9 @@ def server_endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
         raise _bad_string(problem, f"--listen {safe(description)}", "tcp:1234:interface=127.0.0.1") from problem
     except Exception as problem:
         raise _unreadable(problem, f"--listen {safe(description)}") from problem
+    if isinstance(endpoint, UNIXServerEndpoint) and getattr(endpoint, "_address", None) == "":
+        # Linux would bind it to a random abstract name.
+        raise UsageError("a unix endpoint without a path", f"--listen {safe(description)}", "its form is unix:PATH")
     return endpoint
 
 
@@ -77,14 +83,32 @@ def bind_error(problem: BaseException, where: str) -> TwError:
     """The typed error for a listener that could not be bound."""
     if isinstance(problem, TwError):
         return problem
+    taken = "choose another with --port, or 0 for a free one"
     if isinstance(problem, error.CannotListenError):
-        problem = problem.socketError if isinstance(problem.socketError, BaseException) else problem
+        if isinstance(problem.port, bytes):
+            taken = "stop who uses it, or choose another path"
+        if not isinstance(problem.socketError, BaseException):
+            # Twisted's words for a unix socket whose lock a living process holds.
+            return ConnectError(f"cannot listen: {safe(str(problem.socketError)).lower()}", where, taken)
+        problem = problem.socketError
     if isinstance(problem, PermissionError):
         return ConnectError("cannot listen: permission denied", where, "use a port above 1023, or another path")
     if isinstance(problem, OSError) and problem.strerror:
-        hint = "choose another with --port, or 0 for a free one" if "in use" in problem.strerror else ""
+        hint = taken if "in use" in problem.strerror else ""
         return ConnectError(f"cannot listen: {problem.strerror.lower()}", where, hint)
     return ConnectError(f"cannot listen: {safe(str(problem)) or type(problem).__name__}", where)
+
+
+def unlock(path: str | bytes) -> None:
+    """Remove the lock that Twisted has left beside a unix socket: a symbolic link to our process id, `PATH.lock`.
+
+    Its port takes the lock before it binds, and forgets it where that fails, or where the socket's file is gone when
+    the port is closed. Another process's lock stays.
+    """
+    lock = os.fsencode(path) + b".lock"
+    with suppress(OSError):
+        if os.readlink(lock) == str(os.getpid()).encode():
+            os.unlink(lock)
 
 
 CONNECT_ERRORS: tuple[tuple[type[BaseException], str, str], ...] = (

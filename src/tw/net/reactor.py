@@ -5,7 +5,6 @@ events of a busy server are "there is something to read" on a socket that is ali
 `doRead` directly. Everything else, and every error, takes the stock path.
 """
 
-import errno
 from select import EPOLLIN
 from typing import Any
 
@@ -27,14 +26,9 @@ class LeanReactor(EPollReactor):
 
     def doPoll(self, timeout: float | None) -> None:
         """Wait at most `timeout` seconds (None: for ever) for events, and dispatch them."""
-        try:
-            events = self._poller.poll(-1 if timeout is None else timeout, len(self._selectables))
-        except OSError as error:
-            if error.errno == errno.EINTR:
-                return
-            raise
         selectables = self._selectables
-        for fd, event in events:
+        # A signal does not end it early with EINTR, as it did before PEP 475.
+        for fd, event in self._poller.poll(-1 if timeout is None else timeout, len(selectables)):
             # Looked up at each event: an earlier one of this batch may have closed the socket, and its number may
             # even belong to a new one by now.
             selectable = selectables.get(fd)

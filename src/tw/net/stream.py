@@ -94,6 +94,10 @@ class Stream:
         """Send what is buffered, then close. A registered producer would keep the transport open for ever."""
         self.closing = True
         self.stop_producing()
+        if isinstance(self.transport, ProtocolWrapper):
+            # TLS ends when the peer has answered the close_notify (RFC 8446, 6.1): where reading was paused, its answer
+            # would never be seen.
+            self.transport.resumeProducing()
         self.transport.loseConnection()
 
     def abort(self) -> None:

@@ -18,7 +18,8 @@ class EchoServer(ServerConnection):
 
     def dataReceived(self, data: bytes) -> None:
         self.received_bytes += len(data)
-        self.stream.write(data)
+        if not self.stream.closing:  # over TLS it is read until the peer has closed as well
+            self.stream.write(data)
 
 
 class UdpEchoServer(DatagramProtocol):

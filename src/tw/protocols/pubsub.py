@@ -146,5 +146,4 @@ class PubSubServer(ServerConnection):
             self._linger = self._clock.callLater(LINGER_S, self.stream.abort)
 
     def drain(self) -> None:
-        self.stream.pause_reading()
         self.finish(reason="drained")

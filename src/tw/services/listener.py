@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Protocol, TypeAlias
 
 from twisted.internet import error
@@ -12,9 +13,9 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
 from tw.core.text import safe
-from tw.errors import ConnectError, UsageError
+from tw.errors import UsageError
 from tw.events import Closed, Listening, Opened, Refused, ServerEvent, ServerSummary
-from tw.net.endpoint import address_text, bind_error, host_endpoint, server_endpoint
+from tw.net.endpoint import address_text, bind_error, host_endpoint, server_endpoint, unlock
 from tw.net.tls import ServerTls, self_signed_tls, server_tls
 from tw.options import ServeOptions
 from tw.protocols.connection import Keeper, ServerConnection
@@ -143,19 +144,22 @@ class Listener:
         try:
             port = await endpoint.listen(factory)
         except Exception as problem:
+            _unlock_after(problem)
             raise bind_error(problem, where) from problem
         self.ports.append(port)
         return self._listening(port.getHost(), where)
 
     async def _bind_both(self, factory: Any, udp: Any) -> list[Listening]:
-        wanted = self.options.port
-        for attempt in range(1, UDP_PORT_TRIES + 1):
+        tries = UDP_PORT_TRIES if self.options.port == 0 else 1
+        while True:
+            tries -= 1
             stream = await self._bind_one(factory, *self._endpoints()[0])
             try:
-                # 65,535 is the largest datagram; Twisted's default of 8,192 would cut longer ones.
-                datagram = self.reactor.listenUDP(stream.port, udp, self.options.host, 65_535)
+                # The address that TCP is bound to, since Twisted takes no name here. 65,535 is the largest datagram;
+                # Twisted's default of 8,192 would cut longer ones.
+                datagram = self.reactor.listenUDP(stream.port, udp, stream.host, 65_535)
             except error.CannotListenError as problem:
-                if wanted == 0 and attempt < UDP_PORT_TRIES:
+                if tries:
                     await self.stop_listening()
                     continue
                 raise bind_error(
@@ -163,7 +167,6 @@ class Listener:
                 ) from problem
             self.ports.append(datagram)
             return [stream, self._listening(datagram.getHost(), "")]
-        raise ConnectError("no port is free for both TCP and UDP", self.options.host)
 
     def _listening(self, host: Any, text: str) -> Listening:
         ssl = self._tls is not None or text.startswith("ssl:")
@@ -187,9 +190,13 @@ class Listener:
     async def stop_listening(self) -> None:
         ports, self.ports = self.ports, []
         for port in ports:
+            path = getattr(port.getHost(), "name", None)
             stopped: Any = port.stopListening()
-            if isinstance(stopped, Deferred):
-                await stopped
+            with suppress(OSError):  # a unix socket's file may be gone, or no longer ours to remove
+                if isinstance(stopped, Deferred):
+                    await stopped
+            if path is not None:
+                unlock(path)
 
     async def drain(self) -> None:
         """Stop accepting, let every connection finish what is under way, and cut off what outlives the timeout."""
@@ -235,6 +242,13 @@ class _Place:
 def _quoted(text: str) -> str:
     """Escape what is special in an endpoint string (Twisted's `quoteStringArgument`, and `=` for its keywords)."""
     return text.replace("\\", "\\\\").replace(":", "\\:").replace("=", "\\=")
+
+
+def _unlock_after(problem: Exception) -> None:
+    """Give up the lock of a unix socket that was locked and then not bound; without a lock the error is a text."""
+    if isinstance(problem, error.CannotListenError) and isinstance(problem.port, bytes):
+        if isinstance(problem.socketError, OSError):
+            unlock(problem.port)
 
 
 def _close_reason(reason: Failure) -> str:

@@ -69,8 +69,6 @@ class PubSubService:
         """A cursor for a new client, before the history if there is one."""
         if self._options.prefix:
             connection.prefix = f"<{connection.peer}> ".encode()
-        # What was published before it came is not for it, but it may still wait for the turn's end.
-        self._share()
         cursor = self._fanout.subscribe(echo=self._options.echo)
         self._members[cursor] = connection
         return cursor
