@@ -10,6 +10,7 @@ from typing import Any, TextIO
 import pytest
 
 from tw.display import Display, event_text, make_display, render_report
+from tw.errors import ConnectError
 from tw.events import Closed, Dropped, Listening, Opened, Refused, Requested, ServerEvent, ServerSummary, Stopping
 from tw.options import CommonOptions
 from tw.report import MailReport, ProbeReport, Sample, SubscribeSummary
@@ -68,8 +69,8 @@ def _read(file: TextIO) -> bytes:
     return os.pread(file.fileno(), 65_536, 0)
 
 
-def _made(out: TextIO, err: TextIO | None = None, *, as_json: bool = False, **common: Any) -> Display:
-    return make_display(CommonOptions(**common), as_json=as_json, stdout=out, stderr=err or io.StringIO())
+def _made(out: TextIO, err: TextIO | None = None, **common: Any) -> Display:
+    return make_display(CommonOptions(**common), as_json=False, stdout=out, stderr=err or io.StringIO())
 
 
 # Servers' events --------------------------------------------------------------------------------------------------
@@ -135,6 +136,15 @@ def test_a_pipe_gets_the_report_as_plain_lines(file: TextIO) -> None:
     lines = _read(file).decode().splitlines()
     assert lines[0] == "echo h\\x1b[2J: bad: 1 lost, 1 timeout"
     assert "lost: 1" in lines
+
+
+def test_a_run_that_failed_before_it_sent_anything_has_no_report_beside_its_error(file: TextIO) -> None:
+    error = ConnectError("refused")
+    display = _made(file)
+    display.report(ProbeReport(probe="echo", target="h", ok=False, sent=0, received=0, error=error))
+    assert _read(file) == b""
+    display.report(ProbeReport(probe="echo", target="h", ok=False, sent=1, received=0, error=error))
+    assert _read(file).startswith(b"echo h: failed: connect\n")
 
 
 def test_a_terminal_gets_the_report_as_a_table_with_the_verdict_in_red(terminal: Terminal) -> None:

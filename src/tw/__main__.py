@@ -91,6 +91,9 @@ def run(args: Sequence[str], session: Session) -> int:
 
 def _usage(error: click.ClickException) -> UsageError:
     text = " ".join(error.format_message().split()).rstrip(".")
+    if isinstance(error, click.BadParameter) and error.param is not None:
+        # click names the variable also where the value was typed; `_origin` knows where it came from.
+        text = text.replace(f" (env var: {error.param.envvar!r})", "")
     ctx = getattr(error, "ctx", None)
     hint = f"try '{ctx.command_path} --help'" if ctx is not None else ""
     return UsageError(

@@ -167,6 +167,8 @@ class TextDisplay:
         self._err.line(self._painted(text, sample.ok) if self._color else text)
 
     def report(self, report: ProbeReport) -> None:
+        if report.error is not None and not report.sent:
+            return  # nothing was measured, and the error says why
         if self._table:
             self.out.text(render_report(report, color=self._color))
             return

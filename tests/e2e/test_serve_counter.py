@@ -62,6 +62,16 @@ def test_curls_versions_are_answered(option: str) -> None:
         assert curl(server, option) == "I am request #1\n"
 
 
+@pytest.mark.parametrize("option", ["--http1.1", "--http2"])
+def test_curl_over_tls_offers_protocols_and_gets_one_that_is_spoken(option: str) -> None:
+    need("curl")
+    with serving("counter", "--tls-self-signed") as server:
+        pin = server.listening[0]["pin"]
+        command = ["curl", "-sS", "-k", "--pinnedpubkey", pin, option, f"https://{server.target}/"]
+        done = subprocess.run(command, capture_output=True, timeout=TIMEOUT_S, check=True)
+        assert done.stdout == b"I am request #1\n"
+
+
 def test_another_method_gets_405_and_takes_no_number() -> None:
     need("curl")
     with serving("counter", "--access-log") as server:
@@ -142,7 +152,7 @@ def test_start_and_state(tmp_path: Path) -> None:
         assert curl(server) == "I am request #7\n"
         first = curl(server, "-I")
         assert server.stop()["requests"] == 2
-    with serving("counter", "--state", str(state)) as server:
+    with serving("counter", "--start", "7", "--state", str(state)) as server:
         assert curl(server) == "I am request #9\n"
         second = curl(server, "-I")
     instance = re.compile(r"X-Instance: (\w+)")

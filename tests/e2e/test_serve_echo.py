@@ -121,6 +121,14 @@ def test_tls_with_a_throw_away_certificate_names_its_pin() -> None:
         assert got == data
 
 
+def test_a_client_that_offers_protocols_nobody_speaks_is_served() -> None:
+    need("openssl")
+    with serving("echo", "--tls-self-signed") as server:
+        command = ["openssl", "s_client", "-connect", server.target, "-alpn", "h2,foo", "-quiet", "-no_ign_eof"]
+        done = subprocess.run(command, input=b"hello\n", capture_output=True, timeout=TIMEOUT_S, check=False)
+        assert b"alert" not in done.stderr
+
+
 def test_old_tls_versions_are_refused() -> None:
     need("openssl")
     with serving("echo", "--tls-self-signed") as server:

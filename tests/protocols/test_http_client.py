@@ -154,6 +154,7 @@ def test_an_answer_is_the_same_wherever_it_is_split(data: bytes) -> None:
         give(client, data[at:])
         assert outcome.answer == whole
     assert answered(data, size=1) == whole
+    assert whole.header("link") is None  # an early hint's, not the answer's
 
 
 def test_a_body_may_end_with_the_connection() -> None:

@@ -78,6 +78,11 @@ def test_an_unknown_method_behind_another_request_ends_the_connection() -> None:
     rig.send(get() + b"P")  # where it starts is not known: another request came before it in the same piece
     rig.send(b"X / HTTP/1.1\r\n")
     assert [a.status for a in responses(rig.transport.read())] == [200, 400]
+    rig = Rig()
+    rig.send(get() + b"P")
+    rig.send(get(method="POST")[1:])
+    rig.send(get(method="BREW"))  # a piece that starts with a request: it is known again
+    assert [a.status for a in responses(rig.transport.read())] == [200, 405, 405]
 
 
 @pytest.mark.parametrize(
@@ -107,6 +112,10 @@ def test_what_follows_a_request_to_close_is_not_answered() -> None:
     assert rig.site.requests == 1
 
 
+def test_without_json_among_them_what_a_client_accepts_does_not_matter() -> None:
+    assert one(get("/", "Accept: text/html", "Accept: image/png"))[0].headers["content-type"].startswith("text/plain")
+
+
 def test_http_1_0_needs_no_host() -> None:
     assert one(b"GET / HTTP/1.0\r\n\r\n")[0].number == 1
 
@@ -130,6 +139,11 @@ def test_a_body_is_read_and_forgotten(method: bytes, body: bytes) -> None:
 def test_a_trailer_that_closes_is_heeded_since_the_parser_heeds_it() -> None:
     (answer,) = Rig().ask(get("/", "Transfer-Encoding: chunked") + b"0\r\nConnection: close\r\n\r\n" + get())
     assert (answer.number, answer.headers["connection"]) == (1, "close")
+
+
+def test_a_trailer_has_no_say() -> None:
+    (answer,) = Rig().ask(get("/", "Transfer-Encoding: chunked") + b"0\r\nAccept: application/json\r\n\r\n")
+    assert answer.body == b"I am request #1\n"
 
 
 def test_the_largest_body_is_read() -> None:
@@ -267,6 +281,14 @@ def test_what_is_refused_takes_no_number_and_ends_the_connection(name: str, size
     assert rig.ask(get()) == []
 
 
+@pytest.mark.parametrize("rest", [get(), get(method="BREW"), b"garbage", b"\x00" * 100])
+@pytest.mark.parametrize("name", ["no Host", "HTTP/0.9", "a large body", "a target that is none"])
+def test_what_follows_a_refusal_at_once_is_thrown_away(name: str, rest: bytes) -> None:
+    status, data = REFUSED[name]
+    rig = Rig()
+    assert [answer.status for answer in rig.ask(data + rest)] == [status]
+
+
 def test_a_refusal_says_why_in_a_line() -> None:
     answer, _ = one(REFUSED["no Host"][1])
     assert answer.body == b"400 Bad Request: a request needs one Host, a name and a port\n"
@@ -305,6 +327,13 @@ def test_the_largest_header_is_taken_however_it_comes(size: int | None) -> None:
     head = get("/", "X: ")
     rig.send(get("/", "X: " + "a" * (HEADER_LIMIT_BYTES - len(head))), size)
     assert [a.number for a in responses(rig.transport.read())] == [1]
+
+
+def test_a_body_may_follow_the_largest_header() -> None:
+    rig = Rig()
+    head = get("/", "Content-Length: 1", "X: ")
+    rig.send(get("/", "Content-Length: 1", "X: " + "a" * (HEADER_LIMIT_BYTES - len(head))))
+    assert [a.number for a in rig.ask(b"x")] == [1]
 
 
 # When there is no number ---------------------------------------------------------------------------------------------

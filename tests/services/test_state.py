@@ -471,6 +471,48 @@ def test_a_new_file_that_cannot_be_made_leaves_nothing_behind(
     numbers.close()
 
 
+def test_a_state_that_cannot_be_written_is_noticed_before_anything_is_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "state"
+    path.write_bytes(format_state(5))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", failing(os.replace, [1]))
+        assert refused(lambda: NumberFile(str(path)))
+    assert path.read_bytes() == format_state(5)
+    numbers = NumberFile(str(path))
+    assert numbers.take() == 5
+    numbers.close()
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_number_is_on_the_disk_before_it_is_handed_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    """The content, then the name, then the directory that holds the name: what a power cut must not undo."""
+    path = tmp_path / "state"
+    if there:
+        path.write_bytes(format_state(5))
+    calls: list[str] = []
+
+    def noting(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any) -> Any:
+            is_directory = name == "fsync" and stat.S_ISDIR(os.fstat(args[0]).st_mode)
+            calls.append("fsync directory" if is_directory else name)
+            return real(*args)
+
+        return call
+
+    for name in ("write", "fsync", "link", "replace"):
+        monkeypatch.setattr(os, name, noting(name, getattr(os, name)))
+    numbers = NumberFile(str(path))
+    assert calls == ["write", "fsync", "replace" if there else "link", "fsync directory"]
+    calls.clear()
+    numbers.take()
+    assert calls == ["write", "fsync", "replace", "fsync directory"]
+    numbers.close()
+
+
 def test_a_file_system_without_fsync_of_directories_is_good_enough(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

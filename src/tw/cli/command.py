@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
+from click.core import ParameterSource, augment_usage_errors
 
 from tw.errors import UsageError
 
@@ -101,7 +101,7 @@ def global_options() -> list[click.Option]:
         ),
         click.Option(
             ["--config"],
-            type=click.Path(dir_okay=False),
+            type=click.Path(),
             envvar="TW_CONFIG",
             metavar="FILE",
             help="Settings file instead of $XDG_CONFIG_HOME/tw/config.toml.",
@@ -125,10 +125,12 @@ class TwCommand(click.Command):
         self.params.extend(global_options())
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not ctx.resilient_parsing:
-            self._expect_json(ctx, args)
-            _read_settings(ctx, args)
-        return super().parse_args(ctx, args)
+        # click itself says of some errors only what is wrong, not in which command.
+        with augment_usage_errors(ctx):
+            if not ctx.resilient_parsing:
+                self._expect_json(ctx, args)
+                _read_settings(ctx, args)
+            return super().parse_args(ctx, args)
 
     def _expect_json(self, ctx: click.Context, args: list[str]) -> None:
         """Tell the edge that JSON is wanted before anything can fail; `keep_json` settles it."""
@@ -173,7 +175,8 @@ class TwGroup(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         session_of(ctx)
-        return super().parse_args(ctx, args)
+        with augment_usage_errors(ctx):
+            return super().parse_args(ctx, args)
 
 
 def setting_name(param: click.Parameter) -> str:

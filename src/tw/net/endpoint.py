@@ -106,7 +106,7 @@ def unlock(path: str | bytes) -> None:
     the port is closed. Another process's lock stays.
     """
     lock = os.fsencode(path) + b".lock"
-    with suppress(OSError):
+    with suppress(OSError, ValueError):  # an abstract name begins with a NUL, and has no file
         if os.readlink(lock) == str(os.getpid()).encode():
             os.unlink(lock)
 

@@ -50,7 +50,11 @@ def load_pair(cert_file: str, key_file: str) -> tuple[list[x509.Certificate], An
     """A certificate chain and its key. Raises LocalError, also where the one is not the other's."""
     chain = load_chain(cert_file)
     key = load_key(key_file)
-    if chain[0].public_key() != key.public_key():
+    try:
+        matches = chain[0].public_key() == key.public_key()
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise LocalError("the certificate's key is of an unknown kind", cert_file, "check the file") from error
+    if not matches:
         raise LocalError("the key does not match the certificate", key_file, f"is it the key of {cert_file}?")
     return chain, key
 

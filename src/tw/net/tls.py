@@ -12,6 +12,7 @@ from typing import Any
 from cryptography import x509
 from OpenSSL import SSL
 from service_identity import VerificationError
+from service_identity.hazmat import DNS_ID
 from service_identity.pyopenssl import verify_hostname, verify_ip_address
 from twisted.internet import ssl
 from twisted.internet.error import ConnectionDone, ConnectionLost
@@ -68,30 +69,52 @@ class ServerTls:
     pin: str
 
 
-def server_tls(cert_file: str, key_file: str, client_ca_file: str | None) -> ServerTls:
-    """TLS with the user's certificate. Raises LocalError for files that cannot be read, parsed, or do not match."""
+def server_tls(cert_file: str, key_file: str, client_ca_file: str | None, alpn: tuple[bytes, ...] = ()) -> ServerTls:
+    """TLS with the user's certificate. Raises LocalError for files that cannot be read, parsed, or do not match.
+
+    `alpn` names the protocols that are spoken inside, best first (RFC 7301); a client that offers none of them is
+    served all the same.
+    """
     chain, key = load_pair(cert_file, key_file)
-    return _server_tls(key, chain, client_ca_file)
+    return _server_tls(key, chain, client_ca_file, alpn)
 
 
-def self_signed_tls(host: str, client_ca_file: str | None = None) -> ServerTls:
+def self_signed_tls(host: str, client_ca_file: str | None = None, alpn: tuple[bytes, ...] = ()) -> ServerTls:
     """TLS with a throw-away certificate for `host`, localhost, 127.0.0.1 and ::1."""
     from tw.net.selfsigned import throw_away_certificate
 
     key, certificate = throw_away_certificate(host)
-    return _server_tls(key, [certificate], client_ca_file)
+    return _server_tls(key, [certificate], client_ca_file, alpn)
 
 
-def _server_tls(key: Any, chain: list[x509.Certificate], client_ca_file: str | None) -> ServerTls:
+def _server_tls(
+    key: Any, chain: list[x509.Certificate], client_ca_file: str | None, alpn: tuple[bytes, ...]
+) -> ServerTls:
     options = MINIMUM | _own(chain, key)
     if client_ca_file is not None:
         options["trustRoot"] = trust_root(client_ca_file)
+    context = _context(options)
+    context.getContext().set_alpn_select_callback(_chooser(alpn))
+    return ServerTls(context, pin_of(chain[0]))
+
+
+def _context(options: dict[str, Any]) -> ssl.CertificateOptions:
+    """A context that OpenSSL has taken: it refuses, say, a key that is too short. Raises LocalError then."""
+    context = ssl.CertificateOptions(**options)
     try:
-        context = ssl.CertificateOptions(**options)
         context.getContext()
     except SSL.Error as error:
         raise LocalError(f"OpenSSL refuses the certificate: {openssl_reason(error)}") from error
-    return ServerTls(context, pin_of(chain[0]))
+    return context
+
+
+def _chooser(alpn: tuple[bytes, ...]) -> Any:
+    """The choice among what a client offers. Twisted's own answers "none" with an alert that ends the handshake."""
+
+    def choose(_connection: SSL.Connection, offered: list[bytes]) -> Any:
+        return next((name for name in alpn if name in offered), SSL.NO_OVERLAPPING_PROTOCOLS)
+
+    return choose
 
 
 def _own(chain: list[x509.Certificate], key: Any) -> dict[str, Any]:
@@ -111,10 +134,11 @@ def client_creator(hostname: str, options: TlsClientOptions) -> Any:
     extra = dict(MINIMUM)
     if options.client_cert is not None:
         extra |= _own(*load_pair(options.client_cert, options.client_key or options.client_cert))
+        _context(extra)
     root = trust_root(options.ca_file) if options.ca_file else None
-    if pins or options.insecure:
-        return PinningCreator(name, pins, root, extra)
     try:
+        if pins or options.insecure:
+            return PinningCreator(name, pins, root, extra)
         return ssl.optionsForClientTLS(name, root, extraCertificateOptions=extra)
     except (ValueError, UnicodeError) as error:
         raise UsageError("not a name that a certificate can hold", safe(name), "see --server-name") from error
@@ -125,7 +149,7 @@ class PinningCreator:
     """Makes client connections that are held to `pins` (to nothing, where there are none: `--insecure`).
 
     With `root`, the chain and the name are verified as well. The check runs inside the handshake, so that not a byte
-    of the application's leaves before it.
+    of the application's leaves before it. Raises ValueError for a name that cannot be sent, or not be verified.
     """
 
     def __init__(
@@ -137,17 +161,20 @@ class PinningCreator:
     ) -> None:
         if root is not None:
             options = options | {"trustRoot": root}
+            if not _is_address(name):
+                DNS_ID(name)
+        self._sent_name = None if _is_address(name) else name.encode("idna")
         self._name = name
         self._pins = pins
         self._verify_name = root is not None
-        self._context = ssl.CertificateOptions(**options).getContext()
+        self._context = _context(options).getContext()
         self._context.set_info_callback(self._on_handshake)
 
     def clientConnectionForTLS(self, tlsProtocol: object) -> SSL.Connection:
         connection = SSL.Connection(self._context, None)
         connection.set_app_data(tlsProtocol)
-        if not _is_address(self._name):
-            connection.set_tlsext_host_name(self._name.encode("idna"))
+        if self._sent_name is not None:
+            connection.set_tlsext_host_name(self._sent_name)
         return connection
 
     def _on_handshake(self, connection: SSL.Connection, where: int, _ret: int) -> None:

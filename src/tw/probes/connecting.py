@@ -3,20 +3,19 @@
 import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
-from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint
-from twisted.internet.interfaces import IHostnameResolver, IReactorPluggableNameResolver
+from twisted.internet.defer import CancelledError, ensureDeferred
+from twisted.internet.endpoints import UNIXClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from tw.core.histogram import Histogram
 from tw.core.target import HostTarget, Target, UnixTarget
+from tw.core.text import safe
 from tw.errors import AnswerTimeout, ConnectError, UsageError
+from tw.net.dial import dial, resolve
 from tw.net.endpoint import client_from_string, connect_error
 from tw.net.tls import client_creator, tls_failure
 from tw.options import ProbeOptions, TlsClientOptions
@@ -65,7 +64,7 @@ class Connector:
         self._reactor = reactor
         self._route = route
         self._clock = clock
-        self.where = str(route.target)
+        self.where = safe(str(route.target))
         self.connect_times = Histogram()
         self._creator = client_creator(self._tls_name(), route.verify) if route.target.tls else None
 
@@ -110,6 +109,8 @@ class Connector:
         except AnswerTimeout:
             protocol.stream.abort()
             raise
+        except CancelledError:
+            raise
         except Exception as problem:
             raise tls_failure(Failure(problem), self.where) from problem
         self.connect_times.record(self._clock() - began)
@@ -119,13 +120,25 @@ class Connector:
         factory: Any = _OneShot(protocol)
         if self._creator is not None:
             factory = TLSMemoryBIOFactory(self._creator, True, factory, self._reactor)
-        connecting = self._endpoint(timeout_s).connect(factory)
+        reaching = ensureDeferred(self._reach(factory, timeout_s))
         try:
-            await within(self._reactor, timeout_s, connecting, self._slow_connect)
-        except ConnectError:
+            await within(self._reactor, timeout_s, reaching, self._slow_connect)
+        except (ConnectError, CancelledError):
             raise
         except Exception as problem:
             raise connect_error(Failure(problem), self.where) from problem
+
+    async def _reach(self, factory: Any, timeout_s: float) -> None:
+        target = self._route.target
+        if isinstance(target, HostTarget):
+            host = self._resolved(target.host, target.port)
+            family = source_family(self._route.bind, self._route.family)
+            addresses = await resolve(self._reactor, host, target.port, family)
+            await dial(self._reactor, addresses, factory, timeout_s, self._route.bind)
+        elif isinstance(target, UnixTarget):
+            await UNIXClientEndpoint(self._reactor, target.path, timeout_s).connect(factory)
+        else:
+            await client_from_string(self._reactor, target.description).connect(factory)
 
     def _slow_connect(self) -> ConnectError:
         return ConnectError("connecting timed out", self.where, "is a firewall in between? --timeout gives it longer")
@@ -133,34 +146,24 @@ class Connector:
     def _silent_handshake(self) -> AnswerTimeout:
         return AnswerTimeout("no answer to the TLS handshake", self.where, "does it speak TLS on this port?")
 
-    def _endpoint(self, timeout_s: float) -> Any:
-        target = self._route.target
-        if isinstance(target, UnixTarget):
-            return UNIXClientEndpoint(self._reactor, target.path, timeout_s)
-        if not isinstance(target, HostTarget):
-            return client_from_string(self._reactor, target.description)
-        host = self._resolved(target.host, target.port)
-        reactor = family_reactor(self._reactor, self._family())
-        bind = (self._route.bind, 0) if self._route.bind else None
-        return HostnameEndpoint(reactor, host, target.port, timeout_s, bind)
-
-    def _family(self) -> int | None:
-        """4 or 6 where only one will do: asked for, or the source address's."""
-        if self._route.bind is None:
-            return self._route.family
-        try:
-            version = ipaddress.ip_address(self._route.bind).version
-        except ValueError:
-            raise UsageError("not an IP address", f"--bind {self._route.bind}", "name a local address") from None
-        if self._route.family not in (None, version):
-            raise UsageError("the source address is of the other family", f"--bind {self._route.bind}")
-        return version
-
     def _resolved(self, host: str, port: int) -> str:
         for name, its_port, address in self._route.resolve:
             if (name, its_port) == (host.lower(), port) or (name, its_port) == ("*", port):
                 return address
         return host
+
+
+def source_family(bind: str | None, family: int | None) -> int | None:
+    """4 or 6 where only one will do: asked for (`family`), or the source address's. Raises UsageError."""
+    if bind is None:
+        return family
+    try:
+        version = ipaddress.ip_address(bind).version
+    except ValueError:
+        raise UsageError("not an IP address", f"--bind {safe(bind)}", "name a local address") from None
+    if family not in (None, version):
+        raise UsageError("the source address is of the other family", f"--bind {bind}")
+    return version
 
 
 class _OneShot(Factory):
@@ -173,59 +176,3 @@ class _OneShot(Factory):
 
     def buildProtocol(self, addr: object) -> ClientConnection:
         return self._protocol_made
-
-
-def family_reactor(reactor: Any, family: int | None) -> Any:
-    """The reactor as `HostnameEndpoint` takes it, resolving to one address family if `family` is 4 or 6."""
-    return reactor if family is None else _FamilyReactor(reactor, family)
-
-
-@implementer(IReactorPluggableNameResolver)
-class _FamilyReactor:
-    """A reactor whose names resolve to one family; everything else is the reactor's own."""
-
-    def __init__(self, reactor: Any, family: int) -> None:
-        self._reactor = reactor
-        self.nameResolver = _FamilyResolver(reactor.nameResolver, IPv4Address if family == 4 else IPv6Address)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._reactor, name)
-
-
-@implementer(IHostnameResolver)
-class _FamilyResolver:
-    def __init__(self, resolver: Any, kind: type) -> None:
-        self._resolver = resolver
-        self._kind = kind
-
-    def resolveHostName(self, resolutionReceiver: Any, hostName: str, portNumber: int = 0, *_: Any, **__: Any) -> Any:
-        return self._resolver.resolveHostName(resolutionReceiver, hostName, portNumber, addressTypes=[self._kind])
-
-
-def resolve_address(reactor: Any, host: str, port: int, family: int | None) -> Deferred[tuple[str, int]]:
-    """The first address of `host`, for UDP, which has no endpoint. Fails with ConnectError where there is none."""
-    found: Deferred[tuple[str, int]] = Deferred()
-
-    @implementer_of_receiver
-    class Receiver:
-        def resolutionBegan(self, resolutionInProgress: Any) -> None: ...
-
-        def addressResolved(self, address: Any) -> None:
-            if not found.called:
-                found.callback((address.host, address.port))
-
-        def resolutionComplete(self) -> None:
-            if not found.called:
-                found.errback(Failure(ConnectError("no such host", host, "check the name")))
-
-    wanted = family_reactor(reactor, family)
-    cast(Any, wanted).nameResolver.resolveHostName(Receiver(), host, port)
-    return found
-
-
-def implementer_of_receiver(kind: type) -> type:
-    """`IResolutionReceiver` on a class; apart, so that mypy need not know zope's decorators."""
-    from twisted.internet.interfaces import IResolutionReceiver
-
-    implemented: type = implementer(IResolutionReceiver)(kind)
-    return implemented

@@ -11,7 +11,7 @@ from tw.core.histogram import Histogram
 from tw.core.target import URL_PORTS, HostTarget, Target, parse_target
 from tw.core.verdict import NumberLine
 from tw.display import Display
-from tw.errors import AnswerTimeout, ConnectError, ExitCode, ProtocolError, TlsError, TwError
+from tw.errors import AnswerTimeout, ExitCode, ProtocolError, TwError
 from tw.options import ProbeCounterOptions
 from tw.probes.connecting import Connector, Route
 from tw.probes.ping import verdict_code
@@ -144,8 +144,7 @@ class CounterPing:
         if self._received == 0 and not isinstance(error, AnswerTimeout):
             raise error
         self._errors[error.kind] += 1
-        if isinstance(error, ConnectError | TlsError):
-            self._sent += 1
+        self._sent = number  # also where no connection was to be had: the sample is lost all the same
         self._display.sample(Sample(number=number, rtt_s=None, outcome=error.kind, detail=error.what))
 
     def _judge(self, number: int, answer: Answer, rtt_s: float) -> Sample:

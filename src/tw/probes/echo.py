@@ -75,8 +75,9 @@ class EchoPing:
             self._closed.callback(None)
 
     async def _read_to_the_end(self, connection: ClientConnection) -> None:
-        """Shut the sending side and read what is left: a duplicate of the last answer comes after it."""
-        if connection.stream.half_close() and not connection.is_lost:
+        """Shut the sending side, where that can be, and read what is left: a duplicate of the last answer, say."""
+        connection.stream.half_close()
+        if not connection.is_lost:
             quiet = ConnectError("no end of the stream", "")
             try:
                 await within(self._reactor, LAST_READ_S, self._closed, lambda: quiet)

@@ -16,6 +16,9 @@ from tw.report import Delivery, Distribution, ProbeReport, Sample
 WINDOW = 1024
 """Samples that may be under way at once: `--interval 0` would otherwise send all of `--count` at a stalled server."""
 
+WINDOW_BYTES = 64 * 1024 * 1024
+"""And bytes of them: a stalled server leaves them in this process's memory."""
+
 GOOD = frozenset({Kind.OK, Kind.REORDERED})
 """What came back unharmed for the first time: its round trip counts."""
 
@@ -66,9 +69,10 @@ class Ping:
         Raises what `fail` was given, and AnswerTimeout where not one answer came from `where`.
         """
         last = self._options.count
+        window = max(1, min(WINDOW, WINDOW_BYTES // self._form.size_bytes))
         try:
             for number in range(1, last + 1):
-                await self._room_for(WINDOW)
+                await self._room_for(window)
                 due_s = self._reactor.seconds() + self._options.interval_s
                 self._depart(number)
                 send(self._form.payload(number))
@@ -170,7 +174,7 @@ class Ping:
             ok=self.ok and error is None,
             sent=verdict.sent_count,
             received=verdict.received,
-            lost=verdict.lost - self.unsettled,
+            lost=max(0, verdict.lost - self.unsettled),
             duplicated=verdict.duplicated,
             reordered=verdict.reordered,
             corrupted=verdict.corrupted,

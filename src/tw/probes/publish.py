@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from twisted.internet import error
@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 from tw.core.histogram import Histogram
 from tw.core.lines import LineSplitter
 from tw.display import Display
-from tw.errors import AnswerTimeout, ExitCode, TwError
+from tw.errors import AnswerTimeout, ExitCode, LocalError, TwError
 from tw.options import ProbePubSubOptions
 from tw.probes.failures import lost_connection
 from tw.probes.ping import verdict_code
@@ -24,17 +24,32 @@ from tw.report import Delivery, Distribution, ProbeReport
 WINDOW_BYTES = 1024 * 1024
 """Bytes sent that have not come back. stdin is read no further past it, so that a long file is not held in memory."""
 
+LINE_COST_BYTES = 200
+"""What is kept of a line that is awaited, beside its text: empty ones take room as well."""
 
-def returned(line: bytes, published: bytes) -> bool:
-    """Whether `line` is `published` as a server sends it back: as it was, or behind a `<source> ` prefix.
+MOST_PREFIXES = 4
+"""Of a line: servers that relay to each other add one each."""
+
+
+def texts(line: bytes) -> Iterator[bytes]:
+    """What `line` may have been when it was published: all of it, or what stands behind its `<source> ` prefixes.
 
     The text is the user's, so no token marks it: somebody else's line with the same text is taken for it.
     """
-    return line == published or (line.startswith(b"<") and line.endswith(b"> " + published))
+    yield line
+    for _ in range(MOST_PREFIXES):
+        end = line.find(b"> ") if line.startswith(b"<") else -1
+        if end < 0:
+            return
+        line = line[end + 2 :]
+        yield line
 
 
 class Publish:
-    """Publishes in order and matches what comes back in order. Lines of `-` come from stdin, each up to its end."""
+    """Publishes in order and looks for each line in what comes back. Lines of `-` come from stdin, up to its end.
+
+    Nothing is waited for longer than `--timeout` once nothing moves any more; only for stdin, as long as it takes.
+    """
 
     def __init__(
         self,
@@ -52,9 +67,11 @@ class Publish:
         self._times = Histogram()
         self._errors: Counter[str] = Counter()
         self._back = LineSplitter(MAX_LINE_BYTES)
-        self._under_way: deque[tuple[bytes, float]] = deque()
+        self._under_way: dict[bytes, deque[tuple[int, float]]] = {}
         self._under_way_bytes = 0
+        self._moved_at_s = 0.0
         self._sent = self._accepted = self._returned = self._foreign = 0
+        self._latest = self._reordered = 0
         self._received_bytes = self._sent_bytes = 0
         self._lost: Failure | None = None
         self._failed: TwError | None = None
@@ -73,10 +90,10 @@ class Publish:
         self._began_s = self._clock()
         try:
             for line in self._options.publish:
-                if line == "-":
-                    await self._publish_stdin()
-                else:
+                if line != "-":
                     self._publish(line.encode("utf-8", "surrogateescape"))
+                elif not await self._publish_stdin():
+                    break
             await (self._until_returned() if self._options.wait else self._until_accepted(connection))
         finally:
             self._stdin.stopProducing()
@@ -91,14 +108,18 @@ class Publish:
             return
         self._sent += 1
         self._sent_bytes += len(line) + 1
+        self._moved_at_s = self._reactor.seconds()
         if self._options.wait:
-            self._under_way.append((line, self._clock()))
-            self._under_way_bytes += len(line)
+            # A CR at its end becomes part of the line's end on the way.
+            text = line.removesuffix(b"\r")
+            self._under_way.setdefault(text, deque()).append((self._sent, self._clock()))
+            self._under_way_bytes += len(text) + LINE_COST_BYTES
         connection.stream.write(line + b"\n")
 
     # stdin ----------------------------------------------------------------------------------------------------------
 
-    async def _publish_stdin(self) -> None:
+    async def _publish_stdin(self) -> bool:
+        """Publish what comes, until stdin ends; False where no line has come back for too long to go on."""
         assert self._connection is not None
         self._input = LineSplitter(MAX_LINE_BYTES)
         if self._lost is None:
@@ -106,24 +127,37 @@ class Publish:
             self._stdin.start()
         while not self._input_over:
             self._check()
-            await self._bell.heard()
+            if not self._stdin.paused:
+                await self._bell.heard()
+            elif (left := self._left_s()) > 0:
+                await self._bell.heard(left)
+            elif self._options.wait:
+                return False
+            else:
+                raise self._not_taken()
+        self._check()
         self._connection.stream.stop_producing()
+        return True
 
     def _typed(self, data: bytes) -> None:
         assert self._input is not None
         for line in self._input.feed(data):
             self._publish(line)
-        if self._input.overlong:
-            self._failed = too_long("stdin")
-        if self._under_way_bytes > WINDOW_BYTES:
-            self._stdin.pauseProducing()
+        self._check_input()
+        self._stdin.hold(self._under_way_bytes > WINDOW_BYTES)
         self._bell.ring()
+
+    def _check_input(self) -> None:
+        assert self._input is not None
+        if self._input.overlong:
+            self._failed = LocalError(f"a line of over {MAX_LINE_BYTES} bytes", "stdin", "publish shorter lines")
 
     def _input_ended(self) -> None:
         assert self._input is not None
         last = self._input.finish()
         if last is not None:
             self._publish(last)
+        self._check_input()
         self._input_over = True
         self._bell.ring()
 
@@ -132,18 +166,29 @@ class Publish:
     def _received(self, data: bytes) -> None:
         self._received_bytes += len(data)
         for line in self._back.feed(data):
-            if self._under_way and returned(line, self._under_way[0][0]):
-                published, sent_at = self._under_way.popleft()
-                self._under_way_bytes -= len(published)
-                self._returned += 1
-                self._times.record(self._clock() - sent_at)
-            else:
+            if not any(map(self._take_back, texts(line))) and self._options.wait:
                 self._foreign += 1
         if self._back.overlong:
             self._failed = too_long(self._connector.where)
-        if self._under_way_bytes <= WINDOW_BYTES // 2 and not self._input_over:
-            self._stdin.resumeProducing()
+        if self._under_way_bytes <= WINDOW_BYTES // 2:
+            self._stdin.hold(False)
         self._bell.ring()
+
+    def _take_back(self, text: bytes) -> bool:
+        """Settle the first line with this text that is under way; whether there is one."""
+        awaited = self._under_way.get(text)
+        if awaited is None:
+            return False
+        number, sent_at = awaited.popleft()
+        if not awaited:
+            del self._under_way[text]
+        self._under_way_bytes -= len(text) + LINE_COST_BYTES
+        self._returned += 1
+        self._times.record(self._clock() - sent_at)
+        self._moved_at_s = self._reactor.seconds()
+        self._reordered += number < self._latest
+        self._latest = max(number, self._latest)
+        return True
 
     def _gone(self, reason: Failure) -> None:
         self._lost = reason
@@ -155,15 +200,19 @@ class Publish:
         if self._lost is not None:
             raise lost_connection(self._lost, self._connector.where)
 
+    def _left_s(self) -> float:
+        """How much longer to wait, since a line was last sent or came back."""
+        return self._moved_at_s + self._options.timeout_s - float(self._reactor.seconds())
+
     async def _until_returned(self) -> None:
-        """Wait until every line is back, or nothing has come for `--timeout`."""
+        """Wait until every line is back, or none has come for `--timeout`, whatever others say meanwhile."""
         while self._under_way:
             self._check()
-            before = self._returned
-            heard = await self._bell.heard(self._options.timeout_s)
-            if not heard and self._returned == before:
-                self._errors["timeout"] += len(self._under_way)
+            left = self._left_s()
+            if left <= 0:
+                self._errors["timeout"] = self._sent - self._returned
                 return
+            await self._bell.heard(left)
 
     async def _until_accepted(self, connection: ClientConnection) -> None:
         """The server closes once it has read all: after our half-close, or after TLS's own end."""
@@ -173,20 +222,24 @@ class Publish:
         while self._lost is None and (left := deadline_s - self._reactor.seconds()) > 0:
             await self._bell.heard(left)
         if self._lost is None:
-            raise AnswerTimeout("the server did not take the lines", self._connector.where, "is it stuck, or paused?")
+            raise self._not_taken()
         if not self._lost.check(error.ConnectionDone):
             raise lost_connection(self._lost, self._connector.where)
         self._accepted = self._sent
+
+    def _not_taken(self) -> TwError:
+        return AnswerTimeout("the server did not take the lines", self._connector.where, "is it stuck, or paused?")
 
     def conclude(self, failed: TwError | None) -> ExitCode:
         arrived = self._returned if self._options.wait else self._accepted
         report = ProbeReport(
             probe="pubsub",
             target=self._connector.where,
-            ok=failed is None and arrived == self._sent and not self._errors,
+            ok=failed is None and arrived == self._sent and not self._reordered,
             sent=self._sent,
             received=arrived,
-            lost=self._sent - arrived,
+            lost=self._errors["timeout"],  # what was under way when the run was cut short is neither
+            reordered=self._reordered,
             errors=dict(self._errors),
             rtt_ms=Distribution.of(self._times),
             connect_ms=Distribution.of(self._connector.connect_times),

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -29,6 +30,9 @@ MAX_LINE_BYTES = 65 * 1024 * 1024
 """Any line that `tw serve pubsub` can be told to take (64 MiB), with its prefix. Longer ones are not held in memory."""
 
 
+LAST_READ_S = 0.25
+"""How long what follows the last answer is waited for."""
+
 TALK_IDLE_S = 1.0
 """`--idle` where it was not given: what is under way comes within it."""
 
@@ -55,7 +59,8 @@ class PubSubPing:
     """`tw probe pubsub`: numbered lines from one connection to another.
 
     A line of its own goes ahead as a barrier: once the subscriber has it, it is known to be subscribed, also where a
-    proxy connects the two in its own time. The barrier is no sample.
+    proxy connects the two in its own time. Another one follows the last sample: what the server sent a second time
+    comes before it. Barriers are no samples.
     """
 
     def __init__(
@@ -73,7 +78,8 @@ class PubSubPing:
         self._began_s = clock()
         self._lines = LineSplitter(MAX_LINE_BYTES)
         self._barrier = b"barrier-" + fresh_token()
-        self._joined: Deferred[None] = Deferred()
+        self._barriers = 0
+        self._passed: Deferred[None] = Deferred()
         self._foreign = 0
         self._ping = Ping(reactor, options, form, display.sample, clock, exclusive=False)
         self._connector = pubsub_connector(reactor, options, clock)
@@ -88,28 +94,32 @@ class PubSubPing:
             # The publisher gets every line as well; it reads and drops them, or it would be a slow consumer.
             publisher = await connector.connect(lambda: ClientConnection(tls=connector.tls, gone=self._gone))
             connections.append(publisher)
-            await self._join(publisher)
+            await self._pass_barrier(publisher, self._options.timeout_s)
             self._began_s = self._clock()
+            self._passed = Deferred()
             await self._ping.run(lambda payload: publisher.stream.write(payload + b"\n"), connector.where)
+            with suppress(TwError):  # every sample is settled, whatever comes now
+                await self._pass_barrier(publisher, LAST_READ_S)
         finally:
-            self._joined.addErrback(lambda _: None)
+            self._passed.addErrback(lambda _: None)
             for connection in connections:
                 connection.stream.close() if self._ping.ok else connection.stream.abort()
 
-    async def _join(self, publisher: ClientConnection) -> None:
-        publisher.stream.write(self._barrier + b"\n")
+    async def _pass_barrier(self, publisher: ClientConnection, seconds: float) -> None:
+        self._barriers += 1
+        publisher.stream.write(b"%b-%d\n" % (self._barrier, self._barriers))
 
         def silent() -> TwError:
-            waited = f"waited {self._options.timeout_s:g} s for a first line"
+            waited = f"waited {seconds:g} s for a first line"
             return AnswerTimeout("connected, and no line came through", self._connector.where, waited)
 
-        await within(self._reactor, self._options.timeout_s, self._joined, silent)
+        await within(self._reactor, seconds, self._passed, silent)
 
     def _received(self, data: bytes) -> None:
         for line in self._lines.feed(data):
             if self._barrier in line:
-                if not self._joined.called:
-                    self._joined.callback(None)
+                if line.endswith(b"-%d" % self._barriers) and not self._passed.called:
+                    self._passed.callback(None)
             elif self._ping.arrived(line).kind is Kind.FOREIGN:
                 self._foreign += 1
         if self._lines.overlong:
@@ -120,8 +130,8 @@ class PubSubPing:
 
     def _end(self, error: TwError) -> None:
         self._ping.fail(error)
-        if not self._joined.called:
-            self._joined.errback(Failure(error))
+        if not self._passed.called:
+            self._passed.errback(Failure(error))
 
     def conclude(self, failed: TwError | None) -> ExitCode:
         ping = self._ping

@@ -6,6 +6,7 @@ the process.
 """
 
 import os
+import select
 import sys
 import threading
 from collections.abc import Callable
@@ -28,7 +29,8 @@ READ_BYTES = 65_536
 class StdinReader:
     """Reads stdin in a thread of its own: `received` gets the bytes, `ended` is called at its end, both in the reactor.
 
-    Between two reads it waits while it is paused. It is a producer for the connection that its bytes go to.
+    Between two reads it waits while it is paused. It is a producer for the connection that its bytes go to; `hold` is
+    its owner's own reason to pause.
     """
 
     def __init__(self, reactor: Any, received: Callable[[bytes], None], ended: Callable[[], None]) -> None:
@@ -36,7 +38,8 @@ class StdinReader:
         self._received = received
         self._ended = ended
         self._taken = threading.Event()
-        self._paused = False
+        self._delivered = False
+        self._paused = self._held = False
         self._stopped = False
 
     def start(self) -> None:
@@ -51,6 +54,10 @@ class StdinReader:
         while not self._stopped:
             try:
                 data = os.read(descriptor, READ_BYTES)
+            except BlockingIOError:
+                # Whoever shares it has set O_NONBLOCK: there is nothing now, which is not the end.
+                select.select([descriptor], [], [])
+                continue
             except OSError:
                 data = b""  # a terminal that went away
             if not data:
@@ -63,19 +70,34 @@ class StdinReader:
     def _deliver(self, data: bytes) -> None:
         if not self._stopped:
             self._received(data)
-        if not self._paused:
+        self._delivered = True
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Let the thread read again, once what it read last has been taken and nothing is in the way."""
+        if self._delivered and not self.paused:
+            self._delivered = False
             self._taken.set()
 
     def _end(self) -> None:
         if not self._stopped:
             self._ended()
 
+    @property
+    def paused(self) -> bool:
+        """Whether nothing more is read for now: the connection's buffer is full, or the owner holds it."""
+        return self._paused or self._held
+
+    def hold(self, held: bool) -> None:
+        self._held = held
+        self._go_on()
+
     def pauseProducing(self) -> None:
         self._paused = True
 
     def resumeProducing(self) -> None:
         self._paused = False
-        self._taken.set()
+        self._go_on()
 
     def stopProducing(self) -> None:
         self._stopped = True

@@ -24,25 +24,34 @@ def pause(reactor: Any, seconds: float) -> Deferred[None]:
 
 
 async def within(reactor: Any, seconds: float, work: Deferred[T], late: Callable[[], TwError]) -> T:
-    """What `work` gives, if it does so within `seconds`; else `work` is cancelled and `late()` raised."""
-    over = False
+    """What `work` gives, if it does so within `seconds`; else `work` is cancelled and `late()` raised.
+
+    Raises CancelledError where whoever waits for this is cancelled, and `work` with it.
+    """
+    over = stopped = False
 
     def expire() -> None:
         nonlocal over
         over = True
         work.cancel()
 
+    def stop(_: Deferred[T]) -> None:
+        nonlocal stopped
+        stopped = True
+        work.cancel()
+
+    # A Deferred of its own: what a cancelled endpoint fails with (ConnectingCancelledError, DNSLookupError) does not
+    # tell that it was cancelled, let alone by whom.
+    result: Deferred[T] = Deferred(stop)
+    work.chainDeferred(result)
     call = reactor.callLater(max(0.0, seconds), expire)
     try:
-        return await work
-    except CancelledError:
-        if over:
-            raise late() from None
-        raise
+        return await result
     except Exception:
-        # A cancelled endpoint may fail with an error of its own instead.
         if over:
             raise late() from None
+        if stopped:
+            raise CancelledError from None
         raise
     finally:
         if call.active():

@@ -5,16 +5,17 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import maybeDeferred
-from twisted.internet.error import CannotListenError
+from twisted.internet.error import CannotListenError, MessageLengthError
 
 from tw.core.histogram import Histogram
 from tw.core.payload import PayloadFormat
 from tw.core.target import HostTarget
 from tw.display import Display
 from tw.errors import ConnectError, ExitCode, TwError, UsageError
+from tw.net.dial import resolve
 from tw.net.endpoint import bind_error
 from tw.options import ProbeEchoOptions
-from tw.probes.connecting import resolve_address
+from tw.probes.connecting import source_family
 from tw.probes.echo import echo_target
 from tw.probes.ping import Ping, fresh_token, verdict_code
 from tw.probes.timing import pause, within
@@ -47,24 +48,38 @@ class UdpEchoPing:
         self._target = target
         self._where = f"{target}/udp"
         self._ping = Ping(reactor, options, form, display.sample, clock)
+        self._client = UdpEchoClient(self._ping_arrived, self._refused)
 
     async def run(self) -> None:
         options = self._options
-        resolving = resolve_address(self._reactor, self._target.host, self._target.port, options.family)
-        host, port = await within(self._reactor, options.timeout_s, resolving, self._slow_name)
-        client = UdpEchoClient(self._ping_arrived, self._refused)
+        family = source_family(options.bind, options.family)
+        resolving = resolve(self._reactor, self._target.host, self._target.port, family)
+        addresses = await within(self._reactor, options.timeout_s, resolving, self._slow_name)
+        host, port = addresses[0].host, addresses[0].port
+        client = self._client
         source = options.bind or ("::" if ":" in host else "")
         try:
             bound = self._reactor.listenUDP(0, client, source, MAX_PACKET_BYTES)
         except CannotListenError as problem:
             raise bind_error(problem, f"--bind {source}") from problem
         try:
-            bound.connect(host, port)
+            self._guarded(lambda: bound.connect(host, port))
             self._began_s = self._clock()
-            await self._ping.run(client.send, self._where)
+            await self._ping.run(self._send, self._where)
             await pause(self._reactor, LAST_READ_S)
         finally:
             await maybeDeferred(bound.stopListening)
+
+    def _send(self, payload: bytes) -> None:
+        self._guarded(lambda: self._client.send(payload))
+
+    def _guarded(self, call: Callable[[], object]) -> None:
+        """Do what the kernel may refuse (no route, a firewall's rule, too large a datagram): that ends the run."""
+        try:
+            call()
+        except (OSError, MessageLengthError) as problem:
+            why = getattr(problem, "strerror", None) or "message too long"
+            self._ping.fail(ConnectError(f"cannot send: {why.lower()}", self._where, "check the address and the route"))
 
     def _ping_arrived(self, datagram: bytes) -> None:
         self._ping.arrived(datagram)

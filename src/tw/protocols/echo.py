@@ -46,7 +46,7 @@ class UdpEchoServer(DatagramProtocol):
 
 
 class UdpEchoClient(DatagramProtocol):
-    """A connected UDP socket: `received` gets each datagram, `refused` is called for an ICMP error, and when the socket ends."""
+    """A connected UDP socket: `received` gets each datagram, `refused` is called for an ICMP error and at the end."""
 
     def __init__(self, received: Callable[[bytes], None], refused: Callable[[], None]) -> None:
         self.received = received

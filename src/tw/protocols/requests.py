@@ -37,7 +37,7 @@ BODY_LIMIT_BYTES = 1024 * 1024
 """Of a request's body, which is read and forgotten, so that the connection can go on."""
 
 _METHOD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}")
-_NOTED = frozenset((b"accept", b"content-length", b"expect", b"transfer-encoding"))
+_NOTED = frozenset((b"accept", b"connection", b"content-length", b"expect", b"transfer-encoding"))
 _ONLY = "only GET and HEAD are answered"
 
 
@@ -92,7 +92,8 @@ class Requests:
         """Parse at most `room_bytes` bytes; gives how many of them are done with."""
         assert self._parser is not None
         if self._nameless:
-            return self._feed_other_method(self._nameless + data, len(data))
+            self._feed_other_method(self._nameless + data)
+            return len(data)
         messages = self._messages
         self.room_bytes -= len(data)
         try:
@@ -104,8 +105,10 @@ class Requests:
             raise  # a bug of ours, not the peer's
         except HttpParserInvalidMethodError as error:
             if self._opening is not None and messages == self._messages and not self.over:
-                return self._feed_other_method(self._opening + data, len(data))
-            self.refuse(400, str(error))
+                self._feed_other_method(self._opening + data)
+            else:
+                self.refuse(400, str(error))
+            return len(data)
         except HttpParserError as error:
             self.refuse(400, str(error))
         if self.begun and not self._target:
@@ -113,10 +116,10 @@ class Requests:
             self._opening = (self._opening or b"") + data if known else None
         return len(data)
 
-    def _feed_other_method(self, request: bytes, size: int) -> int:
+    def _feed_other_method(self, request: bytes) -> None:
         """A method that httptools does not know gets its 405 too: it is parsed under the name of one that it knows.
 
-        `request` is all of it so far, and `size` how much of that is new.
+        `request` is all of it so far.
         """
         request = request.lstrip(b"\r\n")
         method = _METHOD.match(request)
@@ -130,9 +133,7 @@ class Requests:
         else:
             self._noted = True
             self._other_method = method[0]
-            renamed = b"DELETE" + rest
-            return size - (len(renamed) - self.feed(renamed))
-        return size
+            self.feed(b"DELETE" + rest)
 
     # What the parser calls. An exception here would kill it ---------------------------------------------------------
 
@@ -168,7 +169,7 @@ class Requests:
             self._length_bytes = int(value)
         elif name == b"transfer-encoding":
             self._chunked = True
-        else:
+        elif name == b"expect":
             self._expects = value.strip(b" \t").lower() == b"100-continue"
 
     def on_headers_complete(self) -> None:
@@ -182,14 +183,16 @@ class Requests:
             self._kind |= HEAD
         elif method != b"GET":
             self._noted = self._other = True
-        version = self._parser.get_http_version()
-        if not self._parser.should_keep_alive():
+        keeps_alive = self._parser.should_keep_alive()
+        # Without a Connection field, which is noted, only HTTP/1.1 keeps alive. Asking costs more than all the rest.
+        version = "1.1" if keeps_alive and not self._noted else self._parser.get_http_version()
+        if not keeps_alive:
             self._kind |= CLOSE
         elif version == "1.0":
             self._kind |= KEEP_ALIVE
         if (fault := self._fault(version)) is not None:
             self.refuse(*fault)
-        elif self._noted or self._parser.should_upgrade():
+        elif self._noted:
             self._mind_body(version, self._parser.should_upgrade())
 
     def _fault(self, version: str) -> tuple[int, str] | None:

@@ -28,7 +28,7 @@ class CounterService:
     def __init__(
         self, reactor: Any, options: ServeCounterOptions, emit: Emit, clock: Callable[[], float] = time.time
     ) -> None:
-        self.listener = Listener(reactor, "counter", options, emit)
+        self.listener = Listener(reactor, "counter", options, emit, alpn=(b"http/1.1",))
         self._reactor = reactor
         self._options = options
         self._clock = clock

@@ -47,14 +47,17 @@ class _ConnectionFactory(Factory):
 
 
 class Listener:
-    """Binds what `options` ask for and keeps the connections. `emit` takes the events, `clock` gives seconds."""
+    """Binds what `options` ask for and keeps the connections. `emit` takes the events, `alpn` is for TLS."""
 
-    def __init__(self, reactor: Any, service: str, options: ServeOptions, emit: Emit) -> None:
+    def __init__(
+        self, reactor: Any, service: str, options: ServeOptions, emit: Emit, alpn: tuple[bytes, ...] = ()
+    ) -> None:
         self.reactor = reactor
         self.service = service
         self.options = options
         self.emit = emit
         self.ports: list[Any] = []
+        self._paths: list[str] = []
         self.connections: dict[int, ServerConnection] = {}
         self.stopping = False
         self.total_connections = 0
@@ -64,6 +67,7 @@ class Listener:
         self.cut_off = 0
         self._started_at_s = reactor.seconds()
         self._all_closed: Deferred[None] | None = None
+        self._alpn = alpn
         self._tls = self._make_tls()
 
     # What connections report (protocols.connection.Keeper) ----------------------------------------------------------
@@ -107,9 +111,9 @@ class Listener:
     def _make_tls(self) -> ServerTls | None:
         options = self.options
         if options.tls_self_signed:
-            return self_signed_tls(options.host, options.tls_client_ca)
+            return self_signed_tls(options.host, options.tls_client_ca, self._alpn)
         if options.tls_cert is not None and options.tls_key is not None:
-            return server_tls(options.tls_cert, options.tls_key, options.tls_client_ca)
+            return server_tls(options.tls_cert, options.tls_key, options.tls_client_ca, self._alpn)
         return None
 
     async def bind(self, build: Build, udp: Any = None) -> list[Listening]:
@@ -147,7 +151,10 @@ class Listener:
             _unlock_after(problem)
             raise bind_error(problem, where) from problem
         self.ports.append(port)
-        return self._listening(port.getHost(), where)
+        listening = self._listening(port.getHost(), where)
+        if listening.path is not None:
+            self._paths.append(listening.path)
+        return listening
 
     async def _bind_both(self, factory: Any, udp: Any) -> list[Listening]:
         tries = UDP_PORT_TRIES if self.options.port == 0 else 1
@@ -190,13 +197,12 @@ class Listener:
     async def stop_listening(self) -> None:
         ports, self.ports = self.ports, []
         for port in ports:
-            path = getattr(port.getHost(), "name", None)
             stopped: Any = port.stopListening()
             with suppress(OSError):  # a unix socket's file may be gone, or no longer ours to remove
                 if isinstance(stopped, Deferred):
                     await stopped
-            if path is not None:
-                unlock(path)
+        while self._paths:
+            unlock(self._paths.pop())
 
     async def drain(self) -> None:
         """Stop accepting, let every connection finish what is under way, and cut off what outlives the timeout."""
@@ -246,9 +252,10 @@ def _quoted(text: str) -> str:
 
 def _unlock_after(problem: Exception) -> None:
     """Give up the lock of a unix socket that was locked and then not bound; without a lock the error is a text."""
-    if isinstance(problem, error.CannotListenError) and isinstance(problem.port, bytes):
-        if isinstance(problem.socketError, OSError):
-            unlock(problem.port)
+    if not isinstance(problem, error.CannotListenError):
+        return
+    if isinstance(problem.port, bytes) and isinstance(problem.socketError, OSError):
+        unlock(problem.port)
 
 
 def _close_reason(reason: Failure) -> str:

@@ -20,7 +20,9 @@ LARGEST_BLOCK = 65_536
 """Each block is twice the one before, up to this. So a crash leaves a gap of at most as many numbers as were handed out
 since the start and 64 more, and a busy server waits for the disk once in 65,536 answers."""
 
-_FORM = re.compile(rb'\{"tw": "counter", "v": 1, "next": ([0-9]{1,19}), "crc32": "[0-9a-f]{8}"\}\n')
+_FORM = re.compile(
+    rb'\{"tw": "counter", "v": 1, "start": ([0-9]{1,19}), "next": ([0-9]{1,19}), "crc32": "[0-9a-f]{8}"\}\n'
+)
 
 
 class Numbers:
@@ -56,15 +58,17 @@ class Numbers:
 class NumberFile(Numbers):
     """Numbers that go on from those in the file at `path`. It is locked until `close` or `discard`.
 
-    Raises LocalError for a file that is in use, damaged, or cannot be written, and UsageError for a `start` that is
-    not the file's next number. A file that does not exist is made, with mode 0600.
+    Raises LocalError for a file that is in use, damaged, or cannot be written, and UsageError for a `start` that is not
+    the one that the file was begun with: a command line with both can be started again and again. A file that does not
+    exist is made, with mode 0600.
     """
 
     def __init__(self, path: str, start: int | None = None) -> None:
         super().__init__(start)
         self._path = path
         self._block = FIRST_BLOCK
-        self._file = LockedFile(path, format_state(self._next))
+        self._start = self._next
+        self._file = LockedFile(path, format_state(self._start, self._next))
         self._stored: int | None = self._next  # what the file says; None where that is not certain
         try:
             self._resume(start)
@@ -76,15 +80,15 @@ class NumberFile(Numbers):
     def _resume(self, start: int | None) -> None:
         if self._file.created:
             return
-        self._next = parse_state(self._file.content, self._path)
-        if start is not None and start != self._next:
-            what = f"--start {start} contradicts the state, whose next number is {self._next}"
+        self._start, self._next = parse_state(self._file.content, self._path)
+        if start is not None and start != self._start:
+            what = f"--start {start} contradicts the state, which began at {self._start}"
             raise UsageError(what, safe(self._path), "leave --start out")
         self._store(self._next)  # now rather than at the first request: whether it can be written
 
     def _store(self, number: int) -> None:
         self._stored = None
-        self._file.replace(format_state(number))
+        self._file.replace(format_state(self._start, number))
         self._stored = number
 
     def _reserve(self) -> None:
@@ -110,17 +114,21 @@ class NumberFile(Numbers):
         self.close()
 
 
-def format_state(number: int) -> bytes:
-    """The file's content: one line of JSON, for people too. The checksum finds what a disk or an editor changed."""
-    return b'{"tw": "counter", "v": 1, "next": %d, "crc32": "%08x"}\n' % (number, zlib.crc32(b"counter 1 %d" % number))
+def format_state(start: int, number: int) -> bytes:
+    """The file's content: one line of JSON, for people too. The checksum finds what a disk or an editor changed.
+
+    `start` is the first number that the file ever held, `number` the next one.
+    """
+    checksum = zlib.crc32(b"counter 1 %d %d" % (start, number))
+    return b'{"tw": "counter", "v": 1, "start": %d, "next": %d, "crc32": "%08x"}\n' % (start, number, checksum)
 
 
-def parse_state(content: bytes, path: str) -> int:
-    """The next number. Raises LocalError for anything but what `format_state` makes."""
+def parse_state(content: bytes, path: str) -> tuple[int, int]:
+    """The first and the next number. Raises LocalError for anything but what `format_state` makes."""
     match = _FORM.fullmatch(content)
     if match is not None:
-        number = int(match[1])
-        if number <= NUMBER_LIMIT and content == format_state(number):
-            return number
+        start, number = int(match[1]), int(match[2])
+        if start <= number <= NUMBER_LIMIT and content == format_state(start, number):
+            return start, number
     what = "the state is damaged" if content else "the state is empty"
     raise LocalError(what, safe(path), "restore the file, or remove it to start over")

@@ -1,0 +1,104 @@
+"""What `tw imap first-subject` starts, and which combinations of its options it refuses."""
+
+import pytest
+
+from command_lines import Shell
+from tw.options import ImapOptions, TlsClientOptions
+
+LINE = "imap first-subject --user me"
+
+
+def test_without_options_it_is_the_inbox_of_localhost_over_tls(shell: Shell) -> None:
+    started = shell.start(LINE)
+    assert started.by == "first_subject"
+    assert started.options == ImapOptions(user="me", host="localhost", host_given=False)
+
+
+@pytest.mark.parametrize(
+    ("typed", "env", "config"),
+    [
+        ("--host h", None, None),
+        ("", {"TW_IMAP_HOST": "h"}, None),
+        ("", None, "[imap]\nhost = 'h'"),
+        ("--host localhost", None, None),
+    ],
+)
+def test_a_host_that_was_named_anywhere_is_a_given_one(
+    shell: Shell, typed: str, env: dict[str, str] | None, config: str | None
+) -> None:
+    assert shell.start(f"{LINE} {typed}", env, config).options.host_given
+
+
+def test_an_endpoint_names_a_host_too(shell: Shell) -> None:
+    options = shell.start(f"{LINE} --endpoint tls:h:1").options
+    assert (options.endpoint, options.host_given) == ("tls:h:1", True)
+
+
+@pytest.mark.parametrize("typed", ["--host h", "--port 1", "--host h --port 1"])
+def test_an_endpoint_beside_a_place_is_refused_when_both_were_typed(shell: Shell, typed: str) -> None:
+    assert shell.refused(f"{LINE} --endpoint tls:h:1 {typed}").startswith("--endpoint beside --host or --port; ")
+
+
+@pytest.mark.parametrize(
+    ("env", "config"), [({"TW_IMAP_ENDPOINT": "tls:e:1"}, None), (None, "[imap]\nendpoint = 'tls:e:1'")]
+)
+def test_a_typed_place_replaces_an_endpoint_from_elsewhere(
+    shell: Shell, env: dict[str, str] | None, config: str | None
+) -> None:
+    assert shell.start(LINE, env, config).options.endpoint == "tls:e:1"
+    options = shell.start(f"{LINE} --host h", env, config).options
+    assert (options.host, options.endpoint, options.host_given) == ("h", None, True)
+    assert shell.start(f"{LINE} --port 1", env, config).options.endpoint is None
+
+
+def test_a_typed_endpoint_replaces_a_place_from_elsewhere(shell: Shell) -> None:
+    options = shell.start(f"{LINE} --endpoint tls:e:1", {"TW_IMAP_HOST": "h", "TW_IMAP_PORT": "1"}).options
+    assert options.endpoint == "tls:e:1"
+
+
+@pytest.mark.parametrize(
+    ("env", "config"), [({"TW_IMAP_SECURITY": "plain"}, None), (None, "[imap]\nsecurity = 'plain'")]
+)
+def test_plain_counts_only_when_typed(shell: Shell, env: dict[str, str] | None, config: str | None) -> None:
+    assert shell.start(f"{LINE} --security plain", env, config).options.security == "plain"
+    assert shell.start(f"{LINE} --security tls", env, config).options.security == "tls"
+    assert shell.refused(LINE, env, config).startswith("--security plain counts only when typed; ")
+
+
+def test_starttls_may_come_from_anywhere(shell: Shell) -> None:
+    assert shell.start(LINE, {"TW_IMAP_SECURITY": "starttls"}).options.security == "starttls"
+
+
+def test_the_other_options_arrive(shell: Shell) -> None:
+    typed = "--port 1 --host h --mailbox Mail/Ä --password-file - --password-command c --timeout 1m --json --pin p"
+    assert shell.start(f"{LINE} {typed} --insecure").options == ImapOptions(
+        user="me",
+        host="h",
+        port=1,
+        mailbox="Mail/Ä",
+        password_file="-",
+        password_command="c",
+        timeout_s=60.0,
+        json=True,
+        verify=TlsClientOptions(pin="p", insecure=True),
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("imap first-subject", "no user; give --user, or set TW_IMAP_USER"),
+        ("imap first-subject --user ''", "no user; "),
+        (f"{LINE} --security none", "invalid value for '--security': "),
+        (f"{LINE} --insecure --ca-file f", "--insecure beside --ca-file; "),
+        (f"{LINE} --password hunter2", "no such option '--password'. "),
+        (f"{LINE} hunter2", "got unexpected extra argument (hunter2)"),
+        (f"{LINE} --timeout 0", "invalid value for '--timeout': "),
+    ],
+)
+def test_what_mail_cannot_take_is_refused(shell: Shell, line: str, problem: str) -> None:
+    assert shell.refused(line).startswith(problem)
+
+
+def test_a_password_has_no_key_in_the_settings_file(shell: Shell) -> None:
+    assert shell.refused(LINE, config="[imap]\npassword = 'x'").startswith("unknown key 'imap.password'")

@@ -1,0 +1,81 @@
+"""What `tw serve` starts, and which combinations of its options it refuses."""
+
+from typing import Any
+
+import pytest
+
+from command_lines import Shell
+from tw.options import ServeCounterOptions, ServeEchoOptions, ServePubSubOptions
+
+
+@pytest.mark.parametrize(
+    ("command", "by", "options"),
+    [
+        ("serve echo", "serve_echo", ServeEchoOptions(port=1234)),
+        ("serve counter", "serve_counter", ServeCounterOptions(port=8080, start=None)),
+        ("serve pubsub", "serve_pubsub", ServePubSubOptions(port=1025)),
+    ],
+)
+def test_without_options_a_server_is_the_one_of_the_contract(shell: Shell, command: str, by: str, options: Any) -> None:
+    started = shell.start(command)
+    assert (started.by, started.options) == (by, options)
+
+
+def test_what_is_left_out_of_pubsub_is_said_with_no(shell: Shell) -> None:
+    options = shell.start("serve pubsub --no-prefix --no-echo --crlf").options
+    assert options == ServePubSubOptions(prefix=False, echo=False, crlf=True)
+
+
+@pytest.mark.parametrize("typed", ["--host ::", "--port 7", "--host :: --port 7"])
+def test_listen_beside_host_or_port_is_refused_when_both_were_typed(shell: Shell, typed: str) -> None:
+    said = shell.refused(f"serve echo --listen tcp:1 {typed}")
+    assert said.startswith("--listen beside --host or --port: an endpoint string names its own place; ")
+
+
+@pytest.mark.parametrize("config", [None, "[serve.echo]\nlisten = 'tcp:2'"])
+@pytest.mark.parametrize("env", [None, {"TW_SERVE_ECHO_LISTEN": "tcp:3"}])
+def test_a_typed_place_replaces_a_listen_from_elsewhere(
+    shell: Shell, config: str | None, env: dict[str, str] | None
+) -> None:
+    assert shell.start("serve echo --port 7", env, config).options == ServeEchoOptions(port=7)
+    assert shell.start("serve echo --host ::", env, config).options == ServeEchoOptions(host="::")
+
+
+def test_a_typed_listen_replaces_a_place_from_elsewhere(shell: Shell) -> None:
+    """`listen` goes before `host` and `port` wherever both arrive."""
+    env = {"TW_SERVE_ECHO_HOST": "::"}
+    options = shell.start("serve echo --listen tcp:1", env, "[serve.echo]\nport = 7").options
+    assert options.listen == ("tcp:1",)
+    assert shell.start("serve echo", {**env, "TW_SERVE_ECHO_LISTEN": "tcp:2"}).options.listen == ("tcp:2",)
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("serve echo --port 65536", "invalid value for '--port': "),
+        ("serve echo --drain-timeout 1y", "invalid value for '--drain-timeout': '1y' is not a duration"),
+        ("serve echo --duration 0", "invalid value for '--duration': '0' is out of range"),
+        ("serve echo extra", "got unexpected extra argument (extra)"),
+        ("serve echo --udp --listen tcp:1", "--udp beside --listen; "),
+        ("serve echo --tls-cert c", "a certificate needs its key"),
+        ("serve echo --tls-cert / --tls-key k", "invalid value for '--tls-cert': File '/' is a directory"),
+        ("serve counter --start -1", "invalid value for '--start': "),
+        ("serve counter --start 9223372036854775808", "invalid value for '--start': "),
+        ("serve pubsub --max-line 0", "invalid value for '--max-line': "),
+        ("serve pubsub --max-line 65M", "invalid value for '--max-line': "),
+        ("serve pubsub --history 1000001", "invalid value for '--history': "),
+        ("serve pubsub --backlog 5G", "invalid value for '--backlog': "),
+        ("serve pubsub --slow drop", "invalid value for '--slow': "),
+        ("serve pubsub --slow", "option '--slow' requires an argument"),
+        ("serve nothing", "no such command 'nothing'"),
+        ("serve echo --prot 1", "no such option '--prot'. "),
+    ],
+)
+def test_what_a_server_cannot_take_is_refused(shell: Shell, line: str, problem: str) -> None:
+    assert shell.refused(line).startswith(problem)
+
+
+def test_the_greatest_numbers_are_taken(shell: Shell) -> None:
+    options = shell.start("serve pubsub --max-line 64M --history 1000000 --backlog 4G").options
+    assert (options.max_line_bytes, options.history_lines, options.backlog_bytes) == (64 * 1024**2, 10**6, 4 * 1024**3)
+    assert shell.start("serve counter --start 9223372036854775807").options.start == 2**63 - 1

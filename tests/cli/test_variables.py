@@ -1,0 +1,182 @@
+"""Every option has a variable, and each of them reaches its option."""
+
+from typing import Any
+
+import click
+import pytest
+
+from command_lines import Shell
+from tw.cli.command import TwCommand, TwGroup
+from tw.cli.root import root
+
+GLOBAL = {
+    "verbosity": "TW_VERBOSE",
+    "quiet": "TW_QUIET",
+    "color": "TW_COLOR",
+    "reactor": "TW_REACTOR",
+    "config": "TW_CONFIG",
+    "no_config": "TW_NO_CONFIG",
+}
+
+SERVE: dict[str, tuple[str, Any]] = {
+    "PORT": ("7", ("port", 7)),
+    "HOST": ("::", ("host", "::")),
+    "LISTEN": ("tcp:1\nunix:/a b", ("listen", ("tcp:1", "unix:/a b"))),
+    "DRAIN_TIMEOUT": ("0", ("drain_timeout_s", 0.0)),
+    "DURATION": ("1m", ("duration_s", 60.0)),
+    "READY_FILE": ("r", ("ready_file", "r")),
+    "TLS_SELF_SIGNED": ("1", ("tls_self_signed", True)),
+    "JSON": ("1", ("json", True)),
+    "ACCESS_LOG": ("1", ("access_log", True)),
+}
+PROBE: dict[str, tuple[str, Any]] = {
+    "COUNT": ("7", ("count", 7)),
+    "INTERVAL": ("0", ("interval_s", 0.0)),
+    "TIMEOUT": ("250ms", ("timeout_s", 0.25)),
+    "WAIT_FOR": ("1m", ("wait_for_s", 60.0)),
+    "TLS": ("1", ("tls", True)),
+    "IPV4": ("1", ("family", 4)),
+    "IPV6": ("1", ("family", 6)),
+    "BIND": ("127.0.0.2", ("bind", "127.0.0.2")),
+    "SELF": ("1", ("self_test", True)),
+    "JSON": ("1", ("json", True)),
+}
+OWN: dict[str, dict[str, tuple[str, Any]]] = {
+    "serve echo": {**SERVE, "UDP": ("1", ("udp", True))},
+    "serve counter": {**SERVE, "START": ("0", ("start", 0)), "STATE": ("s", ("state", "s"))},
+    "serve pubsub": {
+        **SERVE,
+        "NO_PREFIX": ("1", ("prefix", False)),
+        "NO_ECHO": ("1", ("echo", False)),
+        "CRLF": ("1", ("crlf", True)),
+        "MAX_LINE": ("1k", ("max_line_bytes", 1024)),
+        "HISTORY": ("9", ("history_lines", 9)),
+        "BACKLOG": ("1M", ("backlog_bytes", 1024**2)),
+        "SLOW": ("disconnect", ("slow", "disconnect")),
+    },
+    "probe echo": {
+        **PROBE,
+        "SIZE": ("20", ("size_bytes", 20)),
+        "UDP": ("1", ("udp", True)),
+        "INTERACTIVE": ("1", ("interactive", True)),
+        "IDLE": ("2", ("idle_s", 2.0)),
+    },
+    "probe counter": {
+        **PROBE,
+        "PATH": ("/x", ("path", "/x")),
+        "HEADER": ("A: 1\nB: 2", ("headers", (("A", "1"), ("B", "2")))),
+        "METHOD": ("HEAD", ("method", "HEAD")),
+        "EXPECT_STATUS": ("404", ("expect_status", 404)),
+        "RESOLVE": ("h:1:::1\ni:2:127.0.0.1", ("resolve", (("h", 1, "::1"), ("i", 2, "127.0.0.1")))),
+        "NO_KEEPALIVE": ("1", ("keepalive", False)),
+    },
+    "probe pubsub": {
+        **PROBE,
+        "SIZE": ("20", ("size_bytes", 20)),
+        "INTERACTIVE": ("1", ("interactive", True)),
+        "PUBLISH": ("a\nb c", ("publish", ("a", "b c"))),
+        "SUBSCRIBE": ("1", ("subscribe", True)),
+        "IDLE": ("2", ("idle_s", 2.0)),
+    },
+    "imap first-subject": {
+        "USER": ("u", ("user", "u")),
+        "HOST": ("h", ("host", "h")),
+        "PORT": ("7", ("port", 7)),
+        "ENDPOINT": ("tls:h:1", ("endpoint", "tls:h:1")),
+        "SECURITY": ("starttls", ("security", "starttls")),
+        "MAILBOX": ("m", ("mailbox", "m")),
+        "PASSWORD_FILE": ("-", ("password_file", "-")),
+        "PASSWORD_COMMAND": ("c", ("password_command", "c")),
+        "TIMEOUT": ("1", ("timeout_s", 1.0)),
+        "JSON": ("1", ("json", True)),
+    },
+}
+VERIFY = {name: (f"a {name}", name.lower()) for name in ("CA_FILE", "PIN", "SERVER_NAME", "CLIENT_CERT")}
+TOGETHER = {
+    # variables that make no sense alone
+    "serve": {"TLS_CERT": "c", "TLS_KEY": "k", "TLS_CLIENT_CA": "ca"},
+    "probe": {"CLIENT_CERT": "c", "CLIENT_KEY": "k"},
+}
+
+
+def _prefix(command: str) -> str:
+    return "TW_IMAP" if command.startswith("imap") else "TW_" + command.replace(" ", "_").upper()
+
+
+def _commands(group: click.Group, path: tuple[str, ...] = ()) -> dict[str, TwCommand | TwGroup]:
+    ctx = click.Context(group)
+    found: dict[str, TwCommand | TwGroup] = {" ".join(path): group} if isinstance(group, TwGroup) else {}
+    for name in group.list_commands(ctx):
+        command = group.get_command(ctx, name)
+        if isinstance(command, TwGroup):
+            found |= _commands(command, (*path, name))
+        elif isinstance(command, TwCommand):
+            found[" ".join((*path, name))] = command
+    return found
+
+
+COMMANDS = _commands(root)
+
+
+@pytest.mark.parametrize("command", OWN)
+def test_every_variable_reaches_its_option(shell: Shell, command: str) -> None:
+    cases = OWN[command]
+    came = {}
+    for name, (value, (field, _)) in cases.items():
+        env = {"TW_IMAP_USER": "u", f"{_prefix(command)}_{name}": value}
+        came[name] = getattr(shell.start(command, env).options, field)
+    assert came == {name: expected for name, (_, (_, expected)) in cases.items()}
+
+
+@pytest.mark.parametrize("command", [command for command in OWN if not command.startswith("serve")])
+def test_the_variables_about_certificates_reach_their_options(shell: Shell, command: str) -> None:
+    known = {param.envvar for param in COMMANDS[command].params}
+    for name, (value, field) in VERIFY.items():
+        if command.startswith("imap") and name in {"SERVER_NAME", "CLIENT_CERT"}:
+            assert f"{_prefix(command)}_{name}" not in known
+            continue
+        env = {f"{_prefix(command)}_{name}": value, "TW_IMAP_USER": "u"}
+        assert getattr(shell.start(command, env).options.verify, field) == value
+
+
+@pytest.mark.parametrize("command", [command for command in OWN if not command.startswith("imap")])
+def test_variables_that_need_each_other_reach_their_options(shell: Shell, command: str) -> None:
+    values = TOGETHER[command.split()[0]]
+    options = shell.start(command, {f"{_prefix(command)}_{name}": value for name, value in values.items()}).options
+    holder = options.verify if command.startswith("probe") else options
+    assert {name: getattr(holder, name.lower()) for name in values} == values
+
+
+def test_no_wait_has_a_variable_too(shell: Shell) -> None:
+    options = shell.start("probe pubsub --publish x", {"TW_PROBE_PUBSUB_NO_WAIT": "1"}).options
+    assert options.wait is False
+
+
+@pytest.mark.parametrize("command", OWN)
+def test_no_option_has_another_variable_or_none(command: str) -> None:
+    """Every option of the command is in one of the tests above, `--insecure` and the global ones aside."""
+    named = {f"{_prefix(command)}_{name}" for name in OWN[command]}
+    area = command.split()[0]
+    named |= {f"{_prefix(command)}_{name}" for name in TOGETHER.get(area, {})}
+    if area != "serve":
+        named |= {f"{_prefix(command)}_{name}" for name in VERIFY if area != "imap" or name in {"CA_FILE", "PIN"}}
+    if command == "probe pubsub":
+        named.add("TW_PROBE_PUBSUB_NO_WAIT")
+    options = [param for param in COMMANDS[command].params if isinstance(param, click.Option)]
+    own = {option.name: option.envvar for option in options if option.name not in GLOBAL}
+    assert own.pop("insecure", None) is None
+    assert set(own.values()) == named
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_global_options_are_at_every_level_with_their_variables(command: str) -> None:
+    params = {param.name: param.envvar for param in COMMANDS[command].params}
+    assert {name: params.get(name) for name in GLOBAL} == GLOBAL
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_names_every_variable(shell: Shell, capsys: pytest.CaptureFixture[str], command: str) -> None:
+    assert shell.run(f"{command} --help") == 0
+    text = "".join(capsys.readouterr().out.split())
+    for param in COMMANDS[command].params:
+        assert param.envvar is None or f"[envvar:{param.envvar}" in text

@@ -1,0 +1,39 @@
+"""What tests of every layer share: nothing may be left behind, and nothing may fail in silence."""
+
+from collections.abc import Iterator
+
+import pytest
+from twisted.internet.task import Clock
+from twisted.logger import LogEvent, LogLevel, globalLogPublisher
+
+
+@pytest.fixture
+def quiet() -> Iterator[None]:
+    """Fails a test that lets an error reach Twisted's log alone."""
+    events: list[LogEvent] = []
+    globalLogPublisher.addObserver(events.append)
+    yield
+    globalLogPublisher.removeObserver(events.append)
+    assert [event for event in events if event["log_level"] >= LogLevel.error] == []
+
+
+@pytest.fixture
+def logged() -> Iterator[list[LogEvent]]:
+    """What reaches Twisted's log as an error while a test runs: the test looks at it."""
+    events: list[LogEvent] = []
+
+    def note(event: LogEvent) -> None:
+        if event["log_level"] >= LogLevel.error:
+            events.append(event)
+
+    globalLogPublisher.addObserver(note)
+    yield events
+    globalLogPublisher.removeObserver(note)
+
+
+@pytest.fixture
+def clock() -> Iterator[Clock]:
+    """A clock that nothing may be left on."""
+    made = Clock()
+    yield made
+    assert made.getDelayedCalls() == []

@@ -1,0 +1,199 @@
+"""The echo probe over a stream: with `tw`'s own server, and with peers that harm what passes."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from twisted.internet.defer import CancelledError
+from twisted.protocols.tls import TLSMemoryBIOFactory
+
+from memory import Network, Peer
+from running import Notes, Running
+from tw.core.target import HostTarget
+from tw.errors import AnswerTimeout, ExitCode, ProtocolError, TwError, UsageError
+from tw.net.tls import self_signed_tls
+from tw.options import ProbeEchoOptions, ServeEchoOptions, TlsClientOptions
+from tw.probes.echo import LAST_READ_S, EchoPing, echo_target, talk
+from tw.report import ProbeReport
+from tw.services.echo import EchoService
+
+PORT = 1234
+
+
+class Rig:
+    def __init__(self, net: Network, notes: Notes, **options: Any) -> None:
+        self.net = net
+        self.notes = notes
+        self.probe = EchoPing(net, ProbeEchoOptions(**options), notes, net.measured)
+        self.running: Running = net.run(self.probe.run())
+
+    def report(self, failed: TwError | None = None) -> ProbeReport:
+        self.code = self.probe.conclude(failed)
+        return self.notes.reports[-1]
+
+
+def echoing(peer: Peer, data: bytes) -> None:
+    peer.say(data)
+
+
+def over_tls(context: Any, net: Network) -> Callable[[Any], Any]:
+    return lambda factory: TLSMemoryBIOFactory(context, False, factory, net)
+
+
+# With its own server -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_the_matching_server_gets_a_good_verdict(net: Network, notes: Notes, tls: bool) -> None:
+    service = EchoService(net, ServeEchoOptions(tls_self_signed=tls), lambda event: None)
+    (listening,) = net.run(service.start()).result
+    rig = Rig(net, notes, count=3, interval_s=1.0, tls=tls, verify=TlsClientOptions(pin=listening.pin))
+    net.pass_s(2.0 + LAST_READ_S)
+    assert rig.running.result is None
+    report = rig.report()
+    assert (report.ok, report.sent, report.received, report.received_bytes) == (True, 3, 3, 192)
+    assert (report.duration_s, rig.code) == (2.0, ExitCode.OK)
+    assert notes.outcomes == ["ok"] * 3
+    assert rig.probe._connector.connect_times.count == 1
+    net.settle()
+    assert service.listener.connections == {}
+    assert net.run(service.stop()).result.connections == 1
+
+
+def test_the_end_of_the_stream_ends_the_run_at_once(net: Network, notes: Notes) -> None:
+    service = EchoService(net, ServeEchoOptions(), lambda event: None)
+    net.run(service.start())
+    rig = Rig(net, notes, count=1)
+    assert rig.running.over
+    assert net.seconds() == 0.0
+
+
+def test_a_server_that_leaves_the_end_open_is_not_waited_for(net: Network, notes: Notes) -> None:
+    class Open(Peer): ...
+
+    net.scripted(PORT, echoing)
+    rig = Rig(net, notes, count=1)
+    net.ends[1].disconnecting = False
+    net.pass_s(LAST_READ_S)
+    assert rig.running.result is None
+    assert rig.report().ok
+
+
+# With peers that harm what passes ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_copy_of_the_last_answer_is_seen(net: Network, notes: Notes, tls: bool) -> None:
+    server = self_signed_tls("127.0.0.1")
+    net.scripted(PORT, lambda peer, data: peer.say(data * 2), wrapped=over_tls(server.context, net) if tls else same)
+    rig = Rig(net, notes, count=2, tls=tls, verify=TlsClientOptions(pin=server.pin))
+    net.pass_s(1.0 + LAST_READ_S)
+    assert rig.running.result is None
+    assert (rig.report().duplicated, rig.code) == (2, ExitCode.BAD_VERDICT)
+
+
+def same(factory: Any) -> Any:
+    return factory
+
+
+def test_a_byte_too_many_at_the_end_is_seen(net: Network, notes: Notes) -> None:
+    net.scripted(PORT, lambda peer, data: peer.say(data + b"!"))
+    rig = Rig(net, notes, count=1)
+    net.pass_s(LAST_READ_S)
+    report = rig.report()
+    assert (report.received, report.corrupted) == (1, 1)
+
+
+def test_an_answer_that_stops_short_is_corrupted_and_not_lost(net: Network, notes: Notes) -> None:
+    seen: list[bytes] = []
+
+    def answers(peer: Peer, data: bytes) -> None:
+        seen.append(data)
+        peer.say(data if len(seen) == 1 else data[:30])
+
+    net.scripted(PORT, answers)
+    rig = Rig(net, notes, count=2, interval_s=1.0, timeout_s=2.0)
+    net.pass_s(3.0 + LAST_READ_S)
+    assert rig.running.result is None
+    report = rig.report()
+    assert (report.received, report.corrupted, report.lost) == (1, 1, 0)
+    assert notes.samples[-1].detail == "differs from byte 30 of 64"
+
+
+def test_an_answer_that_never_comes_is_lost_and_the_connection_is_cut(net: Network, notes: Notes) -> None:
+    seen: list[bytes] = []
+
+    def answers(peer: Peer, data: bytes) -> None:
+        seen.append(data)
+        if len(seen) != 1:
+            peer.say(data)
+
+    net.scripted(PORT, answers)
+    rig = Rig(net, notes, count=2, interval_s=1.0, timeout_s=2.0)
+    net.pass_s(2.0 + LAST_READ_S)
+    assert rig.running.result is None
+    assert (rig.report().lost, rig.report().received) == (1, 1)
+    assert net.ends[0].aborted
+
+
+def test_no_answer_at_all_is_a_timeout(net: Network, notes: Notes) -> None:
+    net.scripted(PORT)
+    rig = Rig(net, notes, count=2, interval_s=1.0, timeout_s=2.0)
+    net.pass_s(3.0)
+    assert isinstance(rig.running.error, AnswerTimeout)
+    report = rig.report(rig.running.error)
+    assert (report.ok, report.lost, report.error) == (False, 2, rig.running.error)
+
+
+@pytest.mark.parametrize(("leave", "how"), [(Peer.leave, "closed"), (Peer.cut, "broke")])
+def test_a_peer_that_leaves_in_the_middle_ends_the_run(
+    net: Network, notes: Notes, leave: Callable[[Peer], None], how: str
+) -> None:
+    net.scripted(PORT, lambda peer, data: leave(peer))
+    rig = Rig(net, notes, count=3)
+    assert isinstance(rig.running.error, ProtocolError)
+    assert rig.running.error.what == f"the peer {how} the connection in the middle"
+    report = rig.report(rig.running.error)
+    assert (report.sent, report.received, report.lost, report.ok) == (1, 0, 0, False)
+
+
+def test_a_peer_that_leaves_after_the_last_answer_is_no_fault(net: Network, notes: Notes) -> None:
+    def answers(peer: Peer, data: bytes) -> None:
+        peer.say(data)
+        peer.leave()
+
+    net.scripted(PORT, answers)
+    rig = Rig(net, notes, count=1)
+    assert rig.running.result is None
+    assert rig.report().ok
+
+
+# Ending --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("after_s", [0.5, 1.1])
+def test_a_run_that_is_cut_short_leaves_nothing_behind(net: Network, notes: Notes, after_s: float) -> None:
+    """Between two samples, and while the end of the stream is waited for."""
+    net.scripted(PORT, echoing)
+    rig = Rig(net, notes, count=2, interval_s=1.0)
+    net.ends[1].told = True  # its end does not get through
+    net.pass_s(after_s)
+    assert not rig.running.over
+    rig.running.deferred.cancel()
+    assert isinstance(rig.running.error, CancelledError)
+    net.settle()
+    assert not net.ends[0].connected
+    report = rig.report(ProtocolError("ended"))
+    assert (report.lost, report.received, report.ok) == (0, 1 + (after_s > 1), False)
+
+
+def test_what_a_target_means(net: Network) -> None:
+    assert echo_target(ProbeEchoOptions()) == HostTarget("127.0.0.1", PORT)
+    assert echo_target(ProbeEchoOptions(target="echos://h")) == HostTarget("h", PORT, tls=True)
+    with pytest.raises(UsageError):
+        EchoPing(net, ProbeEchoOptions(target="http://h"), Notes(), net.measured)
+
+
+def test_talking_goes_to_the_same_place(net: Network, notes: Notes) -> None:
+    talking = talk(net, ProbeEchoOptions(target="h:7", idle_s=3.0), notes)
+    assert (talking._connector.where, talking._idle_s) == ("h:7", 3.0)
