@@ -19,11 +19,18 @@ from tw.services.state import Numbers
 AT_S = 784_111_777.25
 """Sun, 06 Nov 1994 08:49:37 GMT, the date in RFC 9110, 5.6.7."""
 
+CHUNKED = b"Transfer-Encoding: chunked\r\n"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
 
 def get(path: str = "/", *fields: str, method: str = "GET", version: str = "1.1") -> bytes:
     """A request without a body."""
     lines = [f"{method} {path} HTTP/{version}", "Host: a", *fields, "", ""]
     return "\r\n".join(lines).encode()
+
+
+def post(body: bytes = b"", *fields: str, method: str = "POST") -> bytes:
+    return get("/", f"Content-Length: {len(body)}", *fields, method=method) + body
 
 
 @dataclass
@@ -176,3 +183,10 @@ class Rig:
     @property
     def closed(self) -> bool:
         return bool(self.transport.disconnecting)
+
+
+def one(data: bytes) -> tuple[Response, Rig]:
+    """The only answer to `data`, on a connection of its own."""
+    rig = Rig()
+    (answer,) = rig.ask(data)
+    return answer, rig

@@ -56,7 +56,9 @@ class Shaken:
     @property
     def works(self) -> bool:
         """Whether both sides have verified what they wanted to, and each has got what the other said."""
-        return self.client.shaken and self.client.lost is None and self.server.got == SECRET and self.client.got == b"hi"
+        return (
+            self.client.shaken and self.client.lost is None and self.server.got == SECRET and self.client.got == b"hi"
+        )
 
     @property
     def error(self) -> TwError:

@@ -32,6 +32,8 @@ class End:
         self.reading = True
         self.stuck = False
         """Whether nothing that is written here gets through."""
+        self.heeds_end = True
+        """Whether it takes the peer's end for its own."""
         self.producer: Any = None
         self._paused = False
 
@@ -79,6 +81,7 @@ class End:
         if not self.connected:
             return False
         if self.aborted:
+            self.told = True
             self.end(ConnectionAborted())
             self.peer.end(ConnectionLost())
             return True
@@ -110,7 +113,7 @@ class End:
 
     def read_end(self) -> None:
         """The peer sends no more."""
-        if not self.connected:
+        if not self.connected or not self.heeds_end:
             return
         if IHalfCloseableProtocol.providedBy(self.protocol):
             self.protocol.readConnectionLost()
@@ -152,6 +155,11 @@ class Peer(Protocol):
     def say(self, data: bytes) -> None:
         end: Any = self.transport
         end.write(data)
+
+    def stay(self) -> None:
+        """Keep the connection open after the client has shut its side."""
+        end: Any = self.transport
+        end.heeds_end = False
 
     def leave(self) -> None:
         end: Any = self.transport

@@ -1,4 +1,4 @@
-"""What a TARGET means, and what is said of one that means nothing."""
+"""What a TARGET means, and how it is written."""
 
 import ipaddress
 import string
@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.endpoints import quoteStringArgument
 
+from targets import ECHO, WEB, complaint, echo, web
 from tw.core.target import (
     EndpointTarget,
     HostTarget,
@@ -18,28 +19,6 @@ from tw.core.target import (
     parse_target,
 )
 from tw.errors import UsageError
-
-_WEB = {"http": False, "https": True}
-_ECHO = {"tcp": False, "tls": True, "echo": False}
-
-
-def _web(text: str | None, *, tls: bool = False) -> Target:
-    return parse_target(text, default_port=8080, tls=tls, schemes=_WEB, endpoint_types=("plug",))
-
-
-def _echo(text: str | None, *, tls: bool = False) -> Target:
-    return parse_target(text, default_port=1234, tls=tls, schemes=_ECHO)
-
-
-def _complaint(text: str, *, tls: bool = False, schemes: dict[str, bool] = _ECHO) -> str:
-    with pytest.raises(UsageError) as caught:
-        parse_target(text, default_port=1234, tls=tls, schemes=schemes)
-    message = str(caught.value)
-    assert message.isprintable(), "an error is one line, safe to print"
-    assert caught.value.hint
-    assert caught.value.where.startswith("probe target ")
-    assert len(message) < 400
-    return message
 
 
 @pytest.mark.parametrize(
@@ -76,7 +55,7 @@ def _complaint(text: str, *, tls: bool = False, schemes: dict[str, bool] = _ECHO
 )
 @pytest.mark.parametrize("tls", [False, True])
 def test_a_host_and_a_port(text: str | None, host: str, port: int, tls: bool) -> None:
-    assert _echo(text, tls=tls) == HostTarget(host, port, tls, None)
+    assert echo(text, tls=tls) == HostTarget(host, port, tls, None)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +80,7 @@ def test_a_host_and_a_port(text: str | None, host: str, port: int, tls: bool) ->
     ],
 )
 def test_a_url(text: str, target: HostTarget) -> None:
-    assert _web(text) == target
+    assert web(text) == target
 
 
 @pytest.mark.parametrize(
@@ -114,12 +93,12 @@ def test_a_url(text: str, target: HostTarget) -> None:
     ],
 )
 def test_a_url_of_another_scheme_has_the_default_port_and_no_path(text: str, target: HostTarget) -> None:
-    assert _echo(text) == target
+    assert echo(text) == target
 
 
 def test_tls_can_be_asked_for_beside_a_plain_url() -> None:
-    assert _web("http://h:1/x", tls=True) == HostTarget("h", 1, True, "/x")
-    assert _echo("tcp://h:1", tls=True) == HostTarget("h", 1, True, None)
+    assert web("http://h:1/x", tls=True) == HostTarget("h", 1, True, "/x")
+    assert echo("tcp://h:1", tls=True) == HostTarget("h", 1, True, None)
 
 
 @pytest.mark.parametrize(
@@ -152,187 +131,20 @@ def test_tls_can_be_asked_for_beside_a_plain_url() -> None:
     ],
 )
 def test_an_endpoint_string(text: str, target: Target) -> None:
-    assert _web(text) == target
+    assert web(text) == target
     assert parse_endpoint(text) == target
 
 
 @pytest.mark.parametrize("text", ["tcp:h:1", "unix:/x", "tcp:h:1:timeout=5", "plug:x"])
 def test_tls_is_wrapped_around_a_plain_endpoint(text: str) -> None:
-    assert _web(text, tls=True).tls
-    assert not _web(text).tls
+    assert web(text, tls=True).tls
+    assert not web(text).tls
 
 
 def test_an_unknown_type_is_an_endpoint_only_where_one_is_expected() -> None:
     assert parse_endpoint("haproxy:tcp:h:1", tls=True) == EndpointTarget("haproxy:tcp:h:1", True)
     assert parse_endpoint("host=h") == EndpointTarget("host=h", False)
-    assert "more than one colon" in _complaint("haproxy:tcp:h:1")
-
-
-@pytest.mark.parametrize("text", ["https://h/", "tls:h:1", "ssl:h:1", "ssl:host=h:port=1"])
-def test_tls_asked_for_twice_is_refused(text: str) -> None:
-    assert "TLS asked for twice" in _complaint(text, tls=True, schemes=_WEB)
-    assert _web(text).tls
-
-
-@pytest.mark.parametrize(
-    ("text", "what"),
-    [
-        ("", "the target is empty"),
-        (":", "no port after the colon"),
-        ("h:", "no port after the colon"),
-        ("[::1]:", "no port after the colon"),
-        ("h:abc", "not a port: 'abc'"),
-        ("h:+1", "not a port: '+1'"),
-        ("h:1_0", "not a port: '1_0'"),
-        ("h:٣", "not a port: '٣'"),
-        ("h: 1", "not a port: ' 1'"),
-        ("h:80/x", "not a port: '80/x'"),
-        ("h:0", "no such port: 0"),
-        ("h:65536", "no such port: 65536"),
-        ("h:70000", "no such port: 70000"),
-        ("h:" + "9" * 5000, "no such port: 99999"),
-        ("[::1", "no closing bracket"),
-        ("[::1]5", "unexpected '5' after the bracket"),
-        ("[h]:1", "not an IPv6 address: 'h'"),
-        ("[127.0.0.1]:1", "not an IPv6 address: '127.0.0.1'"),
-        ("[]:1", "not an IPv6 address: ''"),
-        ("[fe80::1%]:1", "not an IPv6 address: 'fe80::1%'"),
-        ("[fe80::1%a b]:1", "not an IPv6 address: 'fe80::1%a b'"),
-        ("[fe80::1%a:b]:1", "not an IPv6 address: 'fe80::1%a:b'"),
-        ("[::1\n]:1", "not an IPv6 address: '::1\\n'"),
-        ("h:1:2", "more than one colon"),
-        ("fe80::1%eth0:80", "more than one colon"),
-        ("1:2:3:4:5:6:7:8:80", "more than one colon"),
-        (" ", "not a host: ' '"),
-        ("a b:1", "not a host: 'a b'"),
-        ("h\t:1", "not a host: 'h\\t'"),
-        ("h\n", "not a host: 'h\\n'"),
-        ("h\x1b[31m", "not a host: 'h\\x1b[31m'"),
-        ("h\u202e", "not a host: 'h\\u202e'"),
-        ("h\udcff", "not a host: 'h\\udcff'"),
-        ("h/path", "not a host: 'h/path'"),
-        ("h?x", "not a host: 'h?x'"),
-        ("h#x", "not a host: 'h#x'"),
-        ("a%20b:1", "not a host: 'a%20b'"),
-        ("a[b", "not a host: 'a[b'"),
-        ("8080", "a number is not a host: '8080'"),
-        ("a..b", "not a host name: 'a..b'"),
-        (".", "not a host name: '.'"),
-        ("a" * 64, "not a host name: 'aaa"),
-        (".".join(["a" * 60] * 5), "not a host name: 'aaa"),
-        # endpoint strings
-        ("tcp:", "no host"),
-        ("tcp:h", "no port"),
-        ("tcp:host=h", "no port"),
-        ("tcp:h:", "no port"),
-        ("tcp::1:", "too many parts for tcp:"),
-        ("tcp::port=1", "no host"),
-        ("tcp:h:x", "not a port: 'x'"),
-        ("tcp:h:0", "no such port: 0"),
-        ("tcp:h:1:2", "too many parts for tcp:"),
-        ("tcp:h:1:host=x", "too many parts for tcp:"),
-        ("tcp:host=h:host=x:port=1", "'host' is given twice"),
-        ("tcp:[::1]:80", "too many parts for tcp:"),
-        ("tcp:a b:1", "not a host: 'a b'"),
-        ("tcp:h:1\\", "a backslash at the end escapes nothing"),
-        ("unix:", "no path"),
-        ("unix:path=", "no path"),
-        ("unix:/a:b", "too many parts for unix:"),
-        ("unix:/a\0b", "a path cannot hold a NUL"),
-        ("tls:h", "no port"),
-        # URLs
-        ("ftp://h", "no such scheme: 'ftp'"),
-        ("://h", "no such scheme: ''"),
-        ("unix:///run/x", "no such scheme: 'unix'"),
-        ("tcp://", "no host in the URL"),
-        ("tcp://:80", "no host in the URL"),
-        ("tcp://h:", "no port after the colon"),
-        ("tcp://h:0", "no such port: 0"),
-        ("tcp://h:x", "not a port: 'x'"),
-        ("tcp://::1", "more than one colon"),
-        ("tcp://::1:80", "more than one colon"),
-        ("tcp://[::1", "no closing bracket"),
-        ("tcp://[fe80::1%25]", "not a host: 'fe80::1%'"),
-        ("tcp://a%20b", "not a host: 'a%20b'"),
-        ("tcp://a b", "not a host: 'a b'"),
-        ("tcp://h\n:1", "not a host: 'h\\n'"),
-        ("tcp://h/x", "a path means nothing to tcp://"),
-        ("tcp://h?x", "a path means nothing to tcp://"),
-    ],
-)
-def test_what_cannot_be_a_target_is_named(text: str, what: str) -> None:
-    assert _complaint(text).startswith(what)
-
-
-@pytest.mark.parametrize(
-    ("text", "what"),
-    [
-        ("http://h/#top", "a fragment is never sent"),
-        ("http://h#top", "a fragment is never sent"),
-        ("http://h/a b", "a URL cannot hold white space"),
-        ("http://h/a\r\nHost: x", "a URL cannot hold white space"),
-        ("http://h/\x1b", "a URL cannot hold white space"),
-        ("http:///x", "no host in the URL"),
-    ],
-)
-def test_what_cannot_be_sent_is_refused(text: str, what: str) -> None:
-    assert _complaint(text, schemes=_WEB).startswith(what)
-
-
-def test_an_error_says_what_where_and_what_to_try() -> None:
-    assert _complaint("h:70000") == "no such port: 70000 (probe target 'h:70000'); use a port from 1 to 65535"
-    assert _complaint("ftp://h") == "no such scheme: 'ftp' (probe target 'ftp://h'); use tcp:// or tls:// or echo://"
-    assert "write unix:PATH" in _complaint("unix:///run/x")
-    with pytest.raises(UsageError, match=r"^no port \(endpoint 'tls:h'\); write tls:HOST:PORT$"):
-        parse_endpoint("tls:h")
-    with pytest.raises(UsageError, match=r"^no port \(--endpoint\); write tls:HOST:PORT$"):
-        parse_endpoint("tls:h", where="--endpoint")
-
-
-@pytest.mark.parametrize(
-    ("keyword", "option"),
-    [
-        ("timeout", "use --timeout"),
-        ("bindAddress", "use --bind"),
-        ("caCertsDir", "use --ca-file"),
-        ("trustRoots", "use --ca-file"),
-        ("certKey", "use --client-cert"),
-        ("certificate", "use --client-cert"),
-        ("privateKey", "use --client-key"),
-        ("hostname", "use --server-name"),
-        ("other", "use --bind, --ca-file, --client-cert, --client-key, --server-name, --timeout"),
-    ],
-)
-@pytest.mark.parametrize("kind", ["tls", "ssl"])
-def test_what_twisted_would_do_about_tls_is_an_option_here(kind: str, keyword: str, option: str) -> None:
-    message = _complaint(f"{kind}:h:1:{keyword}=x")
-    assert f"{kind}: takes only a host and a port, not '{keyword}'" in message
-    assert message.endswith(f"; {option}")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "http://user:hunter2@h/",
-        "http://hunter2@h",
-        "HTTP://user:hunter2@h:99999/a@b",
-        "http://user:hun/hunter2@h/",
-        "http://user:hunter2#x@h/",
-        "http://user:hunter2?x@h/",
-        "ftp://user:hunter2@h/",
-        "user:hunter2@h",
-        "user:hunter2@h:80",
-        "hunter2@h",
-        "tcp:user:hunter2@h",
-        "tcp:user:hunter2@h:80",
-        "tls:user:hunter2@h",
-        "tcp:hunter2@h:80",
-    ],
-)
-def test_a_password_in_a_target_is_refused_and_never_repeated(text: str) -> None:
-    message = _complaint(text, schemes=_WEB)
-    assert "hun" not in message
-    assert "@" in message
+    assert "more than one colon" in complaint("haproxy:tcp:h:1")
 
 
 @pytest.mark.parametrize(
@@ -371,7 +183,7 @@ def test_a_peer_is_written_with_its_port_and_a_mapped_one_as_ipv4(host: str, wri
 
 @given(st.ip_addresses(), st.integers(1, 65535))
 def test_a_peer_as_it_is_written_is_a_target(address: ipaddress.IPv4Address | ipaddress.IPv6Address, port: int) -> None:
-    parsed = _echo(format_peer(str(address), port))
+    parsed = echo(format_peer(str(address), port))
     assert isinstance(parsed, HostTarget)
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     assert ipaddress.ip_address(parsed.host) == (mapped or address)
@@ -394,7 +206,7 @@ _PIECES = st.sampled_from(
 @given(st.lists(_PIECES | st.text(max_size=3), max_size=10).map("".join), st.booleans())
 def test_any_text_is_a_target_or_a_usage_error_of_one_line(text: str, tls: bool) -> None:
     try:
-        target = parse_target(text, default_port=1234, tls=tls, schemes=_WEB | _ECHO)
+        target = parse_target(text, default_port=1234, tls=tls, schemes=WEB | ECHO)
     except UsageError as error:
         complaint = str(error)
     else:

@@ -1,4 +1,4 @@
-"""The lean reactor dispatches as the stock one does: by hand over real sockets, and running, in a process of its own."""
+"""The lean reactor dispatches as the stock one does: by hand, and running in a process of its own."""
 
 import json
 import socket

@@ -105,9 +105,7 @@ def test_an_empty_write_does_nothing(reactor: HandReactor, program: Program) -> 
 
 
 @pytest.mark.parametrize("ending", ["close", "half_close"])
-def test_nothing_is_sent_eagerly_once_the_end_is_asked_for(
-    reactor: HandReactor, program: Program, ending: str
-) -> None:
+def test_nothing_is_sent_eagerly_once_the_end_is_asked_for(reactor: HandReactor, program: Program, ending: str) -> None:
     with connected(program, reactor) as (_, far):
         getattr(program.stream, ending)()
         program.stream.write(b"late")

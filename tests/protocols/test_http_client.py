@@ -1,84 +1,25 @@
-"""The counter's client: one answer for one request, however it comes, and a typed error for everything else."""
-
-from typing import TypeVar
+"""The counter's client: one answer for one request, however it comes."""
 
 import pytest
-from httptools import HttpParserCallbackError
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from OpenSSL import SSL
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.error import ConnectionDone, ConnectionLost
-from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
 from counter_memory import Rig
-from tw.errors import ExitCode, ProtocolError, TlsError, UsageError
-from tw.protocols.http_client import BODY_LIMIT_BYTES, HEADER_LIMIT_BYTES, Answer, CounterClient, HttpRequest
-
-REQUEST = HttpRequest(host="a")
-TEXT = b"I am request #7\n"
-OK = (
-    b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nX-Request-Number: 7\r\nX-Instance: abc\r\n"
-    b"Content-Length: 16\r\n\r\n" + TEXT
+from http_client_memory import (
+    CHUNKED,
+    CONTINUED,
+    OK,
+    REQUEST,
+    TEXT,
+    UNTIL_CLOSE,
+    Outcome,
+    Transport,
+    answered,
+    connected,
+    end,
+    give,
 )
-CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nI a\r\nd\r\nm request #7\n\r\n0\r\nX-T: 1\r\n\r\n"
-UNTIL_CLOSE = b"HTTP/1.0 200 OK\r\nX: y\r\n\r\n" + TEXT
-CONTINUED = b"HTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n" + OK
-
-T = TypeVar("T")
-
-
-class Transport(StringTransport):
-    aborted = False
-
-    def abortConnection(self) -> None:
-        self.aborted = True
-        super().abortConnection()
-
-
-class Outcome:
-    """What a Deferred came to."""
-
-    def __init__(self, deferred: Deferred[Answer]) -> None:
-        self.answers: list[Answer] = []
-        self.errors: list[BaseException] = []
-        deferred.addCallbacks(self.answers.append, lambda failure: self.errors.append(failure.value))
-
-    @property
-    def answer(self) -> Answer:
-        assert not self.errors
-        (answer,) = self.answers
-        return answer
-
-    def error(self, kind: type[T]) -> T:
-        (error,) = self.errors
-        assert type(error) is kind, error
-        assert not self.answers
-        return error  # type: ignore[return-value]
-
-
-def connected(request: HttpRequest = REQUEST) -> tuple[CounterClient, Transport, Outcome]:
-    client, transport = CounterClient(where="a:80"), Transport()
-    client.makeConnection(transport)
-    return client, transport, Outcome(client.request(request))
-
-
-def give(client: CounterClient, data: bytes, size: int | None = None) -> None:
-    size = size or len(data) or 1
-    for offset in range(0, len(data), size):
-        client.dataReceived(data[offset : offset + size])
-
-
-def end(client: CounterClient, reason: BaseException | None = None) -> None:
-    client.connectionLost(Failure(reason or ConnectionDone()))
-
-
-def answered(data: bytes, request: HttpRequest = REQUEST, size: int | None = None) -> Answer:
-    client, _, outcome = connected(request)
-    give(client, data, size)
-    return outcome.answer
-
+from tw.errors import UsageError
+from tw.protocols.http_client import CounterClient, HttpRequest
 
 # The request ---------------------------------------------------------------------------------------------------------
 
@@ -287,106 +228,3 @@ def test_a_server_that_closes_between_requests_is_told_of_and_is_no_error() -> N
     give(client, OK)
     end(client)
     assert (outcome.answer.number, client.usable, len(told)) == (7, False, 1)
-
-
-# What goes wrong -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("data", "what"),
-    [
-        (b"SSH-2.0-OpenSSH_9\r\n", "does not speak HTTP: its answer begins with 'SSH-2.0-OpenSSH_9"),
-        (b"GET / HTTP/1.1\r\n", "does not speak HTTP: its answer begins with 'GET / HTTP/1.1"),
-        (b"\x1b[2J", "does not speak HTTP"),
-        (b"HTTP/1.1 99 x\r\n\r\n", "does not speak HTTP"),
-        (b"HTTP/1.1 100 Continue\r\n\r\nx", "broken HTTP"),
-        (CHUNKED.replace(b"3\r\nI a", b"3\r\nI amx"), "broken HTTP"),
-        (b"HTTP/1.1 200 OK\r\nX: " + b"a" * HEADER_LIMIT_BYTES, "header is larger"),
-        (b"HTTP/1.1 100 Continue\r\n\r\n" * (HEADER_LIMIT_BYTES // 25 + 1), "header is larger"),
-        (CHUNKED.split(b"0\r\n")[0] + b"0\r\nX: " + b"a" * 2 * HEADER_LIMIT_BYTES, "header is larger"),
-        (b"HTTP/1.1 200 OK\r\n\r\n" + bytes(BODY_LIMIT_BYTES + 1), "body is larger"),
-    ],
-)
-@pytest.mark.parametrize("size", [None, 1000])
-def test_what_is_no_answer_is_a_protocol_error(data: bytes, what: str, size: int | None) -> None:
-    client, transport, outcome = connected()
-    give(client, data, size)
-    error = outcome.error(ProtocolError)
-    assert what in error.what
-    assert "\x1b" not in error.what
-    assert (error.exit_code, error.where) == (ExitCode.PROTOCOL, "a:80")
-    assert transport.aborted
-    assert not client.usable
-    end(client, ConnectionLost())
-    assert len(outcome.errors) == 1
-
-
-def test_the_largest_body_is_taken() -> None:
-    answer = answered(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % BODY_LIMIT_BYTES + bytes(BODY_LIMIT_BYTES))
-    assert len(answer.body) == BODY_LIMIT_BYTES
-
-
-@pytest.mark.parametrize(
-    ("data", "reason", "what"),
-    [
-        (b"", ConnectionDone(), "the peer closed the connection without an answer"),
-        (b"", ConnectionLost(), "the peer broke the connection without an answer"),
-        (OK[:30], ConnectionDone(), "closed the connection in the middle of its answer, after 30 bytes"),
-        (OK[:-1], ConnectionDone(), f"in the middle of its answer, after {len(OK) - 1} bytes"),
-        (CHUNKED[:-1], ConnectionDone(), "in the middle of its answer"),
-        (UNTIL_CLOSE, ConnectionLost(), "broke the connection in the middle of its answer"),
-        (UNTIL_CLOSE[:20], ConnectionDone(), "in the middle of its answer, after 20 bytes"),
-    ],
-)
-def test_a_peer_that_leaves_in_the_middle_is_a_protocol_error(data: bytes, reason: Exception, what: str) -> None:
-    client, _, outcome = connected()
-    give(client, data)
-    end(client, reason)
-    assert what in outcome.error(ProtocolError).what
-
-
-def test_a_client_certificate_that_is_refused_after_the_handshake_is_a_tls_error() -> None:
-    client, _, outcome = connected()
-    end(client, SSL.Error([("SSL routines", "", "tlsv13 alert certificate required")]))
-    assert "certificate required" in outcome.error(TlsError).what
-
-
-def test_cancelling_closes_the_connection() -> None:
-    client, transport = CounterClient(), Transport()
-    client.makeConnection(transport)
-    deferred = client.request(REQUEST)
-    outcome = Outcome(deferred)
-    deferred.cancel()
-    outcome.error(CancelledError)
-    assert transport.aborted
-    give(client, OK)  # already under way
-    end(client, ConnectionLost())
-    assert (len(outcome.errors), client.usable) == (1, False)
-
-
-def test_closing_is_in_good_order() -> None:
-    client, transport, _ = connected()
-    give(client, OK)
-    client.close()
-    assert transport.disconnecting
-    assert not transport.aborted
-    assert not client.usable
-
-
-def test_a_bug_in_a_callback_is_not_taken_for_the_peers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tw.protocols.http_client._first", None)
-    client, _, outcome = connected()
-    with pytest.raises(HttpParserCallbackError):
-        give(client, OK)
-    end(client, HttpParserCallbackError())
-    outcome.error(ProtocolError)
-
-
-@given(st.binary(max_size=100), st.integers(1, 20), st.integers(0, len(OK)))
-@settings(max_examples=300, deadline=None)
-def test_any_input_ends_in_an_answer_or_a_protocol_error(data: bytes, size: int, at: int) -> None:
-    client, _, outcome = connected()
-    give(client, OK[:at] + data, size)
-    end(client)
-    assert len(outcome.answers) + len(outcome.errors) == 1
-    assert all(type(error) is ProtocolError for error in outcome.errors)

@@ -110,8 +110,9 @@ def test_the_first_number_is_as_asked(tmp_path: Path, state: bool) -> None:
     assert [answer.number for answer in responses(transport.read())] == [41, 42]
 
 
-def test_the_count_goes_on_after_a_restart_under_another_instance(tmp_path: Path) -> None:
-    options = ServeCounterOptions(port=0, state=str(tmp_path / "state"))
+@pytest.mark.parametrize("start", [None, 1, 41])
+def test_the_count_goes_on_after_a_restart_under_another_instance(tmp_path: Path, start: int | None) -> None:
+    options = ServeCounterOptions(port=0, start=start, state=str(tmp_path / "state"))
     answers = []
     for _ in range(3):
         running = Running(options).start()
@@ -120,7 +121,8 @@ def test_the_count_goes_on_after_a_restart_under_another_instance(tmp_path: Path
         answers += responses(transport.read())
         protocol.connectionLost(Failure(ConnectionDone()))
         running.stop()
-    assert [answer.number for answer in answers] == [1, 2, 3]
+    first = start or 1
+    assert [answer.number for answer in answers] == [first, first + 1, first + 2]
     assert len({answer.headers["x-instance"] for answer in answers}) == 3
 
 
@@ -141,16 +143,16 @@ def test_the_access_log_tells_of_connections_and_requests_in_order() -> None:
 def test_a_taken_port_leaves_the_state_as_it_was(tmp_path: Path, before: int | None) -> None:
     path = tmp_path / "state"
     if before is not None:
-        path.write_bytes(format_state(before))
+        path.write_bytes(format_state(1, before))
     running = Running(ServeCounterOptions(port=8080, state=str(path)))
     running.reactor.taken = True
     with pytest.raises(ConnectError):
         running.start()
-    assert [entry.read_bytes() for entry in tmp_path.iterdir()] == ([format_state(before)] if before else [])
+    assert [entry.read_bytes() for entry in tmp_path.iterdir()] == ([format_state(1, before)] if before else [])
     running.reactor.taken = False
     assert running.start().ask(get()) == [200]
     running.stop()
-    assert path.read_bytes() == format_state((before or 1) + 1)
+    assert path.read_bytes() == format_state(1, (before or 1) + 1)
 
 
 @pytest.mark.parametrize(
@@ -159,6 +161,7 @@ def test_a_taken_port_leaves_the_state_as_it_was(tmp_path: Path, before: int | N
         (b"damaged", None, LocalError, ExitCode.LOCAL),
         (None, None, LocalError, ExitCode.LOCAL),
         (b"", -1, UsageError, ExitCode.USAGE),
+        (format_state(41, 50), 50, UsageError, ExitCode.USAGE),
     ],
 )
 def test_a_state_that_cannot_be_used_binds_nothing(

@@ -1,7 +1,6 @@
 """Endpoints: from what the user typed to something that listens or connects, and from Twisted's errors to ours."""
 
 import os
-from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -37,7 +36,7 @@ def server_endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
     """The endpoint of a Twisted server description string. Raises UsageError for whatever Twisted cannot parse."""
     kind = description.partition(":")[0]
     if kind in REFUSED_TYPES:
-        raise UsageError(f"{kind}: endpoints are not served", f"--listen {description}", REFUSED_TYPES[kind])
+        raise UsageError(f"{kind}: endpoints are not served", f"--listen {safe(description)}", REFUSED_TYPES[kind])
     try:
         endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
     except PARSE_ERRORS as problem:
@@ -148,8 +147,3 @@ def address_text(address: object, unix_id: int = 0) -> str:
     if isinstance(host, str) and isinstance(port, int):
         return format_peer(host, port)
     return f"unix:{unix_id}"
-
-
-def listening_ports(ports: Iterable[Any]) -> list[object]:
-    """The addresses of bound ports, in order."""
-    return [port.getHost() for port in ports]

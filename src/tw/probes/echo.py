@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -77,12 +78,8 @@ class EchoPing:
     async def _read_to_the_end(self, connection: ClientConnection) -> None:
         """Shut the sending side, where that can be, and read what is left: a duplicate of the last answer, say."""
         connection.stream.half_close()
-        if not connection.is_lost:
-            quiet = ConnectError("no end of the stream", "")
-            try:
-                await within(self._reactor, LAST_READ_S, self._closed, lambda: quiet)
-            except ConnectError:
-                self._closed.addErrback(lambda _: None)
+        with suppress(ConnectError):
+            await within(self._reactor, LAST_READ_S, self._closed, lambda: ConnectError("no end of the stream"))
         rest = self._stream.close()
         if rest:
             self._ping.arrived(rest)

@@ -12,14 +12,8 @@ T = TypeVar("T")
 
 def pause(reactor: Any, seconds: float) -> Deferred[None]:
     """Fires after `seconds`; cancelling it cancels the delayed call."""
-    calls: list[Any] = []
-
-    def cancel(_: Deferred[None]) -> None:
-        if calls[0].active():
-            calls[0].cancel()
-
-    deferred: Deferred[None] = Deferred(cancel)
-    calls.append(reactor.callLater(max(0.0, seconds), deferred.callback, None))
+    deferred: Deferred[None] = Deferred(lambda _: call.cancel())
+    call = reactor.callLater(max(0.0, seconds), deferred.callback, None)
     return deferred
 
 
