@@ -11,6 +11,6 @@ def whole_lines(data: bytes) -> list[bytes]:
     return [line + b"\n" for line in data.split(b"\n")[:-1]]
 
 
-def turn(fanout: FanOut, *lines: bytes, source: Cursor | None = None) -> None:
+def publish_turn(fanout: FanOut, *lines: bytes, source: Cursor | None = None) -> None:
     fanout.publish(source, b"", lines)
     assert fanout.seal()

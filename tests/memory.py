@@ -104,8 +104,10 @@ class End:
             return False
         data = bytes(self.out)
         self.out.clear()
-        if self.peer.connected:
-            self.peer.protocol.dataReceived(data)
+        if not self.peer.connected:
+            self.end(ConnectionLost())  # it answers with a reset
+            return True
+        self.peer.protocol.dataReceived(data)
         if self._paused and self.producer is not None and not self.out:
             self._paused = False
             self.producer.resumeProducing()
@@ -317,6 +319,7 @@ class Network(MemoryReactorClock):
 
     def pass_s(self, seconds: float) -> None:
         """Let time pass, from one timed call to the next."""
+        self.settle()
         until = self.seconds() + seconds
         while True:
             due = [call.getTime() for call in self.getDelayedCalls() if call.getTime() <= until]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fanout_lines import ALL, turn, whole_lines
+from fanout_lines import ALL, publish_turn, whole_lines
 from tw.core.batches import MERGE_BYTES
 from tw.core.fanout import MIN_SPANS, FanOut
 
@@ -23,7 +23,7 @@ def test_a_line_reaches_every_subscriber_its_publisher_included() -> None:
 def test_subscribers_that_keep_up_share_the_bytes_of_the_turn() -> None:
     fanout = FanOut(backlog_bytes=1000)
     cursors = [fanout.subscribe() for _ in range(3)]
-    turn(fanout, b"one")
+    publish_turn(fanout, b"one")
     taken = [cursor.take(ALL) for cursor in cursors]
     assert all(data is taken[0] for data in taken)
 
@@ -31,7 +31,7 @@ def test_subscribers_that_keep_up_share_the_bytes_of_the_turn() -> None:
 def test_every_line_ends_in_the_line_end_asked_for() -> None:
     fanout = FanOut(backlog_bytes=1000, history_lines=2, line_end=b"\r\n")
     for line in (b"1", b"2", b"3"):
-        turn(fanout, line)
+        publish_turn(fanout, line)
     assert fanout.subscribe().take(ALL) == b"2\r\n3\r\n"
 
 
@@ -43,7 +43,7 @@ def test_without_echo_a_subscriber_gets_all_but_its_own_lines() -> None:
     fanout.seal()
     assert (quiet.backlog_bytes, quiet.backlog_lines) == (len(b"other\nlast\n"), 2)
     assert quiet.take(ALL) == b"other\nlast\n"
-    turn(fanout, b"own", source=quiet)
+    publish_turn(fanout, b"own", source=quiet)
     assert (quiet.backlog_bytes, quiet.caught_up) == (0, False)
     assert quiet.take(ALL) == b""
     assert (quiet.caught_up, fanout.held_bytes) == (True, 0)
@@ -61,7 +61,7 @@ def test_a_subscriber_gets_nothing_that_was_published_before_it_in_the_same_turn
 
 def test_the_history_comes_first_and_in_order_the_unsealed_turn_included() -> None:
     fanout = FanOut(backlog_bytes=1000, history_lines=3)
-    turn(fanout, b"1", b"2", b"3")
+    publish_turn(fanout, b"1", b"2", b"3")
     fanout.publish(None, b"<p> ", [b"4"])
     late = fanout.subscribe()
     fanout.publish(None, b"", [b"5"])
@@ -73,7 +73,7 @@ def test_the_history_comes_first_and_in_order_the_unsealed_turn_included() -> No
 @pytest.mark.parametrize(("backlog_bytes", "expected"), [(11, b"333\n444\n"), (12, b"222\n333\n444\n")])
 def test_the_history_is_whole_lines_within_the_backlog(backlog_bytes: int, expected: bytes) -> None:
     fanout = FanOut(backlog_bytes=backlog_bytes, history_lines=9)
-    turn(fanout, b"111", b"222", b"333", b"444")
+    publish_turn(fanout, b"111", b"222", b"333", b"444")
     late = fanout.subscribe()
     assert (late.backlog_bytes, late.backlog_lines) == (len(expected), expected.count(b"\n"))
     assert late.take(ALL) == expected
@@ -81,7 +81,7 @@ def test_the_history_is_whole_lines_within_the_backlog(backlog_bytes: int, expec
 
 def test_a_line_longer_than_the_backlog_is_no_history() -> None:
     fanout = FanOut(backlog_bytes=10, history_lines=9)
-    turn(fanout, b"x" * 50)
+    publish_turn(fanout, b"x" * 50)
     assert fanout.subscribe().take(ALL) == b""
 
 
@@ -100,8 +100,8 @@ def test_a_finished_cursor_gets_what_was_published_up_to_then_and_nothing_later(
     assert leaving.take(ALL) == b"before\n"
     assert leaving.finished
     more = b"x" * 2 * MERGE_BYTES
-    turn(fanout, more)
-    turn(fanout, more)
+    publish_turn(fanout, more)
+    publish_turn(fanout, more)
     assert (leaving.take(ALL), leaving.backlog_bytes, leaving.backlog_lines) == (b"", 0, 0)
     assert staying.take(ALL) == b"own\nbefore\nown, too late\nafter\n" + 2 * (more + b"\n")
 
@@ -113,7 +113,7 @@ def test_a_take_is_whole_batches_up_to_the_limit() -> None:
     fanout = FanOut(backlog_bytes=10**6, batch_bytes=5000)
     cursor = fanout.subscribe()
     for letter in (b"a", b"b", b"c"):
-        turn(fanout, letter * 4999)
+        publish_turn(fanout, letter * 4999)
     assert cursor.take(10_000) == b"a" * 4999 + b"\n" + b"b" * 4999 + b"\n"
     assert cursor.take(1) == b"c" * 4999 + b"\n"
     assert cursor.take(1) == b""
@@ -138,7 +138,7 @@ def test_own_lines_are_skipped_over_many_batches() -> None:
     fanout.publish(None, b"", [b"other"])
     fanout.seal()
     other = fanout.subscribe()
-    turn(fanout, b"last")
+    publish_turn(fanout, b"last")
     assert (quiet.backlog_bytes, quiet.backlog_lines) == (11, 2)
     assert quiet.take(1) == b"other\n"
     assert quiet.take(1) == b"last\n"
@@ -152,7 +152,7 @@ def test_subscribers_that_stall_at_different_turns_may_leave_or_get_all_after_th
     cursors = []
     for line in lines:
         cursors.append(fanout.subscribe())
-        turn(fanout, line)
+        publish_turn(fanout, line)
     assert [cursor.backlog_lines for cursor in cursors] == list(range(20, 0, -1))
     for cursor in cursors[10:]:
         fanout.unsubscribe(cursor)
@@ -167,10 +167,10 @@ def test_subscribers_that_stall_at_different_turns_may_leave_or_get_all_after_th
 def test_a_subscriber_is_overdue_when_its_backlog_passes_the_limit_and_not_when_it_reaches_it() -> None:
     fanout = FanOut(backlog_bytes=10)
     slow, quick, slower = fanout.subscribe(), fanout.subscribe(), fanout.subscribe()
-    turn(fanout, b"123456789")
+    publish_turn(fanout, b"123456789")
     assert quick.take(ALL)
     assert fanout.overdue() == []
-    turn(fanout, b"")
+    publish_turn(fanout, b"")
     assert quick.take(ALL)
     assert fanout.overdue() == [slow, slower]
     assert (slow.backlog_bytes, slow.backlog_lines) == (11, 2)
@@ -184,7 +184,7 @@ def test_a_subscriber_is_overdue_when_its_backlog_passes_the_limit_and_not_when_
 def test_own_lines_make_a_subscriber_overdue_while_it_does_not_take() -> None:
     fanout = FanOut(backlog_bytes=10)
     quiet = fanout.subscribe(echo=False)
-    turn(fanout, b"1234567890", source=quiet)
+    publish_turn(fanout, b"1234567890", source=quiet)
     assert (quiet.backlog_bytes, fanout.overdue()) == (0, [quiet])
     assert (quiet.take(ALL), fanout.overdue()) == (b"", [])
 
@@ -198,7 +198,7 @@ def test_too_many_spans_of_own_lines_make_a_subscriber_overdue() -> None:
     fanout.seal()
     assert fanout.overdue() == []
     fanout.publish(None, b"", [b""])
-    turn(fanout, b"", source=quiet)
+    publish_turn(fanout, b"", source=quiet)
     assert fanout.overdue() == [quiet]
     assert quiet.take(ALL) == b"\n" * (MIN_SPANS + 1)
     assert fanout.overdue() == []
@@ -207,8 +207,8 @@ def test_too_many_spans_of_own_lines_make_a_subscriber_overdue() -> None:
 def test_unsubscribing_is_idempotent_and_leaves_nothing_to_take() -> None:
     fanout, other = FanOut(backlog_bytes=10), FanOut(backlog_bytes=10)
     cursor, stranger = fanout.subscribe(echo=False), other.subscribe()
-    turn(fanout, b"one")
-    turn(other, b"one")
+    publish_turn(fanout, b"one")
+    publish_turn(other, b"one")
     for _ in range(2):
         fanout.unsubscribe(cursor)
     fanout.unsubscribe(stranger)
@@ -221,7 +221,7 @@ def test_an_unsubscribed_publisher_may_still_publish() -> None:
     fanout = FanOut(backlog_bytes=10)
     gone, other = fanout.subscribe(echo=False), fanout.subscribe()
     fanout.unsubscribe(gone)
-    turn(fanout, b"last", source=gone)
+    publish_turn(fanout, b"last", source=gone)
     assert (gone.take(ALL), other.take(ALL)) == (b"", b"last\n")
 
 

@@ -8,7 +8,7 @@ from types import FrameType
 
 import pytest
 
-from fanout_lines import ALL, turn
+from fanout_lines import ALL, publish_turn
 from tw.core.batches import MERGE_BYTES, Batch
 from tw.core.fanout import FanOut
 
@@ -29,7 +29,7 @@ def test_nothing_is_kept_once_everybody_has_taken_the_turn(only_new_batches: Cal
     fanout = FanOut(backlog_bytes=10**6)
     cursors = [fanout.subscribe() for _ in range(5)]
     for _ in range(20):
-        turn(fanout, b"x" * 3000)
+        publish_turn(fanout, b"x" * 3000)
         for cursor in cursors[1:]:
             cursor.take(ALL)
     assert fanout.held_bytes == 20 * 3001
@@ -45,7 +45,7 @@ def test_nothing_is_kept_without_subscribers(only_new_batches: Callable[[], int]
     fanout.publish(None, b"", [])
     assert not fanout.seal()
     for _ in range(20):
-        turn(fanout, b"x" * 3000)
+        publish_turn(fanout, b"x" * 3000)
     assert (fanout.held_bytes, only_new_batches()) == (0, 1)
 
 
@@ -53,7 +53,7 @@ def test_leaving_frees_what_only_the_leaver_needed(only_new_batches: Callable[[]
     fanout = FanOut(backlog_bytes=10**9)
     first, second = fanout.subscribe(), fanout.subscribe()
     for _ in range(50_000):  # freed in one go, without recursing that deep
-        turn(fanout, b"x" * MERGE_BYTES)
+        publish_turn(fanout, b"x" * MERGE_BYTES)
     second.take(25_000 * (MERGE_BYTES + 1))
     fanout.unsubscribe(first)
     assert fanout.held_bytes == 25_000 * (MERGE_BYTES + 1)
@@ -67,7 +67,7 @@ def test_short_lines_of_short_turns_take_little_more_memory_than_their_bytes(lat
     fanout = FanOut(backlog_bytes=200_000, history_lines=10**6)
     cursor = fanout.subscribe()
     for turn in range(100_000):
-        turn(fanout, b"1234567")
+        publish_turn(fanout, b"1234567")
         if turn >= late_by_a_turn:
             cursor.take(1)  # never catches up, if it is late: a reader stands at every border once
     real_bytes, _peak = tracemalloc.get_traced_memory()
@@ -80,7 +80,7 @@ def test_a_turn_costs_the_same_however_many_have_kept_up() -> None:
     def calls(subscribers: int) -> int:
         fanout = FanOut(backlog_bytes=10**6)
         cursors = [fanout.subscribe() for _ in range(subscribers)]
-        turn(fanout, b"one")
+        publish_turn(fanout, b"one")
         for cursor in cursors[1:]:
             cursor.take(ALL)
         count = 0

@@ -70,12 +70,11 @@ def test_the_matching_server_gets_a_good_verdict(net: Network, notes: Notes, opt
     assert rig.delivery == Delivery(published=3, delivered=3, expected=3, foreign=0)
     assert (report.probe, report.target, rig.code) == ("pubsub", "127.0.0.1:1025", ExitCode.OK)
     assert rig.probe._connector.connect_times.count == 2
-    net.settle()
-    assert service.listener.connections == {}
+    assert net.run(service.stop()).result.connections == 2
 
 
 def test_lines_of_others_are_foreign_and_harm_nothing(net: Network, notes: Notes) -> None:
-    serve(net, history_lines=10)
+    service = serve(net, history_lines=10)
     other = net.run(PubSubPing(net, ProbePubSubOptions(count=2, interval_s=0.0), Notes()).run())
     assert other.over
     rig = Rig(net, notes, count=2, interval_s=1.0)
@@ -87,6 +86,7 @@ def test_lines_of_others_are_foreign_and_harm_nothing(net: Network, notes: Notes
     assert rig.report().ok
     # Two samples and two barriers of the history, and three samples and two barriers meanwhile.
     assert rig.delivery.foreign == 9
+    assert net.run(service.stop()).over
 
 
 PREFIXES: list[Callable[[bytes], bytes]] = [

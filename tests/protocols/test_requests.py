@@ -1,4 +1,4 @@
-"""What the counter takes for a request, and what becomes of it: a number, a refusal of its method, a line in the log."""
+"""What the counter takes for a request, and what becomes of it: a number, a 405 or a 503, a line in the log."""
 
 import pytest
 from httptools import HttpParserCallbackError
