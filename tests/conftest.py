@@ -3,8 +3,15 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent, LogLevel, globalLogPublisher
+
+# No deadline: a shared machine of the CI's may stop for longer than any example takes, and an fsync for longer still.
+# Not derandomized, as Hypothesis does by itself where it finds a CI: each run tries other examples, and prints how to
+# repeat one that failed.
+settings.register_profile("tw", deadline=None, max_examples=100, derandomize=False, print_blob=True)
+settings.load_profile("tw")
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """A network in memory, on a clock that a test moves: probes meet real servers of `tw`'s there, or scripted peers."""
 
+import queue
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -163,6 +164,15 @@ class Peer(Protocol):
         end: Any = self.transport
         end.heeds_end = False
 
+    def stop(self) -> None:
+        """Read no further."""
+        end: Any = self.transport
+        end.pauseProducing()
+
+    def go_on(self) -> None:
+        end: Any = self.transport
+        end.resumeProducing()
+
     def leave(self) -> None:
         end: Any = self.transport
         end.loseConnection()
@@ -223,6 +233,7 @@ class Network(MemoryReactorClock):
         self.udp_errors: dict[str, Exception] = {}
         self.harm: Callable[[bytes], list[bytes]] = lambda datagram: [datagram]
         self.nameResolver = self
+        self.from_threads: queue.Queue[Callable[[], object]] = queue.Queue()
         self.peers: list[Peer] = []
 
     def measured(self) -> float:
@@ -241,6 +252,9 @@ class Network(MemoryReactorClock):
             if isinstance(address, kinds):
                 receiver.addressResolved(address)
         self.callLater(0, receiver.resolutionComplete)
+
+    def callFromThread(self, call: Callable[..., object], *args: object) -> None:
+        self.from_threads.put(lambda: call(*args))
 
     def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> Any:
         self.ports[port] = factory
@@ -294,14 +308,13 @@ class Network(MemoryReactorClock):
     ) -> None:
         """Have a scripted peer serve at a port or path."""
 
-        class PeerFactory(Factory):
-            noisy = False
+        def build() -> Peer:
+            self.peers.append(Peer(hears, meets))
+            return self.peers[-1]
 
-            def buildProtocol(_, address: object) -> Peer:
-                self.peers.append(Peer(hears, meets))
-                return self.peers[-1]
-
-        self.ports[place] = wrapped(PeerFactory())
+        factory = Factory.forProtocol(build)
+        factory.noisy = False
+        self.ports[place] = wrapped(factory)
 
     def run(self, work: Coroutine[Deferred[Any], Any, Any]) -> "Running":  # type: ignore[override]
         """Start a coroutine, and let the network settle."""
@@ -309,13 +322,19 @@ class Network(MemoryReactorClock):
         self.settle()
         return running
 
+    def hear_thread(self) -> None:
+        """Wait for what a thread asks to be called, and do it."""
+        self.from_threads.get(timeout=30)()
+        self.settle()
+
     def settle(self) -> None:
         """Move bytes until nothing moves any more; no time passes."""
         moved = True
         while moved:
             due = [call for call in self.getDelayedCalls() if call.getTime() <= self.seconds()]
             self.advance(0)
-            moved = any([end.move() for end in list(self.ends)]) or bool(due)
+            moves = [end.move() for end in list(self.ends)]
+            moved = any(moves) or bool(due)
 
     def pass_s(self, seconds: float) -> None:
         """Let time pass, from one timed call to the next."""

@@ -1,10 +1,14 @@
-"""A coroutine under way, and a display that keeps what it is shown."""
+"""A coroutine under way, a stdin to type into, and a display that keeps what it is shown."""
 
+import os
+import threading
+from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
+from tw.errors import ExitCode, Interrupted, TwError
 from tw.report import ProbeReport, Sample, SubscribeSummary
 
 
@@ -34,6 +38,38 @@ class Running:
         if isinstance(self.ends[0], Failure):
             self.ends[0].raiseException()
         return self.ends[0]
+
+
+class Stdin:
+    """What stands for `sys.stdin`: a pipe, or a file. `close` ends it, and waits for the thread that reads it."""
+
+    def __init__(self) -> None:
+        self.reading, self._writing = os.pipe()
+
+    def fileno(self) -> int:
+        return self.reading
+
+    def type(self, data: bytes) -> None:
+        os.write(self._writing, data)
+
+    def end(self) -> None:
+        if self._writing >= 0:
+            os.close(self._writing)
+            self._writing = -1
+
+    def be_file(self, path: Path, data: bytes) -> None:
+        """Be a regular file that holds `data`, which may be more than a pipe takes."""
+        path.write_bytes(data)
+        os.close(self.reading)
+        self.reading = os.open(path, os.O_RDONLY)
+
+    def close(self) -> None:
+        self.end()
+        for thread in threading.enumerate():
+            if thread.name == "stdin":
+                thread.join(30)
+                assert not thread.is_alive()
+        os.close(self.reading)
 
 
 class Notes:
@@ -72,3 +108,37 @@ class Notes:
     @property
     def outcomes(self) -> list[str]:
         return [sample.outcome for sample in self.samples]
+
+
+class ClientRig:
+    """A client's run and its conclusion, which follows at once, as in `tw.clients`: what comes later is too late."""
+
+    def __init__(self, net: Any, notes: Notes, client: Any) -> None:
+        self.net = net
+        self.notes = notes
+        self.client = client
+        self.code: ExitCode | None = None
+        self.running: Running = net.run(self._to_its_end())
+
+    async def _to_its_end(self) -> None:
+        failed: TwError | None = None
+        try:
+            await self.client.run()
+        except TwError as error:
+            failed = error
+        self.code = self.client.conclude(failed)
+        if failed is not None:
+            raise failed
+
+    def cancel(self) -> Any:
+        """Cut it short, as a signal does; gives its report, if it has one."""
+        self.running.deferred.cancel()
+        self.net.settle()
+        assert isinstance(self.running.error, CancelledError)
+        self.code = self.client.conclude(Interrupted("SIGINT"))
+        return self.notes.reports[-1] if self.notes.reports else None
+
+    @property
+    def report(self) -> ProbeReport:
+        assert self.code is not None, "it is not over"
+        return self.notes.reports[-1]

@@ -79,6 +79,21 @@ def connected(
         transport.connectionLost(Failure(main.CONNECTION_DONE))
 
 
+@contextmanager
+def connected_pair(one: Any, other: Any, reactor: HandReactor) -> Iterator[tuple[Any, Any]]:
+    """Two protocols on real transports of Twisted's that are each other's far end."""
+    no_port: Any = None
+    ends = [tcp.Server(end, None, ("192.0.2.1", 5), no_port, 1, reactor) for end in socket.socketpair()]  # type: ignore[arg-type]
+    for end, protocol in zip(ends, (one, other), strict=True):
+        end.protocol = protocol
+        protocol.makeConnection(end)
+    try:
+        yield ends[0], ends[1]
+    finally:
+        for end in ends:
+            end.connectionLost(Failure(main.CONNECTION_DONE))
+
+
 def drained(far: socket.socket) -> bytes:
     """All that can be read now."""
     got = b""

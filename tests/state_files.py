@@ -7,10 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tw.errors import LocalError
-from tw.services.state import (
-    Numbers,
-    parse_state,
-)
+from tw.services.state import Numbers, parse_state
 
 
 def take(numbers: Numbers, count: int) -> list[int]:

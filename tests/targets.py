@@ -2,10 +2,7 @@
 
 import pytest
 
-from tw.core.target import (
-    Target,
-    parse_target,
-)
+from tw.core.target import Target, parse_target
 from tw.errors import UsageError
 
 WEB = {"http": False, "https": True}

@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any, TypeAlias, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
+from twisted.logger import Logger
 
 from tw.log import start_logging
 from tw.options import CommonOptions
@@ -73,6 +74,7 @@ def run(common: CommonOptions, main: Main) -> int:
 
     reactor = _choose_reactor(common)
     start_logging(common.verbosity, sys.stderr)
+    Logger().info("running on {name}", name=type(reactor).__name__)
     stop = Stop(reactor)
     outcome: list[int | BaseException] = []
     running: Deferred[None] = Deferred()

@@ -195,5 +195,5 @@ class FanOutModel(RuleBasedStateMachine):
                     self._take(subscriber, 1)
 
 
-FanOutModel.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+FanOutModel.TestCase.settings = settings(max_examples=150, stateful_step_count=40)
 TestFanOut = FanOutModel.TestCase

@@ -208,12 +208,12 @@ def test_any_text_is_a_target_or_a_usage_error_of_one_line(text: str, tls: bool)
     try:
         target = parse_target(text, default_port=1234, tls=tls, schemes=WEB | ECHO)
     except UsageError as error:
-        complaint = str(error)
+        message = str(error)
     else:
-        complaint = ""
+        message = ""
         assert target.tls or not tls
         if isinstance(target, HostTarget):
             assert 1 <= target.port <= 65535
             assert target.host.isprintable()
             assert not set(target.host) & set(string.whitespace + "/\\?#@[]")
-    assert complaint.isprintable()
+    assert message.isprintable()

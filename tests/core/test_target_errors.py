@@ -3,9 +3,7 @@
 import pytest
 
 from targets import WEB, complaint, web
-from tw.core.target import (
-    parse_endpoint,
-)
+from tw.core.target import parse_endpoint
 from tw.errors import UsageError
 
 

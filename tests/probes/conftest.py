@@ -1,13 +1,14 @@
 """What every test of a probe gets: a network that is empty at its end, and an ear for errors that nobody saw."""
 
 import gc
+import sys
 from collections.abc import Iterator
 
 import pytest
 from twisted.logger import LogEvent, LogLevel, globalLogPublisher
 
 from memory import Network
-from running import Notes
+from running import Notes, Stdin
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -46,3 +47,11 @@ def net() -> Iterator[Network]:
 @pytest.fixture
 def notes() -> Notes:
     return Notes()
+
+
+@pytest.fixture
+def stdin(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stdin]:
+    made = Stdin()
+    monkeypatch.setattr(sys, "stdin", made)
+    yield made
+    made.close()

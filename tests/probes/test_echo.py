@@ -4,32 +4,23 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from twisted.internet.defer import CancelledError
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from memory import Network, Peer
-from running import Notes, Running
+from running import ClientRig, Notes
 from tw.core.target import HostTarget
-from tw.errors import AnswerTimeout, ExitCode, ProtocolError, TwError, UsageError
+from tw.errors import AnswerTimeout, ExitCode, ProtocolError, UsageError
 from tw.net.tls import self_signed_tls
 from tw.options import ProbeEchoOptions, ServeEchoOptions, TlsClientOptions
 from tw.probes.echo import LAST_READ_S, EchoPing, echo_target, talk
-from tw.report import ProbeReport
 from tw.services.echo import EchoService
 
 PORT = 1234
 
 
-class Rig:
+class Rig(ClientRig):
     def __init__(self, net: Network, notes: Notes, **options: Any) -> None:
-        self.net = net
-        self.notes = notes
-        self.probe = EchoPing(net, ProbeEchoOptions(**options), notes, net.measured)
-        self.running: Running = net.run(self.probe.run())
-
-    def report(self, failed: TwError | None = None) -> ProbeReport:
-        self.code = self.probe.conclude(failed)
-        return self.notes.reports[-1]
+        super().__init__(net, notes, EchoPing(net, ProbeEchoOptions(**options), notes, net.measured))
 
 
 def echoing(peer: Peer, data: bytes) -> None:
@@ -50,11 +41,11 @@ def test_the_matching_server_gets_a_good_verdict(net: Network, notes: Notes, tls
     rig = Rig(net, notes, count=3, interval_s=1.0, tls=tls, verify=TlsClientOptions(pin=listening.pin))
     net.pass_s(2.0 + LAST_READ_S)
     assert rig.running.result is None
-    report = rig.report()
+    report = rig.report
     assert (report.ok, report.sent, report.received, report.received_bytes) == (True, 3, 3, 192)
     assert (report.duration_s, rig.code) == (2.0, ExitCode.OK)
     assert notes.outcomes == ["ok"] * 3
-    assert rig.probe._connector.connect_times.count == 1
+    assert rig.client._connector.connect_times.count == 1
     net.settle()
     assert service.listener.connections == {}
     assert net.run(service.stop()).result.connections == 1
@@ -74,7 +65,7 @@ def test_a_server_that_leaves_the_end_open_is_not_waited_for(net: Network, notes
     assert not rig.running.over
     net.pass_s(LAST_READ_S)
     assert rig.running.result is None
-    assert rig.report().ok
+    assert rig.report.ok
 
 
 # With peers that harm what passes ------------------------------------------------------------------------------------
@@ -87,7 +78,7 @@ def test_a_copy_of_the_last_answer_is_seen(net: Network, notes: Notes, tls: bool
     rig = Rig(net, notes, count=2, tls=tls, verify=TlsClientOptions(pin=server.pin))
     net.pass_s(1.0 + LAST_READ_S)
     assert rig.running.result is None
-    assert (rig.report().duplicated, rig.code) == (2, ExitCode.BAD_VERDICT)
+    assert (rig.report.duplicated, rig.code) == (2, ExitCode.BAD_VERDICT)
 
 
 def same(factory: Any) -> Any:
@@ -98,7 +89,7 @@ def test_a_byte_too_many_at_the_end_is_seen(net: Network, notes: Notes) -> None:
     net.scripted(PORT, lambda peer, data: peer.say(data + b"!"))
     rig = Rig(net, notes, count=1)
     net.pass_s(LAST_READ_S)
-    report = rig.report()
+    report = rig.report
     assert (report.received, report.corrupted) == (1, 1)
 
 
@@ -113,7 +104,7 @@ def test_an_answer_that_stops_short_is_corrupted_and_not_lost(net: Network, note
     rig = Rig(net, notes, count=2, interval_s=1.0, timeout_s=2.0)
     net.pass_s(3.0 + LAST_READ_S)
     assert rig.running.result is None
-    report = rig.report()
+    report = rig.report
     assert (report.received, report.corrupted, report.lost) == (1, 1, 0)
     assert notes.samples[-1].detail == "differs from byte 30 of 64"
 
@@ -130,7 +121,7 @@ def test_an_answer_that_never_comes_is_lost_and_the_connection_is_cut(net: Netwo
     rig = Rig(net, notes, count=2, interval_s=1.0, timeout_s=2.0)
     net.pass_s(2.0 + LAST_READ_S)
     assert rig.running.result is None
-    assert (rig.report().lost, rig.report().received) == (1, 1)
+    assert (rig.report.lost, rig.report.received) == (1, 1)
     assert net.ends[0].aborted
 
 
@@ -139,7 +130,7 @@ def test_no_answer_at_all_is_a_timeout(net: Network, notes: Notes) -> None:
     rig = Rig(net, notes, count=2, interval_s=1.0, timeout_s=2.0)
     net.pass_s(3.0)
     assert isinstance(rig.running.error, AnswerTimeout)
-    report = rig.report(rig.running.error)
+    report = rig.report
     assert (report.ok, report.lost, report.error) == (False, 2, rig.running.error)
 
 
@@ -151,7 +142,7 @@ def test_a_peer_that_leaves_in_the_middle_ends_the_run(
     rig = Rig(net, notes, count=3)
     assert isinstance(rig.running.error, ProtocolError)
     assert rig.running.error.what == f"the peer {how} the connection in the middle"
-    report = rig.report(rig.running.error)
+    report = rig.report
     assert (report.sent, report.received, report.lost, report.ok) == (1, 0, 0, False)
 
 
@@ -163,7 +154,7 @@ def test_a_peer_that_leaves_after_the_last_answer_is_no_fault(net: Network, note
     net.scripted(PORT, answers)
     rig = Rig(net, notes, count=1)
     assert rig.running.result is None
-    assert rig.report().ok
+    assert rig.report.ok
 
 
 # Ending --------------------------------------------------------------------------------------------------------------
@@ -176,11 +167,9 @@ def test_a_run_that_is_cut_short_leaves_nothing_behind(net: Network, notes: Note
     rig = Rig(net, notes, count=2, interval_s=1.0)
     net.pass_s(after_s)
     assert not rig.running.over
-    rig.running.deferred.cancel()
-    assert isinstance(rig.running.error, CancelledError)
-    net.settle()
+    report = rig.cancel()
     assert not net.ends[0].connected
-    report = rig.report(ProtocolError("ended"))
+    report = rig.report
     assert (report.lost, report.received, report.ok) == (0, 1 + (after_s > 1), False)
 
 

@@ -4,35 +4,27 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from twisted.internet.defer import CancelledError
 
 from memory import Network, Peer
-from running import Notes, Running
+from running import ClientRig, Notes
 from tw.core.target import HostTarget
-from tw.errors import AnswerTimeout, ConnectError, ExitCode, ProtocolError, TwError, UsageError
+from tw.errors import AnswerTimeout, ConnectError, ExitCode, ProtocolError, UsageError
 from tw.options import ProbePubSubOptions, ServePubSubOptions
 from tw.probes import pubsub
 from tw.probes.pubsub import LAST_READ_S, TALK_IDLE_S, PubSubPing, pubsub_target, talk
-from tw.report import Delivery, ProbeReport
+from tw.report import Delivery
 from tw.services.pubsub import PubSubService
 
 PORT = 1025
 
 
-class Rig:
+class Rig(ClientRig):
     def __init__(self, net: Network, notes: Notes, **options: Any) -> None:
-        self.net = net
-        self.notes = notes
-        self.probe = PubSubPing(net, ProbePubSubOptions(**options), notes, net.measured)
-        self.running: Running = net.run(self.probe.run())
-
-    def report(self, failed: TwError | None = None) -> ProbeReport:
-        self.code = self.probe.conclude(failed)
-        return self.notes.reports[-1]
+        super().__init__(net, notes, PubSubPing(net, ProbePubSubOptions(**options), notes, net.measured))
 
     @property
     def delivery(self) -> Delivery:
-        found = self.report().delivery
+        found = self.report.delivery
         assert found is not None
         return found
 
@@ -65,11 +57,11 @@ def test_the_matching_server_gets_a_good_verdict(net: Network, notes: Notes, opt
     rig = Rig(net, notes, count=3, interval_s=1.0)
     net.pass_s(2.0)
     assert rig.running.result is None
-    report = rig.report()
+    report = rig.report
     assert (report.ok, report.sent, report.received, report.duration_s) == (True, 3, 3, 2.0)
     assert rig.delivery == Delivery(published=3, delivered=3, expected=3, foreign=0)
     assert (report.probe, report.target, rig.code) == ("pubsub", "127.0.0.1:1025", ExitCode.OK)
-    assert rig.probe._connector.connect_times.count == 2
+    assert rig.client._connector.connect_times.count == 2
     assert net.run(service.stop()).result.connections == 2
 
 
@@ -83,7 +75,7 @@ def test_lines_of_others_are_foreign_and_harm_nothing(net: Network, notes: Notes
     assert others.over
     net.pass_s(0.5)
     assert rig.running.result is None
-    assert rig.report().ok
+    assert rig.report.ok
     # Two samples and two barriers of the history, and three samples and two barriers meanwhile.
     assert rig.delivery.foreign == 9
     assert net.run(service.stop()).over
@@ -106,7 +98,7 @@ def test_a_line_is_known_by_its_token_whatever_stands_before_it(
     rig = Rig(net, notes, count=2, interval_s=1.0)
     net.pass_s(1.0)
     assert rig.running.result is None
-    assert rig.report().ok
+    assert rig.report.ok
 
 
 # The barriers --------------------------------------------------------------------------------------------------------
@@ -126,7 +118,7 @@ def test_no_sample_is_sent_before_the_subscriber_is_known_to_get_lines(net: Netw
     subscriber.say(sample + b"\n")
     net.pass_s(LAST_READ_S)
     assert rig.running.result is None
-    assert (rig.report().sent, rig.report().duration_s, rig.report().ok) == (1, 0.0, True)
+    assert (rig.report.sent, rig.report.duration_s, rig.report.ok) == (1, 0.0, True)
 
 
 def test_a_server_that_lets_no_line_through_is_a_timeout(net: Network, notes: Notes) -> None:
@@ -137,7 +129,7 @@ def test_a_server_that_lets_no_line_through_is_a_timeout(net: Network, notes: No
     assert str(rig.running.error) == (
         "connected, and no line came through (127.0.0.1:1025); waited 2 s for a first line"
     )
-    assert rig.report(rig.running.error).sent == 0
+    assert rig.report.sent == 0
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -146,7 +138,7 @@ def test_a_server_that_sends_each_line_twice_is_seen_to_to_the_last(net: Network
     rig = Rig(net, notes, count=count, interval_s=1.0)
     net.pass_s(count - 1.0)
     assert rig.running.result is None
-    report = rig.report()
+    report = rig.report
     assert (report.received, report.duplicated, rig.delivery.foreign) == (count, count, 0)
     assert rig.code == ExitCode.BAD_VERDICT
 
@@ -158,7 +150,7 @@ def test_a_server_that_loses_the_last_barrier_is_not_waited_for_for_long(net: Ne
     assert not rig.running.over
     net.pass_s(0.01)
     assert rig.running.result is None
-    assert rig.report().ok
+    assert rig.report.ok
 
 
 def test_a_server_that_leaves_at_the_last_barrier_has_answered_everything(net: Network, notes: Notes) -> None:
@@ -173,7 +165,7 @@ def test_a_server_that_leaves_at_the_last_barrier_has_answered_everything(net: N
     net.scripted(PORT, hears)
     rig = Rig(net, notes, count=1)
     assert rig.running.result is None
-    assert rig.report().ok
+    assert rig.report.ok
 
 
 # Harm ----------------------------------------------------------------------------------------------------------------
@@ -189,7 +181,7 @@ def test_a_line_that_is_lost_and_one_that_is_changed(net: Network, notes: Notes)
     rig = Rig(net, notes, count=3, interval_s=1.0, timeout_s=1.5)
     net.pass_s(2.0)
     assert rig.running.result is None
-    report = rig.report()
+    report = rig.report
     assert (report.received, report.lost, report.corrupted) == (1, 1, 1)
     assert rig.delivery == Delivery(published=3, delivered=1, expected=3, foreign=0)
     assert notes.samples[0].detail == "differs from byte 63 of 64"
@@ -220,7 +212,7 @@ def test_a_server_that_leaves_either_connection_ends_the_run(
     assert isinstance(rig.running.error, ProtocolError)
     assert rig.running.error.what == "the peer closed the connection in the middle"
     assert not any(end.connected for end in net.ends)
-    report = rig.report(rig.running.error)
+    report = rig.report
     assert (report.received, report.lost, report.ok) == (samples, 0, False)
 
 
@@ -250,11 +242,8 @@ def test_a_run_that_is_cut_short_leaves_nothing_behind(net: Network, notes: Note
     net.scripted(PORT, to_all(net, lambda line: line if b"barrier" in line and passes else b""))
     rig = Rig(net, notes)
     assert not rig.running.over
-    rig.running.deferred.cancel()
-    net.settle()
-    assert isinstance(rig.running.error, CancelledError)
+    report = rig.cancel()
     assert not any(end.connected for end in net.ends)
-    report = rig.report(ProtocolError("ended"))
     assert (report.sent, report.received, report.lost) == (sent, 0, 0)
 
 

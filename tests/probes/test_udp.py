@@ -5,15 +5,13 @@ from typing import Any
 
 import pytest
 from twisted.internet.address import IPv4Address
-from twisted.internet.defer import CancelledError
 from twisted.internet.error import CannotListenError, MessageLengthError
 
 from memory import Network
-from running import Notes, Running
-from tw.errors import AnswerTimeout, ConnectError, ExitCode, TwError, UsageError
+from running import ClientRig, Notes
+from tw.errors import AnswerTimeout, ConnectError, ExitCode, UsageError
 from tw.options import ProbeEchoOptions, ServeEchoOptions, TlsClientOptions
 from tw.probes.udp import LAST_READ_S, MAX_PACKET_BYTES, UdpEchoPing
-from tw.report import ProbeReport
 from tw.services.echo import EchoService
 
 WHERE = "127.0.0.1:1234/udp"
@@ -26,16 +24,9 @@ def server(net: Network) -> EchoService:
     return service
 
 
-class Rig:
+class Rig(ClientRig):
     def __init__(self, net: Network, notes: Notes, **options: Any) -> None:
-        self.net = net
-        self.notes = notes
-        self.probe = UdpEchoPing(net, ProbeEchoOptions(udp=True, **options), notes, net.measured)
-        self.running: Running = net.run(self.probe.run())
-
-    def report(self, failed: TwError | None = None) -> ProbeReport:
-        self.code = self.probe.conclude(failed)
-        return self.notes.reports[-1]
+        super().__init__(net, notes, UdpEchoPing(net, ProbeEchoOptions(udp=True, **options), notes, net.measured))
 
     @property
     def bound(self) -> list[Any]:
@@ -47,7 +38,7 @@ def test_the_matching_server_gets_a_good_verdict(net: Network, notes: Notes, ser
     rig = Rig(net, notes, count=3, interval_s=1.0, size_bytes=100)
     net.pass_s(2.0 + LAST_READ_S)
     assert rig.running.result is None
-    report = rig.report()
+    report = rig.report
     assert (report.ok, report.sent, report.received, report.sent_bytes) == (True, 3, 3, 300)
     assert (report.probe, report.target, rig.code) == ("echo", WHERE, ExitCode.OK)
     assert (report.duration_s, report.connect_ms.min) == (2.0, None)
@@ -88,7 +79,7 @@ def test_what_the_network_does_to_the_last_datagram_is_told(
     rig = Rig(net, notes, count=3, interval_s=1.0, timeout_s=2.0)
     net.pass_s(4.0 + LAST_READ_S)
     assert rig.running.result is None
-    report = rig.report()
+    report = rig.report
     assert (report.received, report.lost, report.duplicated, report.corrupted) == counts
     assert rig.code == ExitCode.BAD_VERDICT
     assert rig.bound == []
@@ -100,15 +91,13 @@ def test_not_one_answer_is_a_timeout(net: Network, notes: Notes) -> None:
     net.pass_s(3.0)
     assert isinstance(rig.running.error, AnswerTimeout)
     assert rig.bound == []
-    assert rig.report(rig.running.error).lost == 2
+    assert rig.report.lost == 2
 
 
 def test_a_closed_port_refuses(net: Network, notes: Notes) -> None:
     rig = Rig(net, notes, target=":9")
     assert isinstance(rig.running.error, ConnectError)
-    assert str(rig.running.error) == (
-        "port unreachable (127.0.0.1:9/udp); is the server running there, with --udp?"
-    )
+    assert str(rig.running.error) == ("port unreachable (127.0.0.1:9/udp); is the server running there, with --udp?")
     assert rig.bound == []
 
 
@@ -116,11 +105,8 @@ def test_a_run_that_is_cut_short_leaves_nothing_behind(net: Network, notes: Note
     net.harm = lost
     rig = Rig(net, notes, count=3)
     net.pass_s(0.5)
-    rig.running.deferred.cancel()
-    net.settle()
-    assert isinstance(rig.running.error, CancelledError)
-    assert rig.bound == []
-    assert (rig.report(None).lost, rig.report(None).sent) == (0, 1)
+    report = rig.cancel()
+    assert (report.lost, report.sent, rig.bound) == (0, 1, [])
 
 
 # Before anything is sent ---------------------------------------------------------------------------------------------
@@ -131,7 +117,7 @@ def test_a_name_is_looked_up_in_the_family_that_is_asked_for(net: Network, notes
     rig = Rig(net, notes, target="both.example:1234", family=4, count=1)
     net.pass_s(LAST_READ_S)
     assert rig.running.result is None
-    assert rig.report().target == "both.example:1234/udp"
+    assert rig.report.target == "both.example:1234/udp"
 
 
 def test_a_name_that_nobody_knows(net: Network, notes: Notes) -> None:
@@ -175,7 +161,7 @@ def test_a_full_send_buffer_is_a_lost_datagram(net: Network, notes: Notes) -> No
     net.udp_errors["write"] = BlockingIOError()
     net.pass_s(1.5 + LAST_READ_S)
     assert rig.running.result is None
-    assert (rig.report().received, rig.report().lost) == (1, 1)
+    assert (rig.report.received, rig.report.lost) == (1, 1)
 
 
 @pytest.mark.parametrize(
@@ -211,9 +197,7 @@ def test_a_source_address_that_cannot_be_had(net: Network, notes: Notes) -> None
         ({"bind": "::1", "family": 4}, "the source address is of the other family"),
     ],
 )
-def test_a_source_address_that_makes_no_sense(
-    net: Network, notes: Notes, options: dict[str, Any], what: str
-) -> None:
+def test_a_source_address_that_makes_no_sense(net: Network, notes: Notes, options: dict[str, Any], what: str) -> None:
     rig = Rig(net, notes, **options)
     assert isinstance(rig.running.error, UsageError)
     assert rig.running.error.what == what

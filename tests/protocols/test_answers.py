@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from counter_memory import AT_S, Rig, get
@@ -61,7 +61,6 @@ def test_the_date_is_made_anew_when_the_second_is_over_and_not_before() -> None:
 
 
 @given(st.integers(0, 253_402_300_799))
-@settings(deadline=None)
 def test_a_date_is_what_strftime_says_in_the_c_locale(second: int) -> None:
     at = time.gmtime(second)
     assert http_date(second).decode() == time.strftime("%a, %d %b ", at) + f"{at.tm_year:04d}" + time.strftime(

@@ -104,7 +104,7 @@ def test_a_bug_in_a_callback_is_not_taken_for_the_peers(monkeypatch: pytest.Monk
 
 
 @given(st.binary(max_size=100), st.integers(1, 20), st.integers(0, len(OK)))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_input_ends_in_an_answer_or_a_protocol_error(data: bytes, size: int, at: int) -> None:
     client, _, outcome = connected()
     give(client, OK[:at] + data, size)

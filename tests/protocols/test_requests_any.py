@@ -49,7 +49,7 @@ REQUESTS = st.sampled_from(
 
 
 @given(st.lists(REQUESTS, max_size=30), st.lists(st.integers(1, 400), min_size=1))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_every_request_is_answered_once_however_they_come(requests: list[bytes], sizes: list[int]) -> None:
     rig = Rig()
     data = b"".join(requests)
@@ -68,7 +68,7 @@ def test_every_request_is_answered_once_however_they_come(requests: list[bytes],
 
 
 @given(st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_no_input_raises_and_nothing_after_a_refusal_is_answered(data: st.DataObject) -> None:
     script = bytearray(SCRIPT)
     for _ in range(data.draw(st.integers(0, 4))):
@@ -84,7 +84,7 @@ def test_no_input_raises_and_nothing_after_a_refusal_is_answered(data: st.DataOb
 
 
 @given(st.binary(max_size=300), st.integers(1, 50))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_garbage_takes_no_number(garbage: bytes, size: int) -> None:
     rig = Rig()
     rig.send(garbage, size)

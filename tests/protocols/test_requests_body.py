@@ -5,7 +5,7 @@ import pytest
 from counter_memory import CHUNKED, CONTINUE, Rig, get, one, responses
 from tw.protocols.requests import BODY_LIMIT_BYTES
 
-# Bodies ---------------------------------------------------------------------------------------------------------------
+# Bodies --------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

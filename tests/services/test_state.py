@@ -66,7 +66,7 @@ def test_no_number_is_taken_after_the_end(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.integers(0, 3 * FIRST_BLOCK), max_size=6))
-@settings(max_examples=30)
+@settings(max_examples=20)  # each a few fsyncs
 def test_a_clean_restart_leaves_no_gap(tmp_path_factory: pytest.TempPathFactory, runs: list[int]) -> None:
     path = tmp_path_factory.mktemp("state") / "state"
     taken: list[int] = []

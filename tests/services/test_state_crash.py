@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 
 from state_files import STEPS
-from tw.services.state import (
-    NumberFile,
-)
+from tw.services.state import NumberFile
 
 
 def test_what_a_killed_server_left_is_swept_up_and_nothing_else(tmp_path: Path) -> None:

@@ -10,12 +10,7 @@ from hypothesis import strategies as st
 
 from tw.errors import ExitCode, LocalError
 from tw.services.lockedfile import CONTENT_LIMIT_BYTES
-from tw.services.state import (
-    NUMBER_LIMIT,
-    NumberFile,
-    format_state,
-    parse_state,
-)
+from tw.services.state import NUMBER_LIMIT, NumberFile, format_state, parse_state
 
 GOOD = format_state(1001, 1234)
 

@@ -11,11 +11,7 @@ import pytest
 
 from state_files import STEPS, failing, next_in, refused, take
 from tw.errors import LocalError
-from tw.services.state import (
-    FIRST_BLOCK,
-    NumberFile,
-    format_state,
-)
+from tw.services.state import FIRST_BLOCK, NumberFile, format_state
 
 
 @pytest.mark.parametrize("at", [1, 2])

@@ -10,11 +10,7 @@ import pytest
 
 from state_files import next_in, take
 from tw.errors import ExitCode, LocalError
-from tw.services.state import (
-    FIRST_BLOCK,
-    NumberFile,
-    format_state,
-)
+from tw.services.state import FIRST_BLOCK, NumberFile, format_state
 
 
 def test_a_second_server_on_the_file_is_a_local_error_until_the_first_ends(tmp_path: Path) -> None:

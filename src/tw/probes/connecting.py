@@ -5,9 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from OpenSSL import SSL
 from twisted.internet.defer import CancelledError, ensureDeferred
 from twisted.internet.endpoints import UNIXClientEndpoint
 from twisted.internet.protocol import Factory
+from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
@@ -16,7 +18,7 @@ from tw.core.target import HostTarget, Target, UnixTarget
 from tw.core.text import safe
 from tw.errors import AnswerTimeout, ConnectError, UsageError
 from tw.net.dial import dial, resolve
-from tw.net.endpoint import client_from_string, connect_error
+from tw.net.endpoint import address_text, client_from_string, connect_error
 from tw.net.tls import client_creator, tls_failure
 from tw.options import ProbeOptions, TlsClientOptions
 from tw.probes.timing import pause, within
@@ -59,6 +61,8 @@ class Connector:
     `clock` gives seconds for measuring; it never jumps, as the reactor's own may. Raises at once, with UsageError or
     LocalError, where the route's certificates or names cannot be used.
     """
+
+    _log = Logger()
 
     def __init__(self, reactor: Any, route: Route, clock: Callable[[], float]) -> None:
         self._reactor = reactor
@@ -113,7 +117,11 @@ class Connector:
             raise
         except Exception as problem:
             raise tls_failure(Failure(problem), self.where) from problem
-        self.connect_times.record(self._clock() - began)
+        took_s = self._clock() - began
+        self.connect_times.record(took_s)
+        self._log.info(
+            "connected to {peer}{tls} in {ms:.3f} ms", peer=_peer(protocol), tls=_tls(protocol), ms=took_s * 1e3
+        )
         return protocol
 
     async def _connect_socket(self, protocol: ClientConnection, timeout_s: float) -> None:
@@ -164,6 +172,18 @@ def source_family(bind: str | None, family: int | None) -> int | None:
     if family not in (None, version):
         raise UsageError("the source address is of the other family", f"--bind {bind}")
     return version
+
+
+def _peer(protocol: ClientConnection) -> str:
+    return address_text(protocol.stream.transport.getPeer())
+
+
+def _tls(protocol: ClientConnection) -> str:
+    """What protects the connection, for a log line."""
+    handle = getattr(protocol.stream.transport, "getHandle", lambda: None)()
+    if not isinstance(handle, SSL.Connection):
+        return ""
+    return f" ({handle.get_protocol_version_name()}, {handle.get_cipher_name()})"
 
 
 class _OneShot(Factory):

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import ensureDeferred
+from twisted.logger import Logger
 
 from tw.core.imap_types import ImapAnswer, ImapRequest
 from tw.core.target import HostTarget, Target, parse_endpoint
@@ -16,6 +17,8 @@ from tw.probes.connecting import Connector, Route
 from tw.probes.timing import within
 from tw.protocols.imap import ImapClient
 from tw.report import MailReport
+
+_log = Logger()
 
 PORTS = {"tls": 993, "starttls": 143, "plain": 143}
 """RFC 8314, 3.2, and RFC 3501, 2.1."""
@@ -51,12 +54,16 @@ async def fetch_first_subject(reactor: Any, options: ImapOptions, password: Secr
         security=options.security,
     )
     visit = _Visit(reactor, options, target, request)
+    until = reactor.seconds() + options.timeout_s
     try:
         answer = await within(reactor, options.timeout_s, ensureDeferred(visit.run()), visit.overdue)
     except ConnectError as error:
         if options.host_given:
             raise
         raise ConnectError(error.what, error.where, NAME_A_HOST) from error
+    await visit.say_goodbye(min(GOODBYE_S, until - reactor.seconds()))
+    for alert in answer.alerts:
+        _log.warn("the server says: {alert}", alert=alert)
     return MailReport(
         mailbox=answer.mailbox,
         exists=answer.exists,
@@ -78,10 +85,11 @@ class _Visit:
         self._client: ImapClient | None = None
         self._connected = False
         # Certificates are read before there is a connection: a bad file costs the server nothing.
+        name = "" if options.security == "plain" else _name(target, options)
         route = Route(target=target, timeout_s=options.timeout_s, verify=options.verify)
         self._connector = Connector(reactor, route, time.perf_counter)
         if options.security == "starttls":
-            self._starttls = client_creator(_name(target, options), options.verify)
+            self._starttls = client_creator(name, options.verify)
 
     def _build(self) -> ImapClient:
         self._client = ImapClient(self._request, self._starttls)
@@ -90,11 +98,17 @@ class _Visit:
     async def run(self) -> ImapAnswer:
         client = await self._connector.connect(self._build)
         self._connected = True
-        answer = await client.done
-        # The answer stands, whatever becomes of the goodbye.
-        call = self._reactor.callLater(GOODBYE_S, client.stream.abort)
-        client.closed.addCallback(lambda _: call.cancel() if call.active() else None)
-        return answer
+        return await client.done
+
+    async def say_goodbye(self, seconds: float) -> None:
+        """Let the LOGOUT reach the server: the end of the process would cut it off. The answer stands either way."""
+        assert self._client is not None
+        call = self._reactor.callLater(max(0.0, seconds), self._client.stream.abort)
+        try:
+            await self._client.closed
+        finally:
+            if call.active():
+                call.cancel()
 
     def overdue(self) -> TwError:
         if self._connected and self._client is not None:
@@ -109,4 +123,4 @@ def _name(target: Target, options: ImapOptions) -> str:
         return target.host
     if options.verify.pin or options.verify.insecure:
         return "localhost"
-    raise UsageError("STARTTLS needs a name to verify", str(target), "use --host, or --pin")
+    raise UsageError("TLS needs a name to verify", str(target), "use --host, or --pin")

@@ -103,9 +103,7 @@ class Publish:
             raise AnswerTimeout("connected, and no line came back", connector.where, waited)
 
     def _publish(self, line: bytes) -> None:
-        connection = self._connection
-        if connection is None or self._lost is not None:
-            return
+        assert self._connection is not None
         self._sent += 1
         self._sent_bytes += len(line) + 1
         self._moved_at_s = self._reactor.seconds()
@@ -114,7 +112,7 @@ class Publish:
             text = line.removesuffix(b"\r")
             self._under_way.setdefault(text, deque()).append((self._sent, self._clock()))
             self._under_way_bytes += len(text) + LINE_COST_BYTES
-        connection.stream.write(line + b"\n")
+        self._connection.stream.write(line + b"\n")
 
     # stdin ----------------------------------------------------------------------------------------------------------
 
@@ -122,9 +120,8 @@ class Publish:
         """Publish what comes, until stdin ends; False where no line has come back for too long to go on."""
         assert self._connection is not None
         self._input = LineSplitter(MAX_LINE_BYTES)
-        if self._lost is None:
-            self._connection.stream.produce_with(self._stdin)
-            self._stdin.start()
+        self._connection.stream.produce_with(self._stdin)
+        self._stdin.start()
         while not self._input_over:
             self._check()
             if not self._stdin.paused:

@@ -78,7 +78,7 @@ class PubSubPing:
         self._began_s = clock()
         self._lines = LineSplitter(MAX_LINE_BYTES)
         self._barrier = b"barrier-" + fresh_token()
-        self._barriers = 0
+        self._awaited = 1
         self._passed: Deferred[None] = Deferred()
         self._foreign = 0
         self._ping = Ping(reactor, options, form, display.sample, clock, exclusive=False)
@@ -96,7 +96,7 @@ class PubSubPing:
             connections.append(publisher)
             await self._pass_barrier(publisher, self._options.timeout_s)
             self._began_s = self._clock()
-            self._passed = Deferred()
+            self._awaited, self._passed = 2, Deferred()
             await self._ping.run(lambda payload: publisher.stream.write(payload + b"\n"), connector.where)
             with suppress(TwError):  # every sample is settled, whatever comes now
                 await self._pass_barrier(publisher, LAST_READ_S)
@@ -106,8 +106,7 @@ class PubSubPing:
                 connection.stream.close() if self._ping.ok else connection.stream.abort()
 
     async def _pass_barrier(self, publisher: ClientConnection, seconds: float) -> None:
-        self._barriers += 1
-        publisher.stream.write(b"%b-%d\n" % (self._barrier, self._barriers))
+        publisher.stream.write(b"%b-%d\n" % (self._barrier, self._awaited))
 
         def silent() -> TwError:
             waited = f"waited {seconds:g} s for a first line"
@@ -118,7 +117,7 @@ class PubSubPing:
     def _received(self, data: bytes) -> None:
         for line in self._lines.feed(data):
             if self._barrier in line:
-                if line.endswith(b"-%d" % self._barriers) and not self._passed.called:
+                if line.endswith(b"-%d" % self._awaited) and not self._passed.called:
                     self._passed.callback(None)
             elif self._ping.arrived(line).kind is Kind.FOREIGN:
                 self._foreign += 1

@@ -124,9 +124,8 @@ class Talk:
             lambda: ClientConnection(tls=connector.tls, received=self._received, gone=self._gone)
         )
         self._connection = connection
-        if self._lost is None:
-            connection.stream.produce_with(self._stdin)
-            self._stdin.start()
+        connection.stream.produce_with(self._stdin)
+        self._stdin.start()
         try:
             while self._lost is None and not self._input_over:
                 await self._bell.heard()
@@ -144,13 +143,13 @@ class Talk:
             await self._bell.heard(self._idle_s)
 
     def _typed(self, data: bytes) -> None:
-        if self._connection is not None:
-            self._connection.stream.write(data)
+        assert self._connection is not None
+        self._connection.stream.write(data)
 
     def _input_ended(self) -> None:
+        assert self._connection is not None
         self._input_over = True
-        if self._connection is not None:
-            self._connection.stream.half_close()
+        self._connection.stream.half_close()
         self._bell.ring()
 
     def _received(self, data: bytes) -> None:

@@ -9,6 +9,7 @@ from twisted.internet import error
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
+from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
@@ -49,6 +50,8 @@ class _ConnectionFactory(Factory):
 class Listener:
     """Binds what `options` ask for and keeps the connections. `emit` takes the events, `alpn` is for TLS."""
 
+    _log = Logger()
+
     def __init__(
         self, reactor: Any, service: str, options: ServeOptions, emit: Emit, alpn: tuple[bytes, ...] = ()
     ) -> None:
@@ -86,6 +89,9 @@ class Listener:
             return
         self.received_bytes += connection.received_bytes
         self.sent_bytes += connection.stream.sent_bytes
+        if not reason.check(error.ConnectionDone, error.ConnectionLost, error.ConnectionAborted):
+            # A refused certificate, a failed handshake: not an event, but whoever looks for a cause (-v) finds it.
+            self._log.info("{peer}: {reason}", peer=connection.peer, reason=_close_reason(reason))
         if self.options.access_log:
             self.emit(
                 Closed(
