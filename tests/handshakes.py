@@ -28,6 +28,7 @@ class Side(Protocol):
     def __init__(self, says: bytes) -> None:
         self.says = says
         self.got = b""
+        self.pump: Any = None
         self.shaken = False
         self.lost: Failure | None = None
 
@@ -75,16 +76,24 @@ def shake(server: ServerTls | Any, name: str, options: TlsClientOptions) -> Shak
 
 
 def shake_with(context: Any, creator: Any) -> Shaken:
+    server = Side(b"hi")
     clock: Any = MemoryReactorClock()
-    client, server = Side(SECRET), Side(b"hi")
-    below_client = TLSMemoryBIOFactory(creator, True, _handing_out(client), clock).buildProtocol(None)
-    below_server = TLSMemoryBIOFactory(context, False, _handing_out(server), clock).buildProtocol(None)
-    pump = iosim.connect(
+    client = shake_hands(TLSMemoryBIOFactory(context, False, _handing_out(server), clock), creator, clock)
+    return Shaken(client, server)
+
+
+def shake_hands(serving: Any, creator: Any, clock: Any = None) -> Side:
+    """The client's side, after a handshake with what a server's factory builds."""
+    clock = clock or MemoryReactorClock()
+    client = Side(SECRET)
+    below_client: Any = TLSMemoryBIOFactory(creator, True, _handing_out(client), clock).buildProtocol(None)
+    below_server = serving.buildProtocol(None)
+    client.pump = iosim.connect(
         below_server, iosim.makeFakeServer(below_server), below_client, iosim.makeFakeClient(below_client), clock=clock
     )
-    pump.flush()
+    client.pump.flush()
     assert clock.getDelayedCalls() == []
-    return Shaken(client, server)
+    return client
 
 
 def _handing_out(protocol: Side) -> Any:

@@ -51,7 +51,21 @@ class HandReactor(MemoryReactorClock):
 
 
 def _listening(port: Any) -> Any:
-    port.startListening()
+    """Start the port. Where it cannot be bound, Twisted leaves its socket to the garbage collector; not so here."""
+    made: list[socket.socket] = []
+    create = port.createInternetSocket
+
+    def note() -> socket.socket:
+        made.append(create())
+        return made[0]
+
+    port.createInternetSocket = note
+    try:
+        port.startListening()
+    except Exception:
+        for unbound in made:
+            unbound.close()
+        raise
     return port
 
 

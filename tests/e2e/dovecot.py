@@ -84,12 +84,16 @@ class Dovecot:
         password: str | None = None,
         host: str = "localhost",
         security: str = "tls",
+        trusting: bool = True,
         code: int = 0,
         env: dict[str, str] | None = None,
     ) -> Ran:
-        """`tw imap first-subject` on this server, which ends with `code`. The CA is trusted and the password right."""
+        """`tw imap first-subject` on this server, which ends with `code`. The password is right unless it is given.
+
+        `trusting`: whether the CA is, where `args` say nothing of certificates.
+        """
         port = self.imaps_port if security == "tls" else self.imap_port
-        trust = () if {"--ca-file", "--pin", "--insecure"} & set(args) or security == "plain" else ("--ca-file", self.ca)
+        trust = () if {"--ca-file", "--pin", "--insecure"} & set(args) or not trusting else ("--ca-file", self.ca)
         place = () if "--endpoint" in args else ("--host", host, "--port", str(port))
         typed = ("--user", user, "--security", security, *place)
         password = PASSWORDS[user] if password is None else password

@@ -19,6 +19,7 @@ class Peer:
 
     def __init__(self) -> None:
         self.connected = threading.Event()
+        self.logged_in = threading.Event()
         self.port = 0
         self.heard = b""
         self._socket = socket.socket()
@@ -74,6 +75,7 @@ class Peer:
         self.say(GREETING)
         self.hear(b"A1 AUTHENTICATE PLAIN ")
         self.say(b"A1 OK in\r\n")
+        self.logged_in.set()
 
     def open(self) -> None:
         """Greet, take any password and open any mailbox, with one message in it."""

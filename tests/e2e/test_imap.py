@@ -39,15 +39,12 @@ SUBJECTS: dict[str, tuple[bytes, str]] = {
     "split": (b"Subject: " + split_word("Größe", 3), "Größe"),
     "folded": (b"Subject: one\r\n two\r\n three", "one two three"),
     "raw": ("Subject: Größe, roh".encode(), "Größe, roh"),
-    "unknown": (b"Subject: =?no-such-charset?Q?abc?=", "abc"),
-    "lower": (b"subject: any case", "any case"),
     "long": (b"Subject: " + b"\r\n ".join([b"x" * 70] * 300), " ".join(["x" * 70] * 300)),
     "escapes": (
         b"Subject: =?UTF-8?Q?=1B]0;owned=07=1B[31mred=C2=9B2J=E2=80=AEtfel?=",
         r"\x1b]0;owned\x07\x1b[31mred\x9b2J\u202etfel",
     ),
-    "injected": (b"Subject: =?UTF-8?Q?one=0D=0Atw:_a_second_line?=", r"one\r\ntw: a second line"),
-    "bare": (b"Subject: \x1b[2Jred", r"\x1b[2Jred"),
+    "injected": (b"Subject: =?UTF-8?Q?one=0D=0Atw:_a_second_line?=", r"one\x0d\x0atw: a second line"),
     "empty": (b"Subject:", ""),
     "missing": (b"To: alice@example.org", ""),
     ODD_NAME: (b"Subject: found", "found"),
@@ -91,7 +88,7 @@ def test_json_says_what_is_missing_and_escapes_nothing_away(mail: Dovecot) -> No
     assert (missing["ok"], missing["subject"], missing["date"], missing["from"]) == (True, "", None, None)
     ran = mail.look("--json", "--mailbox", "escapes")
     assert ran.json["subject"] == "\x1b]0;owned\x07\x1b[31mred\x9b2J\u202etfel"
-    assert ran.out.isprintable() or "\x1b" not in ran.out
+    assert ran.out[:-1].isprintable()
 
 
 def test_on_a_terminal_no_escape_sequence_of_a_stranger_is_executed(mail: Dovecot) -> None:
@@ -124,7 +121,7 @@ def test_looking_changes_nothing(mail: Dovecot) -> None:
 # The server ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("user", PASSWORDS)
+@pytest.mark.parametrize("user", ["bob", "zoë"])
 @pytest.mark.parametrize(
     ("hidden", "said"),
     [

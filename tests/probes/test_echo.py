@@ -169,7 +169,6 @@ def test_a_run_that_is_cut_short_leaves_nothing_behind(net: Network, notes: Note
     assert not rig.running.over
     report = rig.cancel()
     assert not net.ends[0].connected
-    report = rig.report
     assert (report.lost, report.received, report.ok) == (0, 1 + (after_s > 1), False)
 
 

@@ -154,7 +154,6 @@ def test_a_run_that_is_cut_short_leaves_nothing_and_calls_nothing_lost(net: Netw
     rig = Rig(net, notes, "a", "b", wait=wait)
     report = rig.cancel()
     assert not net.ends[0].connected
-    report = rig.report
     assert (report.sent, report.received, report.lost) == (2, 0, 0)
 
 

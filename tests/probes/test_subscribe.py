@@ -76,7 +76,7 @@ def test_without_a_count_it_goes_on_for_ever(net: Network, notes: Notes) -> None
         rig.hear(b"line\n")
     assert not rig.running.over
     assert len(notes.lines) == 3
-    report = rig.cancel()
+    rig.cancel()
     assert not net.ends[0].connected
     assert rig.summary.ok is False
 

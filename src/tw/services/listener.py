@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Protocol, TypeAlias
 
+from OpenSSL import SSL
 from twisted.internet import error
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress
@@ -17,7 +18,7 @@ from tw.core.text import safe
 from tw.errors import UsageError
 from tw.events import Closed, Listening, Opened, Refused, ServerEvent, ServerSummary
 from tw.net.endpoint import address_text, bind_error, host_endpoint, server_endpoint, unlock
-from tw.net.tls import ServerTls, self_signed_tls, server_tls
+from tw.net.tls import ServerTls, openssl_reason, self_signed_tls, server_tls
 from tw.options import ServeOptions
 from tw.protocols.connection import Keeper, ServerConnection
 
@@ -271,4 +272,8 @@ def _close_reason(reason: Failure) -> str:
         return "aborted"
     if reason.check(error.ConnectionLost):
         return "lost"
+    if isinstance(reason.value, SSL.Error):
+        return openssl_reason(reason.value)
+    if isinstance(reason.value, SSL.Error):
+        return f"TLS: {openssl_reason(reason.value)}"
     return safe(str(reason.value) or type(reason.value).__name__)

@@ -22,7 +22,8 @@ class ReadyFile:
 
     def write(self, events: Sequence[Json]) -> None:
         """Raises LocalError where the file cannot be written; nothing is left behind then."""
-        text = "".join(json.dumps(event, ensure_ascii=False) + "\n" for event in events)
+        # In ASCII, since a path may hold bytes that are not UTF-8.
+        text = "".join(json.dumps(event) + "\n" for event in events)
         temporary = ""
         try:
             handle, temporary = tempfile.mkstemp(prefix=".tw-ready-", dir=os.path.dirname(self.path) or ".")

@@ -1,0 +1,174 @@
+"""The counter probe's connections: kept, lost, made anew; and which failure ends a run, which is counted."""
+
+from collections.abc import Callable
+
+import pytest
+from twisted.protocols.tls import TLSMemoryBIOFactory
+
+from counter_script import PORT, Rig, Step, answer, says, script, silent
+from memory import Network, Peer
+from running import Notes
+from tw.errors import AnswerTimeout, ConnectError, ExitCode, ProtocolError, TlsError
+from tw.net.tls import self_signed_tls
+from tw.options import TlsClientOptions
+
+# Reconnecting --------------------------------------------------------------------------------------------------------
+
+
+def test_a_connection_that_the_server_closed_meanwhile_is_made_anew(net: Network, notes: Notes) -> None:
+    net.scripted(PORT, script(*says(answer(1), answer(2))))
+    rig = Rig(net, notes, count=2, interval_s=1.0)
+    net.peers[0].leave()
+    net.pass_s(1.0)
+    assert rig.running.result is None
+    assert (rig.report.ok, len(net.peers)) == (True, 2)
+
+
+def test_an_answer_that_closes_the_connection_leads_to_another(net: Network, notes: Notes) -> None:
+    net.scripted(PORT, script(*says(answer(1, "Connection: close"), answer(2))))
+    rig = Rig(net, notes, count=2, interval_s=0.0)
+    assert rig.running.result is None
+    assert (rig.report.ok, len(net.peers)) == (True, 2)
+
+
+@pytest.mark.parametrize("leave", [Peer.leave, Peer.cut])
+def test_a_kept_connection_that_closes_under_a_request_is_nobodys_fault(
+    net: Network, notes: Notes, leave: Step
+) -> None:
+    net.scripted(PORT, script(*says(answer(1)), leave, *says(answer(2))))
+    rig = Rig(net, notes, count=2, interval_s=0.0)
+    assert rig.running.result is None
+    report = rig.report
+    assert (report.ok, report.sent, report.received, len(net.peers)) == (True, 2, 2, 2)
+    assert report.sent_bytes == sum(len(peer.got) for peer in net.peers)
+
+
+def test_a_request_that_may_not_be_repeated_is_not(net: Network, notes: Notes) -> None:
+    net.scripted(PORT, script(*says(answer(1)), Peer.leave))
+    rig = Rig(net, notes, count=2, interval_s=0.0, method="POST")
+    assert rig.running.result is None
+    assert (rig.report.sent, rig.report.lost, rig.report.errors) == (2, 1, {"protocol": 1})
+
+
+def test_a_request_that_was_answered_in_part_is_not_repeated(net: Network, notes: Notes) -> None:
+    def breaks_off(peer: Peer) -> None:
+        peer.say(answer(2)[:20])
+        peer.leave()
+
+    net.scripted(PORT, script(*says(answer(1)), breaks_off))
+    rig = Rig(net, notes, count=2, interval_s=0.0)
+    assert rig.running.result is None
+    assert (rig.report.sent, rig.report.lost, rig.report.errors) == (2, 1, {"protocol": 1})
+
+
+def test_a_request_is_repeated_once_and_then_the_failure_counts(net: Network, notes: Notes) -> None:
+    net.scripted(PORT, script(*says(answer(1)), Peer.leave, Peer.leave, *says(answer(2))))
+    rig = Rig(net, notes, count=3, interval_s=0.0)
+    assert rig.running.result is None
+    report = rig.report
+    assert (report.sent, report.received, report.lost, report.errors) == (3, 2, 1, {"protocol": 1})
+    assert (notes.outcomes, len(net.peers)) == (["ok", "protocol", "ok"], 3)
+
+
+def test_a_sample_is_sent_once_in_the_books_though_it_needed_a_connection_that_could_not_be_had(
+    net: Network, notes: Notes
+) -> None:
+    def goes(peer: Peer) -> None:
+        net.ports.clear()
+        peer.leave()
+
+    net.scripted(PORT, script(*says(answer(1)), goes))
+    rig = Rig(net, notes, count=3, interval_s=0.0)
+    assert rig.running.result is None
+    report = rig.report
+    assert (report.sent, report.received, report.lost, report.errors) == (3, 1, 2, {"connect": 2})
+    assert notes.outcomes == ["ok", "connect", "connect"]
+
+
+def no_tls(peer: Peer, data: bytes) -> None:
+    peer.say(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+
+def silence(peer: Peer, data: bytes) -> None:
+    """Answer nothing."""
+
+
+@pytest.mark.parametrize(("hears", "kind"), [(no_tls, "tls"), (silence, "timeout")])
+def test_a_sample_whose_connection_fails_in_tls_is_lost_and_not_forgotten(
+    net: Network, notes: Notes, hears: Callable[[Peer, bytes], None], kind: str
+) -> None:
+    tls = self_signed_tls("127.0.0.1")
+    steps = script(*says(answer(1, "Connection: close")))
+    net.scripted(PORT, steps, wrapped=lambda factory: TLSMemoryBIOFactory(tls.context, False, factory, net))
+    rig = Rig(net, notes, count=2, interval_s=1.0, timeout_s=2.0, tls=True, verify=TlsClientOptions(pin=tls.pin))
+    net.scripted(PORT, hears)
+    net.pass_s(3.0)
+    assert rig.running.result is None
+    assert (rig.report.sent, rig.report.received, rig.report.lost, rig.report.errors) == (2, 1, 1, {kind: 1})
+
+
+# Timeouts and failures -----------------------------------------------------------------------------------------------
+
+
+def test_an_answer_that_does_not_come_is_lost_and_its_connection_is_not_used_again(net: Network, notes: Notes) -> None:
+    net.scripted(PORT, script(silent, *says(answer(2))))
+    rig = Rig(net, notes, count=2, interval_s=1.0, timeout_s=3.0)
+    net.pass_s(3.0)
+    assert rig.running.result is None
+    report = rig.report
+    assert (report.sent, report.received, report.lost, report.errors) == (2, 1, 1, {"timeout": 1})
+    assert (notes.outcomes, len(net.peers), net.ends[0].aborted) == (["timeout", "ok"], 2, True)
+    assert rig.code == ExitCode.BAD_VERDICT
+
+
+def test_not_one_answer_is_a_timeout(net: Network, notes: Notes) -> None:
+    net.scripted(PORT)
+    rig = Rig(net, notes, count=2, interval_s=1.0, timeout_s=3.0)
+    net.pass_s(6.0)
+    assert isinstance(rig.running.error, AnswerTimeout)
+    assert str(rig.running.error) == (
+        "connected, and no answer came (127.0.0.1:8080); waited 3 s; --timeout gives it longer"
+    )
+    assert (rig.report.sent, rig.report.lost, rig.report.errors) == (2, 2, {"timeout": 2})
+
+
+@pytest.mark.parametrize(
+    ("step", "kind"),
+    [
+        (says(b"220 smtp ready\r\n")[0], ProtocolError),
+        (Peer.leave, ProtocolError),
+        (Peer.cut, ProtocolError),
+    ],
+)
+def test_the_first_failure_is_the_last(net: Network, notes: Notes, step: Step, kind: type[Exception]) -> None:
+    net.scripted(PORT, script(step))
+    rig = Rig(net, notes, count=3)
+    assert isinstance(rig.running.error, kind)
+    assert (rig.report.sent, rig.report.received, rig.report.error) == (1, 0, rig.running.error)
+
+
+def test_a_server_that_refuses_ends_the_run(net: Network, notes: Notes) -> None:
+    rig = Rig(net, notes)
+    assert isinstance(rig.running.error, ConnectError)
+    assert (rig.report.sent, rig.report.lost) == (0, 0)
+
+
+def test_a_server_that_speaks_no_tls_ends_the_run(net: Network, notes: Notes) -> None:
+    net.scripted(PORT, no_tls)
+    assert isinstance(Rig(net, notes, tls=True).running.error, TlsError)
+
+
+@pytest.mark.parametrize(("after_s", "received"), [(0.5, 0), (1.5, 1)])
+def test_a_run_that_is_cut_short_leaves_nothing_and_calls_nothing_lost(
+    net: Network, notes: Notes, after_s: float, received: int
+) -> None:
+    """While an answer is awaited, and between two samples."""
+    net.scripted(PORT, script(silent))
+    rig = Rig(net, notes, count=3, interval_s=2.0)
+    net.pass_s(1.0 if received else after_s)
+    if received:
+        net.peers[0].say(answer(1))
+        net.pass_s(0.5)
+    report = rig.cancel()
+    assert (report.sent, report.received, report.lost, report.ok) == (1, received, 0, False)
+    assert not net.ends[0].connected
