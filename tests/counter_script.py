@@ -1,9 +1,11 @@
 """A run of the counter probe, and servers that answer it by a script."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from memory import Network, Peer
+from ends import Peer
+from memory import Network
 from running import ClientRig, Notes
 from tw.options import ProbeCounterOptions
 from tw.probes.counter import CounterPing
@@ -31,14 +33,14 @@ def answer(number: object, *fields: str, status: str = "200 OK", body: str | Non
 Step = Callable[[Peer], object]
 
 
-def script(*steps: Step) -> Callable[[Peer, bytes], None]:
+def script(*steps: Step) -> Callable[[Peer, bytes], object]:
     """A server that does one step after the other, each at a request."""
     left = list(steps)
-    return lambda peer, data: left.pop(0)(peer) and None  # type: ignore[func-returns-value]
+    return lambda peer, data: left.pop(0)(peer)
 
 
 def says(*answers: bytes) -> list[Step]:
-    return [lambda peer, data=data: peer.say(data) for data in answers]  # type: ignore[misc]
+    return [partial(Peer.say, data=data) for data in answers]
 
 
 def silent(peer: Peer) -> None:

@@ -1,6 +1,7 @@
 """A coroutine under way, a stdin to type into, and a display that keeps what it is shown."""
 
 import os
+import select
 import threading
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ class Running:
 
 
 class Stdin:
-    """What stands for `sys.stdin`: a pipe, or a file. `close` ends it, and waits for the thread that reads it."""
+    """What stands for `sys.stdin`: a pipe, or a file."""
 
     def __init__(self) -> None:
         self.reading, self._writing = os.pipe()
@@ -63,12 +64,28 @@ class Stdin:
         os.close(self.reading)
         self.reading = os.open(path, os.O_RDONLY)
 
-    def close(self) -> None:
+    def notice_waiting(self, monkeypatch: Any) -> threading.Event:
+        """Told when somebody waits for it because it holds nothing."""
+        waits = threading.Event()
+        wait = select.select
+
+        def select_and_tell(*args: Any) -> Any:
+            waits.set()
+            return wait(*args)
+
+        monkeypatch.setattr(select, "select", select_and_tell)
+        return waits
+
+    def close_threads(self) -> None:
+        """End it, and wait for the threads that read it."""
         self.end()
         for thread in threading.enumerate():
             if thread.name == "stdin":
                 thread.join(30)
                 assert not thread.is_alive()
+
+    def close(self) -> None:
+        self.close_threads()
         os.close(self.reading)
 
 

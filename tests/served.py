@@ -75,8 +75,12 @@ class Served:
         return running
 
     def stop(self) -> ServerSummary:
-        """Stop it, and give its summary. Nothing may be left behind."""
-        summary: ServerSummary = self.stopping().result
+        """Stop it while everyone reads, and give its summary. Nothing may be left behind."""
+        stopping = self.stopping()
+        for visitor in self.visitors:
+            visitor.reads()
+        self.settle()
+        summary: ServerSummary = stopping.result
         assert self.reactor.getDelayedCalls() == []
         assert self.reactor.getReaders() == []
         return summary

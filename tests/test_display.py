@@ -144,7 +144,9 @@ def test_a_run_that_failed_before_it_sent_anything_has_no_report_beside_its_erro
     display.report(ProbeReport(probe="echo", target="h", ok=False, sent=0, received=0, error=error))
     assert _read(file) == b""
     display.report(ProbeReport(probe="echo", target="h", ok=False, sent=1, received=0, error=error))
-    assert _read(file).startswith(b"echo h: failed: connect\n")
+    display.report(ProbeReport(probe="echo", target="h", ok=False, sent=0, received=0))
+    verdicts = [line for line in _read(file).decode().splitlines() if line.startswith("echo h: ")]
+    assert verdicts == ["echo h: failed: connect", "echo h: bad: nothing was measured"]
 
 
 def test_a_terminal_gets_the_report_as_a_table_with_the_verdict_in_red(terminal: Terminal) -> None:
@@ -156,7 +158,9 @@ def test_a_terminal_gets_the_report_as_a_table_with_the_verdict_in_red(terminal:
 
 
 def test_a_good_verdict_is_green_and_no_colour_is_no_escape_sequence_at_all() -> None:
-    assert "\x1b[32mok" in render_report(GOOD, color=True)
+    colored = render_report(GOOD, color=True)
+    assert "\x1b[32mok" in colored
+    assert "\x1b[1msent" in colored, "names are bold"
     assert "\x1b" not in render_report(GOOD, color=False)
 
 
@@ -246,6 +250,7 @@ def test_a_subject_is_alone_on_stdout_and_safe_in_a_pipe_too(file: TextIO) -> No
 def test_the_end_of_a_subscription_is_told_on_stderr_unless_quiet() -> None:
     out, err = io.StringIO(), io.StringIO()
     _made(out, err).subscribed(SUMMARY)
+    assert err.getvalue().count("\n") == 1
     _made(out, err, quiet=True).subscribed(SUMMARY)
     assert err.getvalue() == "tw: 3 lines in 1.2 s from h:1\n"
     assert out.getvalue() == ""

@@ -1,5 +1,6 @@
 """The JSON of servers: every event by its name, its time and its fields."""
 
+from dataclasses import FrozenInstanceError
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,7 +28,9 @@ AT = "1994-11-06T08:49:37.250Z"
 TCP = {"service": "echo", "transport": "tcp", "host": "::1", "port": 1234, "endpoint": "tcp:[::1]:1234"}
 UNIX = {"service": "echo", "transport": "unix", "path": "/s", "endpoint": "unix:/s"}
 TLS = {"tls": True, "pin": "sha256//x", "pid": 9}
-COUNTS = {"connections": 1, "received_bytes": 2, "sent_bytes": 3, "refused": 4, "cut_off": 5, "duration_s": 1.5}
+COUNTS = {"connections": 1, "received_bytes": 2, "sent_bytes": 3, "refused": 4, "cut_off": 5, "duration_s": 1.234568}
+
+MEASURED = {**COUNTS, "duration_s": 1.23456789}
 
 EVENTS: list[tuple[ServerEvent, str, dict[str, Any]]] = [
     (Listening(**TCP, **TLS), "listening", {**TCP, **TLS}),
@@ -48,11 +51,11 @@ EVENTS: list[tuple[ServerEvent, str, dict[str, Any]]] = [
     (Stopping(signal="SIGINT"), "stopping", {"signal": "SIGINT"}),
     (Stopping(signal=None), "stopping", {"signal": None}),
     (
-        ServerSummary(service="pubsub", **COUNTS, more={"lines": 6}),
+        ServerSummary(service="pubsub", **MEASURED, more={"lines": 6}),
         "summary",
         {"service": "pubsub", **COUNTS, "lines": 6},
     ),
-    (ServerSummary(service="echo", **COUNTS), "summary", {"service": "echo", **COUNTS}),
+    (ServerSummary(service="echo", **MEASURED), "summary", {"service": "echo", **COUNTS}),
     (ServerEvent(), "", {}),
 ]
 
@@ -64,6 +67,12 @@ def test_an_event_has_these_fields_and_its_name_and_time_first(
     document = event.to_json(AT_S)
     assert document == {"v": 1, "event": name, "at": AT, **fields}
     assert list(document) == ["v", "event", "at", *fields]
+
+
+@pytest.mark.parametrize("event", [event for event, _, fields in EVENTS if fields], ids=repr)
+def test_an_event_stays_as_it_happened(event: ServerEvent) -> None:
+    with pytest.raises(FrozenInstanceError):
+        setattr(event, event.__slots__[0], None)
 
 
 def test_every_event_that_there_is_stands_in_this_contract() -> None:

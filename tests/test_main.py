@@ -218,6 +218,11 @@ def test_two_v_show_the_traceback_of_a_bug_made_safe(
     assert "\x1b" not in err
 
 
+def test_what_was_typed_behind_a_bad_value_counts_for_its_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run("serve", "echo", "--port", "x", "-vv") == 2
+    assert capsys.readouterr().err.startswith("tw.errors.UsageError: invalid value")
+
+
 def test_two_v_show_what_is_underneath_an_error_made_safe(fail: Fail, capsys: pytest.CaptureFixture[str]) -> None:
     error = ConnectError("refused")
     error.__cause__ = ConnectionRefusedError("said \x1b[2J")

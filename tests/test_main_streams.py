@@ -48,6 +48,10 @@ def full() -> Iterator[TextIO]:
         stream.close()
 
 
+def _is_nothing(stream: TextIO) -> bool:
+    return os.fstat(stream.fileno()).st_rdev == os.stat(os.devnull).st_rdev
+
+
 def _main(monkeypatch: pytest.MonkeyPatch, *args: str) -> int:
     monkeypatch.setattr("sys.argv", ["tw", *args])
     with pytest.raises(SystemExit) as caught:
@@ -75,6 +79,8 @@ def test_a_reader_that_left_is_no_error(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], left: TextIO, args: list[str]
 ) -> None:
     monkeypatch.setattr("sys.stdout", left)
+    assert run(args, Session()) == 0
+    assert _is_nothing(left), "the interpreter's last flush must not fail"
     assert _main(monkeypatch, *args) == 0
     assert capsys.readouterr().err == ""
 
@@ -111,16 +117,19 @@ def test_the_last_flush_after_the_reader_left_keeps_the_code_and_is_quiet(
     _serving(monkeypatch, "x")
     monkeypatch.setattr("sys.stdout", left)
     assert _main(monkeypatch, "serve", "echo") == 1
+    assert _is_nothing(left), "the interpreter's last flush must not fail"
     assert capsys.readouterr().err == ""
 
 
 @needs_dev_full
+@pytest.mark.parametrize(("result", "code"), [(0, 9), (1, 1)])
 def test_the_last_flush_on_a_full_disk_is_told_and_is_9_where_all_else_went_well(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], full: TextIO
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], full: TextIO, result: int, code: int
 ) -> None:
     monkeypatch.setattr("sys.stdout", full)
-    monkeypatch.setattr("tw.servers.serve_echo", lambda *_: full.write("x") and 0)
-    assert _main(monkeypatch, "serve", "echo") == 9
+    monkeypatch.setattr("tw.servers.serve_echo", lambda *_: full.write("x") and result)
+    assert _main(monkeypatch, "serve", "echo") == code
+    assert _is_nothing(full), "the interpreter's last flush must not fail"
     assert capsys.readouterr().err == "tw: cannot write the output: No space left on device (stdout)\n"
 
 
@@ -130,7 +139,9 @@ def test_a_failure_keeps_its_code_where_its_json_cannot_be_written(
 ) -> None:
     monkeypatch.setattr("sys.stdout", full)
     assert _main(monkeypatch, "probe", "echo", "--json", "--count", "x") == 2
-    assert capsys.readouterr().err.startswith("tw: invalid value for '--count'")
+    err = capsys.readouterr().err
+    assert err.startswith("tw: invalid value for '--count'")
+    assert err.count("\n") == 1
 
 
 @needs_dev_full
@@ -203,12 +214,17 @@ def test_a_thread_that_hangs_does_not_keep_the_process(monkeypatch: pytest.Monke
     _serving(monkeypatch, ConnectError("refused"))
     monkeypatch.setattr("sys.argv", ["tw", "serve", "echo"])
     over = threading.Event()
-    thread = threading.Thread(target=over.wait)
-    thread.start()
+    # The interpreter does not wait for a daemon.
+    threads = [threading.Thread(target=over.wait, daemon=daemon) for daemon in (True, False)]
     try:
+        threads[0].start()
+        with pytest.raises(SystemExit):
+            main()
+        threads[1].start()
         with pytest.raises(Left) as caught:
             main()
     finally:
         over.set()
-        thread.join()
+        for thread in threads:
+            thread.join()
     assert caught.value.args == (3,)

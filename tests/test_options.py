@@ -195,8 +195,23 @@ def test_mail_is_read_from_the_inbox_over_tls_unless_said_otherwise() -> None:
     assert (chosen.security, chosen.mailbox, chosen.timeout_s) == ("tls", "INBOX", 30.0)
 
 
-def test_options_stay_as_they_were_checked() -> None:
+def test_every_command_is_calm_and_plain_unless_said_otherwise() -> None:
+    chosen = CommonOptions()
+    assert (chosen.verbosity, chosen.quiet, chosen.color, chosen.reactor) == (0, False, "auto", "auto")
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        CommonOptions(),
+        TlsClientOptions(),
+        ImapOptions(user="me"),
+        ServeOptions(),
+        *[make() for make in SERVERS + PROBES],
+    ],
+    ids=lambda made: type(made).__name__,
+)
+def test_options_stay_as_they_were_checked(made: Any) -> None:
+    name = next(iter(made.__slots__), "host")
     with pytest.raises(FrozenInstanceError):
-        CommonOptions().verbosity = 1  # type: ignore[misc]
-    with pytest.raises(FrozenInstanceError):
-        ServeEchoOptions().udp = True  # type: ignore[misc]
+        setattr(made, name, None)

@@ -40,8 +40,10 @@ def _is_nothing(stream: TextIO) -> bool:
 def test_a_reader_that_left_ends_the_run_quietly(left: TextIO, write: Callable[[Output], None]) -> None:
     told: list[str] = []
     output = Output(left, lambda: told.append("failed"))
+    open_before = len(os.listdir("/dev/fd"))
     write(output)
     write(output)
+    assert len(os.listdir("/dev/fd")) == open_before
     assert (output.broken, output.failure, told) == (True, None, ["failed"])
     assert _is_nothing(left), "the last flush must not fail again"
 

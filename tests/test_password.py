@@ -60,7 +60,8 @@ def test_one_line_end_is_cut_off_and_nothing_else(
     assert _read(file) == _read("-") == _read(command=f"cat {file}") == expected
 
 
-def test_the_variable_is_taken_as_it_is() -> None:
+def test_the_variable_is_named_in_the_contract_and_taken_as_it_is() -> None:
+    assert VARIABLE == "TW_IMAP_PASSWORD"
     assert _read(**{VARIABLE: "pw\n"}) == "pw\n"
 
 

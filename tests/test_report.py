@@ -1,6 +1,7 @@
 """The JSON of clients: every field by its name, and null where nothing was measured."""
 
 import json
+from dataclasses import FrozenInstanceError
 from typing import Any
 
 import pytest
@@ -37,8 +38,8 @@ REPORT = {
     "errors": {"timeout": 1},
     "rtt_ms": NOTHING_MEASURED,
     "connect_ms": NOTHING_MEASURED,
-    "duration_s": 2.5,
-    "rate_per_s": 1.6,
+    "duration_s": 2.123457,
+    "rate_per_s": 1.884,
     "sent_bytes": 320,
     "received_bytes": 256,
 }
@@ -56,7 +57,7 @@ def _report(**more: Any) -> ProbeReport:
         "reordered": 3,
         "corrupted": 4,
         "errors": {"timeout": 1},
-        "duration_s": 2.5,
+        "duration_s": 2.123456789,
         "sent_bytes": 320,
         "received_bytes": 256,
     }
@@ -102,6 +103,14 @@ def test_a_failure_without_a_report_is_an_object_too() -> None:
     }
 
 
+def test_nothing_went_wrong_until_it_is_counted() -> None:
+    report = ProbeReport(probe="echo", target="h", ok=True, sent=1, received=1).to_json()
+    counts = ("lost", "duplicated", "reordered", "corrupted", "duration_s", "sent_bytes", "received_bytes")
+    assert [report[name] for name in counts] == [0] * len(counts)
+    assert set(Delivery().to_json().values()) == {0}
+    assert Numbers().to_json() == {"first": None, "last": None, "gaps": 0, "duplicates": 0, "resets": 0, "instances": 0}
+
+
 def test_no_time_has_no_rate_rather_than_an_infinite_one() -> None:
     assert _report(duration_s=0.0).to_json()["rate_per_s"] is None
 
@@ -114,6 +123,18 @@ def test_one_time_is_every_figure_in_milliseconds() -> None:
     histogram = Histogram()
     histogram.record(0.25)
     assert Distribution.of(histogram).to_json() == dict.fromkeys(NOTHING_MEASURED, 250.0)
+
+
+def test_each_percentile_is_the_one_of_its_name_and_rounded_to_the_nanosecond() -> None:
+    histogram = Histogram()
+    for ms in range(1, 1001):
+        histogram.record(ms / 1000)
+    figures = Distribution.of(histogram).to_json()
+    names = {"min": 1, "mean": 500.5, "p50": 500, "p90": 900, "p95": 950, "p99": 990, "p999": 999, "max": 1000}
+    assert figures == pytest.approx(names, rel=0.001)
+    third = Histogram()
+    third.record(1 / 3)
+    assert Distribution.of(third).min == 333.333333
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=50))
@@ -135,6 +156,12 @@ def test_the_figures_are_in_order_and_strict_json(times_s: list[float]) -> None:
 def test_not_a_number_is_never_written() -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         to_text(_report(rtt_ms=Distribution(min=float("nan"))).to_json())
+
+
+@pytest.mark.parametrize("made", [_report(), Distribution(), Numbers(), Delivery(), LineReceived.parse(b"x")])
+def test_a_result_stays_as_it_was_measured(made: Any) -> None:
+    with pytest.raises(FrozenInstanceError):
+        setattr(made, made.__slots__[0], None)
 
 
 def test_a_sample_is_good_when_its_outcome_is_ok_and_only_then() -> None:

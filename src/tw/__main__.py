@@ -96,9 +96,7 @@ def _usage(error: click.ClickException) -> UsageError:
         text = text.replace(f" (env var: {error.param.envvar!r})", "")
     ctx = getattr(error, "ctx", None)
     hint = f"try '{ctx.command_path} --help'" if ctx is not None else ""
-    return UsageError(
-        text[:1].lower() + text[1:] if text[:2].istitle() or text[1:2] == " " else text, _origin(error), hint
-    )
+    return UsageError(text[:1].lower() + text[1:] if text[:2].istitle() else text, _origin(error), hint)
 
 
 def _origin(error: click.ClickException) -> str:

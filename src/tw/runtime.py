@@ -37,18 +37,14 @@ class Stop:
     def fire(self) -> None:
         """Ask the run to end. Safe to call again."""
         self.fired = True
-        waiting, self._waiting = self._waiting, []
-        for deferred in waiting:
-            deferred.callback(None)
+        while self._waiting:
+            # One by one: what is woken may cancel another that waits.
+            self._waiting.pop(0).callback(None)
 
     def wait(self) -> Deferred[None]:
         """Fires when the run is to end."""
 
-        def forget(deferred: Deferred[None]) -> None:
-            if deferred in self._waiting:
-                self._waiting.remove(deferred)
-
-        deferred: Deferred[None] = Deferred(forget)
+        deferred: Deferred[None] = Deferred(self._waiting.remove)
         if self.fired:
             deferred.callback(None)
         else:

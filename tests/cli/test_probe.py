@@ -107,6 +107,7 @@ def test_what_a_probe_cannot_take_is_refused(shell: Shell, line: str, problem: s
         ("probe pubsub --subscribe --idle 2s", "idle_s", 2.0),
         ("probe pubsub --publish x --no-wait", "wait", False),
         ("probe pubsub --publish - --publish ''", "publish", ("-", "")),
+        ("probe counter --expect-status 100", "expect_status", 100),
         ("probe counter --expect-status 599", "expect_status", 599),
         ("probe echo --wait-for 10s", "wait_for_s", 10.0),
         ("probe echo --bind ::1", "bind", "::1"),

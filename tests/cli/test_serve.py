@@ -75,7 +75,9 @@ def test_what_a_server_cannot_take_is_refused(shell: Shell, line: str, problem: 
     assert shell.refused(line).startswith(problem)
 
 
-def test_the_greatest_numbers_are_taken(shell: Shell) -> None:
+def test_the_least_and_the_greatest_numbers_are_taken(shell: Shell) -> None:
+    options = shell.start("serve pubsub --max-line 1 --history 0 --backlog 1").options
+    assert (options.max_line_bytes, options.history_lines, options.backlog_bytes) == (1, 0, 1)
     options = shell.start("serve pubsub --max-line 64M --history 1000000 --backlog 4G").options
     assert (options.max_line_bytes, options.history_lines, options.backlog_bytes) == (64 * 1024**2, 10**6, 4 * 1024**3)
     assert shell.start("serve counter --start 9223372036854775807").options.start == 2**63 - 1

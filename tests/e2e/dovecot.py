@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import trustme
+
 from e2e.harness import TIMEOUT_S, Ran, tw
 from e2e.programs import need
 
@@ -248,7 +249,18 @@ def _make_certificates(folder: Path) -> None:
     for address, certificate in issued.items():
         certificate.private_key_and_cert_chain_pem.write_to_path(str(folder / f"{address}.pem"))
     path = str(folder / f"{SELF_SIGNED}.pem")
-    request = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+    request = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-days",
+        "2",
+    ]
     names = ["-subj", "/CN=self-signed", "-addext", f"subjectAltName=IP:{SELF_SIGNED}"]
     subprocess.run([*request, *names, "-keyout", path, "-out", f"{path}.cert"], check=True, capture_output=True)
     with open(path, "a") as file:

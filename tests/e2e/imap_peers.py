@@ -11,16 +11,17 @@ from e2e.harness import TIMEOUT_S
 
 GREETING = b"* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] ready\r\n"
 STARTTLS_GREETING = b"* OK [CAPABILITY IMAP4rev1 STARTTLS] ready\r\n"
-FETCHED = b"* 1 FETCH (UID 7 BODY[HEADER.FIELDS (SUBJECT FROM DATE)] {%d}\r\n%s)\r\nA3 OK done\r\n"
+HEADER = b"Subject: The first\r\n\r\n"
+FETCHED = b"* 1 FETCH (UID 7 BODY[HEADER.FIELDS (SUBJECT FROM DATE)] {%d}\r\n"
+WHOLE = FETCHED % len(HEADER) + HEADER + b")\r\nA3 OK done\r\n"
 
 
 class Peer:
     """The server's end of one connection. `heard` is all that came, decrypted where TLS is on."""
 
-    def __init__(self) -> None:
-        self.connected = threading.Event()
+    def __init__(self, port: int) -> None:
         self.logged_in = threading.Event()
-        self.port = 0
+        self.port = port
         self.heard = b""
         self._socket = socket.socket()
 
@@ -32,7 +33,6 @@ class Peer:
         self._socket.close()
         self._socket, _ = listener.accept()
         self._socket.settimeout(TIMEOUT_S)
-        self.connected.set()
 
     def start_tls(self, context: ssl.SSLContext) -> None:
         self._socket = context.wrap_socket(self._socket, server_side=True)
@@ -90,16 +90,17 @@ class Peer:
 @contextmanager
 def scripted(play: Callable[[Peer], None]) -> Iterator[Peer]:
     """A server on a free port that plays its part to one client and then closes. The client may leave at any time."""
-    peer = Peer()
 
     def serve() -> None:
-        with suppress(OSError):  # ssl.SSLError is one
-            peer.accept(listener)
-            play(peer)
-        peer.close()
+        try:
+            with suppress(OSError):  # ssl.SSLError is one
+                peer.accept(listener)
+                play(peer)
+        finally:
+            peer.close()
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        peer.port = listener.getsockname()[1]
+        peer = Peer(listener.getsockname()[1])
         thread = threading.Thread(target=serve)
         thread.start()
         try:
@@ -113,7 +114,7 @@ def scripted(play: Callable[[Peer], None]) -> Iterator[Peer]:
 
 @contextmanager
 def relay(host: str, port: int, rewrite: Callable[[bytes], bytes] = lambda said: said) -> Iterator[Peer]:
-    """A man in the middle before `host` and `port`: he hears what the client says, and rewrites what the server says."""
+    """A man in the middle before `host` and `port`: hears what the client says, and rewrites what the server says."""
 
     def play(peer: Peer) -> None:
         with socket.create_connection((host, port), TIMEOUT_S) as server:

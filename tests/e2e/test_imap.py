@@ -50,7 +50,8 @@ SUBJECTS: dict[str, tuple[bytes, str]] = {
     ODD_NAME: (b"Subject: found", "found"),
 }
 FIRST = (
-    b"From: =?utf-8?q?Zo=C3=AB?= <zoe@example.org>\r\nSubject: The first\r\nDate: Mon, 1 Jan 2024 00:00:00 +0000\r\n\r\n."
+    b"From: =?utf-8?q?Zo=C3=AB?= <zoe@example.org>\r\nSubject: The first\r\n"
+    b"Date: Mon, 1 Jan 2024 00:00:00 +0000\r\n\r\n."
 )
 
 
@@ -177,7 +178,8 @@ def test_the_place_and_the_name_may_come_from_the_environment_or_the_settings_fi
     (tmp_path / "tw").mkdir()
     config = tmp_path / "tw" / "config.toml"
     config.write_text(
-        f'[imap]\nhost = "localhost"\nport = {mail.imaps_port}\nuser = "nobody"\nca-file = "{mail.ca}"\nmailbox = "split"\n'
+        f'[imap]\nhost = "localhost"\nport = {mail.imaps_port}\nca-file = "{mail.ca}"\n'
+        'user = "nobody"\nmailbox = "split"\n'
     )
     home = {"XDG_CONFIG_HOME": str(tmp_path), "TW_IMAP_PASSWORD": PASSWORDS["bob"]}
     wrong = tw("imap", "first-subject", env=home)

@@ -1,6 +1,5 @@
 """Where `tw imap first-subject` takes the password from, and that nobody else gets to see it."""
 
-import os
 import signal
 import subprocess
 import termios
@@ -10,7 +9,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from e2e.dovecot import GOOD, PASSWORDS, PLAIN, Dovecot, dovecot
+from e2e.dovecot import GOOD, PASSWORDS, Dovecot, dovecot
 from e2e.harness import TIMEOUT_S, TW, Ran, environment, tw
 from e2e.imap_peers import GREETING, Peer, scripted
 from tw.errors import ExitCode
@@ -114,9 +113,7 @@ def test_the_prompt_shows_nothing_of_what_is_typed(mail: Dovecot) -> None:
 def test_a_result_in_a_pipe_holds_no_prompt(mail: Dovecot, tmp_path: Path) -> None:
     out = tmp_path / "out"
     command = ["-c", '"$0" "$@" > "$OUT"', TW, *arguments(mail, "--json")]
-    child = pexpect.spawn(
-        "/bin/sh", command, env=environment(OUT=str(out)), timeout=TIMEOUT_S, encoding="utf-8"
-    )
+    child = pexpect.spawn("/bin/sh", command, env=environment(OUT=str(out)), timeout=TIMEOUT_S, encoding="utf-8")
     child.expect_exact(PROMPT)
     child.sendline(RIGHT)
     child.expect(pexpect.EOF)
@@ -205,21 +202,21 @@ def test_the_process_list_shows_no_password(tmp_path: Path, source: str) -> None
     path = tmp_path / "password"
     path.write_text(RIGHT)
     given = {"--password-file": str(path), "--password-command": f"cat {path}"}[source]
-    with scripted(lambda peer: (peer.log_in(), peer.hear_all())) as peer:
+
+    def play(peer: Peer) -> None:
+        peer.log_in()
+        peer.hear_all()
+
+    with scripted(play) as peer:
         place = ("--user", "alice", "--endpoint", peer.strport, "--security", "plain")
         with subprocess.Popen(
             [TW, "imap", "first-subject", *place, source, given], env=environment(), stderr=subprocess.PIPE
         ) as process:
             assert peer.logged_in.wait(TIMEOUT_S)
-            seen = b""
-            for entry in os.listdir("/proc"):
-                if entry.isdigit() and entry != str(os.getpid()):
-                    try:
-                        seen += Path(f"/proc/{entry}/cmdline").read_bytes()
-                    except OSError:
-                        continue
-            environ = Path(f"/proc/{process.pid}/environ").read_bytes()
+            shown = b"".join(
+                Path(f"/proc/{process.pid}/{name}").read_bytes() for name in ("cmdline", "environ", "comm")
+            )
             process.send_signal(signal.SIGINT)
             assert process.wait(TIMEOUT_S) == ExitCode.SIGINT
-    assert b"first-subject" in seen
-    assert RIGHT.encode() not in seen + environ
+    assert b"first-subject" in shown
+    assert RIGHT.encode() not in shown

@@ -91,7 +91,20 @@ def test_any_client_string_is_an_endpoint_or_a_typed_error(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["tcp:x", "tcp", "nonsense:1", "tcp:1:2:3:4:5:6:7", "tcp:1:colour=red", "", ":", "unix"]
+    "text",
+    [
+        "tcp:x",
+        "tcp",
+        "tcp:\\",
+        "systemd::1",
+        "ssl::::",
+        "nonsense:1",
+        "tcp:1:2:3:4:5:6:7",
+        "tcp:1:colour=red",
+        "",
+        ":",
+        "unix",
+    ],
 )
 def test_what_twisted_cannot_parse_is_a_usage_error_with_an_example(text: str) -> None:
     with pytest.raises(UsageError, match="not an endpoint string") as caught:
@@ -119,8 +132,10 @@ def test_files_that_an_endpoint_names_and_that_cannot_be_used_are_local_errors(t
         server_endpoint(MemoryReactorClock(), f"ssl:0:privateKey={missing}")
     garbage = tmp_path / "garbage.pem"
     garbage.write_text("not PEM")
-    with pytest.raises(LocalError, match="cannot use a file that it names"):
+    with pytest.raises(LocalError, match=r"cannot use a file that it names: [a-z ]+ \(--listen"):
         server_endpoint(MemoryReactorClock(), f"ssl:0:privateKey={garbage}")
+    with pytest.raises(LocalError, match=r"cannot read a file that it names: \w+ \(ssl:"):
+        client_from_string(MemoryReactorClock(), f"ssl:localhost:1:caCertsDir={tmp_path}/none")
     with pytest.raises(LocalError, match="cannot use a file that it names"):
         client_from_string(MemoryReactorClock(), f"tls:localhost:1:certificate={garbage}:privateKey={garbage}")
 

@@ -4,6 +4,7 @@ import json
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -196,9 +197,11 @@ def test_half_closing_and_writing_work_as_in_the_stock_reactor(loop: Loop) -> No
 
 def test_waiting_ends_when_something_happens(loop: Loop) -> None:
     loop.connect()
-    loop.ends[0].send(b"x")
+    later = threading.Timer(0.05, loop.ends[0].send, [b"x"])
+    later.start()
     loop.reactor.doPoll(None)
     assert loop.story == ["0 got x"]
+    later.join()
 
 
 def test_it_is_usable_with_this_twisted() -> None:

@@ -80,13 +80,16 @@ def test_what_the_socket_does_not_take_follows_in_order(reactor: HandReactor, pr
         got = drained(far)
         assert 0 < len(got) < len(MUCH)
         program.stream.write(b"later")  # the far end has room by now, but this must not overtake
+        reactor.turn()
+        got += drained(far)
+        program.stream.write(b"still later")  # nor this, now that all waits in one piece
         while reactor.getWriters():
             reactor.turn()
             got += drained(far)
-        assert got == MUCH + b"later"
+        assert got == MUCH + b"laterstill later"
         program.stream.write(b"at once again")
         assert drained(far) == b"at once again"
-        assert program.stream.sent_bytes == len(MUCH) + 5 + 13
+        assert program.stream.sent_bytes == len(MUCH) + 16 + 13
 
 
 def test_what_is_in_the_list_buffer_alone_is_not_overtaken(reactor: HandReactor, program: Program) -> None:
@@ -195,7 +198,6 @@ def test_closing_forgets_the_producer_and_sends_what_is_buffered(reactor: HandRe
         program.stream.produce_with(program)
         program.stream.write(MUCH)
         program.stream.close()
-        program.stream.stop_producing()  # once more is harmless
         got = b""
         while not program.lost:
             got += drained(far)
@@ -204,6 +206,7 @@ def test_closing_forgets_the_producer_and_sends_what_is_buffered(reactor: HandRe
         (reason,) = program.lost
         assert isinstance(reason, ConnectionDone)
         assert program.stream.closing
+        program.stream.stop_producing()  # once more is harmless
         assert program.calls == ["pause"]  # never resumed after it was forgotten
 
 

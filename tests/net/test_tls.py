@@ -107,6 +107,20 @@ def test_a_throw_away_certificate_is_its_own_authority(tmp_path: Path, name: str
     assert not shake(server, "192.0.2.10", Options(ca_file=str(path))).works
 
 
+@pytest.mark.parametrize(
+    ("name", "seen"),
+    [("server.example", b"server.example"), ("b\u00fccher.example", b"xn--bcher-kva.example"), ("::1", None)],
+)
+@pytest.mark.parametrize("options", [Options(), Options(insecure=True)])
+def test_the_server_is_told_which_name_is_meant(
+    files: Certificates, name: str, seen: bytes | None, options: Options
+) -> None:
+    server, names = serving(files), []
+    server.context.getContext().set_tlsext_servername_callback(lambda it: names.append(it.get_servername()))
+    shake(server, name, options)
+    assert names == [seen]
+
+
 # Pinned, or not verified at all -------------------------------------------------------------------------------------
 
 

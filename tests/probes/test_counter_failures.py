@@ -6,7 +6,8 @@ import pytest
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from counter_script import PORT, Rig, Step, answer, says, script, silent
-from memory import Network, Peer
+from ends import Peer
+from memory import Network
 from running import Notes
 from tw.errors import AnswerTimeout, ConnectError, ExitCode, ProtocolError, TlsError
 from tw.net.tls import self_signed_tls

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
-from memory import Network, Peer
+from ends import Peer
+from memory import Network
 from running import ClientRig, Notes
 from tw.core.target import HostTarget
 from tw.errors import AnswerTimeout, ExitCode, ProtocolError, UsageError

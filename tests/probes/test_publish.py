@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
-from memory import Network, Peer
+from ends import Peer
+from memory import Network
 from running import ClientRig, Notes
 from tw.errors import AnswerTimeout, ExitCode, ProtocolError
 from tw.net.tls import self_signed_tls

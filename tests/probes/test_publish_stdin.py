@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from memory import Network, Peer
+from ends import Peer
+from memory import Network
 from running import ClientRig, Notes, Stdin
 from tw.errors import AnswerTimeout, ExitCode, LocalError, ProtocolError
 from tw.options import ProbePubSubOptions

@@ -66,7 +66,7 @@ def test_connections_are_numbered_and_a_unix_peer_is_its_number() -> None:
         (ConnectionDone(), "closed"),
         (ConnectionAborted(), "aborted"),
         (ConnectionLost(), "lost"),
-        (SSL.Error([("SSL routines", "", "http request")]), "http request"),
+        (SSL.Error([("SSL routines", "", "http request")]), "TLS: http request"),
         (RuntimeError("odd\x1b"), "odd\\x1b"),
         (RuntimeError(), "RuntimeError"),
     ],

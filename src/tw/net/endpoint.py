@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 from tw.core.target import format_peer
 from tw.core.text import safe
 from tw.errors import ConnectError, LocalError, TwError, UsageError
+from tw.net.tls import openssl_reason
 
 LISTEN_BACKLOG = 1024
 """Twisted's default of 50 drops connections when a load generator opens hundreds at once."""
@@ -28,7 +29,7 @@ REFUSED_TYPES = {
     "haproxy": "Twisted's wrapper breaks on short first segments and on PROXY UNKNOWN",
 }
 
-PARSE_ERRORS = (ValueError, TypeError, IndexError, KeyError, AttributeError, OSError)
+PARSE_ERRORS = (ValueError, TypeError, IndexError, KeyError, AttributeError, RuntimeError, OSError)
 """What Twisted's endpoint parser is seen to raise for a bad string: it has no error of its own."""
 
 
@@ -50,15 +51,15 @@ def server_endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
 
 
 def _bad_string(problem: Exception, where: str, example: str) -> TwError:
-    if isinstance(problem, OSError):
-        return LocalError(f"cannot read a file that it names: {safe(str(problem))}", where)
     detail = safe(str(problem)) or type(problem).__name__
+    if isinstance(problem, OSError):
+        return LocalError(f"cannot read a file that it names: {detail}", where)
     return UsageError(f"not an endpoint string: {detail}", where, f"its form is TYPE:ARGUMENTS, such as {example}")
 
 
 def _unreadable(problem: Exception, where: str) -> TwError:
     # `ssl:` loads its files while it is parsed; pyOpenSSL's errors share no base with the above.
-    return LocalError(f"cannot use a file that it names: {safe(str(problem)) or type(problem).__name__}", where)
+    return LocalError(f"cannot use a file that it names: {openssl_reason(problem)}", where)
 
 
 def client_from_string(reactor: Any, description: str) -> Any:

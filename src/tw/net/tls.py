@@ -207,11 +207,11 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def openssl_reason(error: SSL.Error) -> str:
+def openssl_reason(error: Exception) -> str:
     """OpenSSL's own words, safe for a terminal."""
     stack = error.args[0] if error.args else []
     if not isinstance(stack, list | tuple):
-        return safe(str(stack))
+        return safe(str(stack)) or type(error).__name__
     reasons = [str(entry[-1]) for entry in stack if entry and entry[-1]]
     return safe("; ".join(dict.fromkeys(reasons)) or type(error).__name__)
 

@@ -273,7 +273,5 @@ def _close_reason(reason: Failure) -> str:
     if reason.check(error.ConnectionLost):
         return "lost"
     if isinstance(reason.value, SSL.Error):
-        return openssl_reason(reason.value)
-    if isinstance(reason.value, SSL.Error):
         return f"TLS: {openssl_reason(reason.value)}"
     return safe(str(reason.value) or type(reason.value).__name__)

@@ -1,0 +1,255 @@
+"""Starting and stopping: signals at any moment, what a run ends with, and threads that hang."""
+
+import os
+import signal
+from collections.abc import Iterator
+from textwrap import dedent
+
+import pytest
+from twisted.internet.defer import CancelledError, Deferred
+
+from memory import Network
+from running import Running
+from scripts import output, program
+from tw.errors import ProtocolError
+from tw.runtime import Stop, spawn, until_stopped
+
+WAITS = """
+async def main(reactor, stop):
+    stop.at_once = lambda: say("removed")
+    say("ready")
+    await stop.wait()
+    say("stopping", stop.signal and stop.signal.name)
+    {more}
+    return 5
+launch(main)
+"""
+pytestmark = pytest.mark.usefixtures("quiet")
+
+SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+
+
+class Ended(BaseException):
+    """The process would be over."""
+
+
+@pytest.fixture
+def net() -> Iterator[Network]:
+    made = Network()
+    yield made
+    assert made.getDelayedCalls() == []
+
+
+# What a run ends with ------------------------------------------------------------------------------------------------
+
+
+def test_a_run_gives_what_its_main_gives() -> None:
+    assert output("async def main(reactor, stop): return 3\nlaunch(main)") == ["code 3"]
+
+
+@pytest.mark.parametrize("raised", ["ValueError('x')", "SystemExit(4)", "KeyboardInterrupt()"])
+def test_what_main_raises_is_raised_to_the_caller(raised: str) -> None:
+    assert output(f"async def main(reactor, stop): raise {raised}\nlaunch(main)") == [f"raised {raised}"]
+
+
+@pytest.mark.parametrize(
+    ("before", "choice", "kind"),
+    [
+        ("", "auto", "LeanReactor"),
+        ("", "stock", "EPollReactor"),
+        ("import tw.net.reactor; tw.net.reactor.usable = lambda: False", "auto", "EPollReactor"),
+        ("from twisted.internet import reactor", "auto", "EPollReactor"),
+    ],
+)
+def test_the_reactor_is_the_lean_one_where_it_may_be(before: str, choice: str, kind: str) -> None:
+    script = f"""
+    {before}
+    async def main(reactor, stop):
+        say(type(reactor).__name__)
+        return 0
+    launch(main, reactor="{choice}")
+    """
+    assert output(script) == [kind, "code 0"]
+
+
+# Signals -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_first_signal_asks_main_to_end(number: signal.Signals) -> None:
+    with program(WAITS.format(more="")) as running:
+        assert running.line() == "ready"
+        running.process.send_signal(number)
+        assert running.rest() == [f"stopping {number.name}", "code 5"]
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_second_signal_ends_the_process_at_once(number: signal.Signals) -> None:
+    with program(WAITS.format(more="from twisted.internet.defer import Deferred; await Deferred()")) as running:
+        assert running.line() == "ready"
+        running.process.send_signal(number)
+        assert running.line() == f"stopping {number.name}"
+        running.process.send_signal(signal.SIGTERM)
+        assert running.rest() == ["removed"]
+        assert running.code == 143
+
+
+def test_a_second_signal_ends_a_main_that_never_yields() -> None:
+    with program(WAITS.format(more="while True: pass")) as running:
+        assert running.line() == "ready"
+        running.process.send_signal(signal.SIGINT)
+        assert running.line() == "stopping SIGINT"
+        running.process.send_signal(signal.SIGINT)
+        assert running.rest() == ["removed"]
+        assert running.code == 130
+
+
+def test_under_nohup_a_hang_up_is_no_reason_to_end() -> None:
+    with program(WAITS.format(more=""), nohup=True) as running:
+        assert running.line() == "ready"
+        running.process.send_signal(signal.SIGHUP)
+        running.process.send_signal(signal.SIGTERM)
+        assert running.rest() == ["stopping SIGTERM", "code 5"]
+
+
+def test_a_signal_before_the_reactor_runs_is_not_forgotten() -> None:
+    script = """
+    from twisted.internet import task
+    react = task.react
+    def late(*args, **more):
+        os.kill(os.getpid(), signal.SIGINT)
+        react(*args, **more)
+    task.react = late
+    """
+    assert output(dedent(script) + WAITS.format(more="")) == ["ready", "stopping SIGINT", "code 5"]
+
+
+def test_a_signal_that_reaches_twisteds_own_handler_ends_main_in_good_order() -> None:
+    """The reactor installs its handlers as it starts, and ours come a moment later."""
+    script = """
+    from twisted.internet import reactor
+    reactor.callWhenRunning(lambda: os.kill(os.getpid(), signal.SIGTERM))
+    """
+    assert output(dedent(script) + WAITS.format(more="")) == ["ready", "stopping SIGTERM", "code 5"]
+
+
+def test_a_reactor_that_stops_waits_for_main_to_clean_up() -> None:
+    script = """
+    async def main(reactor, stop):
+        from tw.probes.timing import pause
+        reactor.callLater(0, reactor.stop)
+        await stop.wait()
+        await pause(reactor, 0.01)
+        say("cleaned up")
+        return 7
+    launch(main)
+    """
+    assert output(script) == ["cleaned up", "code 7"]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_handler_in_memory(net: Network, monkeypatch: pytest.MonkeyPatch, fails: bool) -> None:
+    codes: list[int] = []
+    removed: list[bool] = []
+
+    def end(code: int) -> None:
+        codes.append(code)
+        raise Ended
+
+    def remove() -> None:
+        removed.append(True)
+        if fails:
+            raise OSError("already gone")
+
+    monkeypatch.setattr(os, "_exit", end)
+    stop = Stop(net)
+    stop.at_once = remove
+    stop.on_signal(signal.SIGINT, None)
+    assert (stop.signal, stop.fired, removed) == (signal.SIGINT, False, [])
+    net.hear_thread()
+    assert stop.fired
+    with pytest.raises(Ended):
+        stop.on_signal(signal.SIGHUP, None)
+    assert (codes, removed, stop.signal) == ([129], [True], signal.SIGINT)
+
+
+# Threads that hang ---------------------------------------------------------------------------------------------------
+
+HANGS = """
+import socket, sys, threading
+socket.getaddrinfo = lambda *args, **more: threading.Event().wait()
+from tw.__main__ import main
+sys.argv = ["tw", "probe", *{args}, "--timeout", "100ms", "--json"]
+main()
+"""
+
+
+@pytest.mark.parametrize("args", [["echo", "h.example"], ["echo", "h.example", "--udp"], ["counter", "h.example"]])
+def test_a_name_server_that_hangs_does_not_keep_the_process(args: list[str]) -> None:
+    with program(HANGS.format(args=args), preamble="") as running:
+        out, err = running.process.communicate(timeout=30)
+    assert running.code == 3
+    assert '"kind": "connect"' in out
+    assert len(err.splitlines()) == 1
+
+
+# Waiting for a stop --------------------------------------------------------------------------------------------------
+
+
+def waiting(net: Network, stop: Stop, work: Deferred[str]) -> Running:
+    return net.run(until_stopped(stop, work))
+
+
+def test_what_is_done_before_a_stop_gives_its_result_and_waits_no_more(net: Network) -> None:
+    stop, work = Stop(net), Deferred[str]()
+    running = waiting(net, stop, work)
+    work.callback("done")
+    assert running.result == "done"
+    assert stop._waiting == []
+    stop.fire()
+
+
+def test_a_stop_cancels_what_is_under_way(net: Network) -> None:
+    stop, cancelled = Stop(net), list[object]()
+    running = waiting(net, stop, Deferred(cancelled.append))
+    stop.fire()
+    stop.fire()
+    assert running.result is None
+    assert len(cancelled) == 1
+
+
+def test_what_begins_after_a_stop_is_cancelled_at_once(net: Network) -> None:
+    stop = Stop(net)
+    stop.fire()
+    assert waiting(net, stop, Deferred()).result is None
+
+
+def test_what_somebody_else_cancels_was_not_stopped(net: Network) -> None:
+    stop, work = Stop(net), Deferred[str]()
+    running = waiting(net, stop, work)
+    work.cancel()
+    assert isinstance(running.error, CancelledError)
+    assert stop._waiting == []
+
+
+def test_what_fails_while_it_is_stopped_has_failed(net: Network) -> None:
+    async def fails() -> str:
+        try:
+            return await Deferred[str]()
+        except CancelledError:
+            raise ProtocolError("broke while it was left") from None
+
+    stop = Stop(net)
+    running = waiting(net, stop, spawn(fails()))
+    stop.fire()
+    assert isinstance(running.error, ProtocolError)
+
+
+def test_whoever_a_stop_wakes_may_send_another_home(net: Network) -> None:
+    stop = Stop(net)
+    first, second = stop.wait(), stop.wait()
+    woken: list[str] = []
+    first.addCallback(lambda _: second.cancel())
+    second.addCallbacks(lambda _: woken.append("second"), lambda _: woken.append("sent home"))
+    stop.fire()
+    assert woken == ["sent home"]
