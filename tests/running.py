@@ -122,6 +122,9 @@ class Notes:
     def talk(self, data: bytes) -> None:
         self.talked += data
 
+    def talk_over(self) -> None:
+        self.is_over = True
+
     @property
     def outcomes(self) -> list[str]:
         return [sample.outcome for sample in self.samples]

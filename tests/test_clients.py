@@ -281,8 +281,22 @@ def test_a_signal_ends_it(net: Network, launch: Launch, mail: ImapOptions) -> No
     assert isinstance(launch.running.error, Interrupted)
 
 
-def test_nobody_to_read_it_is_the_end(net: Network, launch: Launch, mail: ImapOptions) -> None:
+def test_a_signal_that_comes_with_the_answer_counts(
+    net: Network, launch: Launch, mail: ImapOptions, capsys: pytest.CaptureFixture[str]
+) -> None:
+    launch.stop.on_signal(signal.SIGINT, None)
+    clients.first_subject(COMMON, mail)
+    net.pass_s(1.0)
+    assert isinstance(launch.running.error, Interrupted)
+    assert capsys.readouterr().out == ""
+    net.hear_thread()
+
+
+@pytest.mark.parametrize("at_first", [False, True])
+def test_nobody_to_read_it_is_the_end(net: Network, launch: Launch, mail: ImapOptions, at_first: bool) -> None:
     net.silent.add(143)
+    if at_first:
+        launch.stop.fire()
     clients.first_subject(COMMON, mail)
     launch.stop.fire()
     assert launch.running.result == ExitCode.OK

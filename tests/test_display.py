@@ -237,7 +237,10 @@ def test_lines_and_talk_reach_a_terminal_made_safe(terminal: Terminal) -> None:
     display.received_line(b"\xff\x1b[2J")
     display.talk(b"a\x1b[2J\xc3")
     display.talk(b"\xa4 b\n")
-    assert terminal.shown() == "\\xff\\x1b[2J\na\\x1b[2Jä b\n"
+    display.talk(b"c\xc3")
+    display.talk_over()
+    display.talk_over()
+    assert terminal.shown() == "\\xff\\x1b[2J\na\\x1b[2Jä b\nc\\xc3"
 
 
 def test_a_subject_is_alone_on_stdout_and_safe_in_a_pipe_too(file: TextIO) -> None:

@@ -12,7 +12,7 @@ from memory import Network
 from running import Running
 from scripts import output, program
 from tw.errors import ProtocolError
-from tw.runtime import Stop, spawn, until_stopped
+from tw.runtime import Stop, _leave_busy_threads, spawn, until_stopped
 
 WAITS = """
 async def main(reactor, stop):
@@ -191,6 +191,37 @@ def test_a_name_server_that_hangs_does_not_keep_the_process(args: list[str]) -> 
     assert running.code == 3
     assert '"kind": "connect"' in out
     assert len(err.splitlines()) == 1
+
+
+class Threads:
+    """As much of a reactor as its thread pool touches."""
+
+    def __init__(self, **has: object) -> None:
+        vars(self).update(has)
+        self.removed: list[object] = []
+
+    def removeSystemEventTrigger(self, trigger: object) -> None:
+        self.removed.append(trigger)
+
+
+class Pool:
+    def __init__(self, *working: str) -> None:
+        self.working = working
+
+
+@pytest.mark.parametrize(
+    ("reactor", "removed"),
+    [
+        (Threads(), []),
+        (Threads(threadpool=None, threadpoolShutdownID=None), []),
+        (Threads(threadpool=Pool("one"), threadpoolShutdownID=None), []),
+        (Threads(threadpool=Pool(), threadpoolShutdownID=9), []),
+        (Threads(threadpool=Pool("one"), threadpoolShutdownID=9), [9]),
+    ],
+)
+def test_a_pool_is_waited_for_unless_one_of_its_threads_is_busy(reactor: Threads, removed: list[object]) -> None:
+    _leave_busy_threads(reactor)
+    assert reactor.removed == removed
 
 
 # Waiting for a stop --------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Protocol, TypeAlias, TypeVar
 
+from tw.core.target import format_peer
 from tw.display import Display, make_display
 from tw.errors import ExitCode, Interrupted, TwError
 from tw.events import Listening, ServerEvent
@@ -70,7 +71,14 @@ def aimed_at(options: Options, listening: list[Listening]) -> Options:
     """The options for probing the server of `--self`: its place, and its certificate's pin."""
     pin = listening[0].pin
     verify = TlsClientOptions(pin=pin) if pin is not None else TlsClientOptions()
-    return replace(options, target=f"127.0.0.1:{listening[0].port}", self_test=False, verify=verify)
+    place = format_peer(listening[0].host or "", listening[0].port or 0)
+    return replace(options, target=place, self_test=False, verify=verify)
+
+
+def self_host(options: ProbeOptions) -> str:
+    """The loopback address that the probe's own connections can reach."""
+    is_ipv6 = options.family == 6 or (options.bind is not None and ":" in options.bind)
+    return "::1" if is_ipv6 else "127.0.0.1"
 
 
 def first_subject(common: CommonOptions, options: ImapOptions) -> int:
@@ -129,19 +137,19 @@ def _ignore(_event: ServerEvent) -> None:
 def _echo_server(reactor: Any, options: ProbeEchoOptions) -> Service:
     from tw.services.echo import EchoService
 
-    return EchoService(reactor, ServeEchoOptions(port=0, tls_self_signed=options.tls, udp=options.udp), _ignore)
+    return EchoService(reactor, ServeEchoOptions(host=self_host(options), port=0, tls_self_signed=options.tls, udp=options.udp), _ignore)
 
 
 def _counter_server(reactor: Any, options: ProbeCounterOptions) -> Service:
     from tw.services.counter import CounterService
 
-    return CounterService(reactor, ServeCounterOptions(port=0, tls_self_signed=options.tls), _ignore)
+    return CounterService(reactor, ServeCounterOptions(host=self_host(options), port=0, tls_self_signed=options.tls), _ignore)
 
 
 def _pubsub_server(reactor: Any, options: ProbePubSubOptions) -> Service:
     from tw.services.pubsub import PubSubService
 
-    return PubSubService(reactor, ServePubSubOptions(port=0, tls_self_signed=options.tls), _ignore)
+    return PubSubService(reactor, ServePubSubOptions(host=self_host(options), port=0, tls_self_signed=options.tls), _ignore)
 
 
 def _echo_client(reactor: Any, options: ProbeEchoOptions, display: Display) -> ClientRun:

@@ -82,6 +82,7 @@ class Display(Protocol):
     def subscribed(self, summary: SubscribeSummary) -> None: ...
     def mail(self, report: MailReport) -> None: ...
     def talk(self, data: bytes) -> None: ...
+    def talk_over(self) -> None: ...
 
 
 class JsonDisplay:
@@ -111,6 +112,9 @@ class JsonDisplay:
 
     def talk(self, data: bytes) -> None:
         raise AssertionError("talk mode beside --json is a usage error")
+
+    def talk_over(self) -> None:
+        """Nothing was said."""
 
     def _write(self, document: Json) -> None:
         self.out.line(to_text(document))
@@ -195,6 +199,12 @@ class TextDisplay:
             self.out.text(self._talk.feed(data))
         else:
             self.out.raw(data)
+
+    def talk_over(self) -> None:
+        """The conversation has ended: show what was held back of an unfinished character or line end."""
+        rest = self._talk.finish()
+        if rest:
+            self.out.text(rest)
 
     @staticmethod
     def _painted(text: str, good: bool) -> str:

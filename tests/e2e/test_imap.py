@@ -140,7 +140,7 @@ def test_every_way_to_log_in_takes_any_password(mail: Dovecot, user: str, hidden
         return data
 
     with relay(PLAIN, mail.imap_port, hide) as between:
-        ran = mail.look("--endpoint", between.strport, user=user, host="", security="plain")
+        ran = mail.look("--endpoint", between.strport, user=user, security="plain")
     assert (ran.out, ran.err) == ("The first\n", "")
     assert b"A1 " + said in between.heard
 
@@ -162,13 +162,13 @@ def test_endpoints(mail: Dovecot) -> None:
         (f"tcp:{plain}", "plain"),
         (f"unix:{mail.socket_path}", "plain"),
     ):
-        assert mail.look("--endpoint", strport, host="", security=security).out == "The first\n", strport
+        assert mail.look("--endpoint", strport, security=security).out == "The first\n", strport
     for kind in ("tls", "ssl"):
-        refused = mail.look("--endpoint", f"{kind}:{plain}", host="", security="plain", code=ExitCode.USAGE)
+        refused = mail.look("--endpoint", f"{kind}:{plain}", security="plain", code=ExitCode.USAGE)
         assert "a TLS endpoint beside --security plain" in refused.error_line
         elsewhere = f"{kind}:{WRONG_NAME}:{mail.imaps_port}"
-        assert "another name" in mail.look("--endpoint", elsewhere, host="", code=ExitCode.TLS).error_line
-    nameless = mail.look("--endpoint", f"unix:{mail.socket_path}", host="", security="starttls", code=ExitCode.USAGE)
+        assert "another name" in mail.look("--endpoint", elsewhere, code=ExitCode.TLS).error_line
+    nameless = mail.look("--endpoint", f"unix:{mail.socket_path}", security="starttls", code=ExitCode.USAGE)
     assert "--pin" in nameless.error_line
 
 
@@ -217,7 +217,7 @@ def test_a_wrong_password_or_user_is_6(mail: Dovecot) -> None:
 
 def test_a_server_that_takes_no_password_in_the_clear_gets_none(mail: Dovecot) -> None:
     with relay(WRONG_NAME, mail.imap_port) as between:
-        ran = mail.look("--endpoint", between.strport, host="", security="plain", code=ExitCode.AUTH)
+        ran = mail.look("--endpoint", between.strport, security="plain", code=ExitCode.AUTH)
     assert "LOGINDISABLED" in ran.error_line
     assert "--security tls or starttls" in ran.error_line
     assert between.heard == b""

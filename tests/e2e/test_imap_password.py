@@ -36,12 +36,12 @@ def look(mail: Dovecot, *more: str, stdin: str | bytes | None = None, **env: str
 # Sources -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("end", ["", "\n", "\r\n"], ids=["no end", "LF", "CRLF"])
-def test_a_file_and_stdin_may_end_in_a_line_end(mail: Dovecot, tmp_path: Path, end: str) -> None:
+@pytest.mark.parametrize(("is_stdin", "end"), [(False, ""), (False, "\r\n"), (True, "\n")])
+def test_a_file_and_stdin_may_end_in_a_line_end(mail: Dovecot, tmp_path: Path, is_stdin: bool, end: str) -> None:
     path = tmp_path / "password"
     path.write_text(RIGHT + end, newline="")
-    assert look(mail, "--password-file", str(path)) == Ran(0, "The first\n", "")
-    assert look(mail, "--password-file", "-", stdin=RIGHT + end) == Ran(0, "The first\n", "")
+    source, stdin = ("-", RIGHT + end) if is_stdin else (str(path), None)
+    assert look(mail, "--password-file", source, stdin=stdin) == Ran(0, "The first\n", "")
 
 
 def test_a_command_is_the_shells_and_may_explain_itself_on_stderr(mail: Dovecot) -> None:
@@ -49,7 +49,7 @@ def test_a_command_is_the_shells_and_may_explain_itself_on_stderr(mail: Dovecot)
     assert look(mail, "--password-command", command) == Ran(0, "The first\n", "unlocked\n")
 
 
-@pytest.mark.parametrize("user", ["bob", "zoë", "carol"])
+@pytest.mark.parametrize("user", ["bob", "zoë"])
 def test_quotes_spaces_and_any_script_survive_every_source(mail: Dovecot, tmp_path: Path, user: str) -> None:
     path = tmp_path / "password"
     path.write_text(PASSWORDS[user] + "\n")
@@ -171,7 +171,7 @@ def test_a_source_that_fails_is_9_and_tells_no_secret(
 # Nobody sees it ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("level", ["-v", "-vv", "-vvv"])
+@pytest.mark.parametrize("level", ["-v", "-vv"])
 def test_no_level_of_detail_shows_a_password(mail: Dovecot, level: str) -> None:
     assert RIGHT not in look(mail, level, TW_IMAP_PASSWORD=RIGHT).err
     refused = look(mail, level, "--json", TW_IMAP_PASSWORD="wrong-SECRET")

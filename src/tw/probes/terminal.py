@@ -163,5 +163,6 @@ class Talk:
         self._bell.ring()
 
     def conclude(self, failed: TwError | None) -> ExitCode:
-        """What was said is out already."""
+        """What was said is out already, but for what an unfinished character held back."""
+        self._display.talk_over()
         return ExitCode.OK
