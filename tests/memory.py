@@ -48,8 +48,13 @@ class Port:
             self._net.callLater(0, self.protocol.connectionRefused)
             return
         copies = [datagram] if self.remote is None else self._net.harm(datagram)
+
+        def arrive(copy: bytes) -> None:
+            if self._net.ports.get(place) is other:
+                other.protocol.datagramReceived(copy, ("127.0.0.1", self._address.port))
+
         for copy in copies:
-            self._net.callLater(0, other.protocol.datagramReceived, copy, ("127.0.0.1", self._address.port))
+            self._net.callLater(0, arrive, copy)
 
 
 class Network(MemoryReactorClock):

@@ -4,22 +4,20 @@ import json
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
 
-from imap_memory import Mailbox, Message, twisted_server
+from launching import Launch
 from memory import Network
-from running import Notes, Running, Stdin
+from running import Notes, Stdin
 from tw import clients
 from tw.clients import aimed_at, run_client
 from tw.errors import AnswerTimeout, ExitCode, Interrupted, LocalError, ProtocolError, TwError
 from tw.events import Listening
 from tw.options import (
     CommonOptions,
-    ImapOptions,
     ProbeCounterOptions,
     ProbeEchoOptions,
     ProbePubSubOptions,
@@ -46,19 +44,6 @@ def stdin(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stdin]:
     monkeypatch.setattr(sys, "stdin", made)
     yield made
     made.close()
-
-
-class Launch:
-    """Stands for `runtime.run`: the run that a command asks for, on a network in memory."""
-
-    def __init__(self, net: Network) -> None:
-        self.net = net
-        self.stop = Stop(net)
-        self.running: Running
-
-    def __call__(self, common: CommonOptions, main: Callable[[Any, Stop], Any]) -> int:
-        self.running = self.net.run(main(self.net, self.stop))
-        return 0
 
 
 @pytest.fixture
@@ -161,15 +146,15 @@ def test_a_bug_is_not_dressed_up_as_a_result(net: Network) -> None:
 # With its server beside it -------------------------------------------------------------------------------------------
 
 
-def listening(port: int, pin: str | None = None) -> list[Listening]:
-    return [Listening(service="echo", transport="tcp", host="127.0.0.1", port=port, endpoint="", pin=pin, pid=1)]
-
-
 @pytest.mark.parametrize("pin", [None, "sha256//x"])
-def test_a_probe_of_itself_is_aimed_at_its_own_server_and_holds_it_to_its_key(pin: str | None) -> None:
+@pytest.mark.parametrize(("host", "target"), [("127.0.0.1", "127.0.0.1:7"), ("::1", "[::1]:7")])
+def test_a_probe_of_itself_is_aimed_at_its_own_server_and_holds_it_to_its_key(
+    pin: str | None, host: str, target: str
+) -> None:
     options = ProbeEchoOptions(self_test=True, tls=pin is not None, count=3)
-    aimed = aimed_at(options, listening(7, pin))
-    assert (aimed.target, aimed.self_test, aimed.count) == ("127.0.0.1:7", False, 3)
+    bound = Listening(service="echo", transport="tcp", host=host, port=7, endpoint="", pin=pin, pid=1)
+    aimed = aimed_at(options, [bound])
+    assert (aimed.target, aimed.self_test, aimed.count) == (target, False, 3)
     assert (aimed.tls, aimed.verify) == (pin is not None, TlsClientOptions(pin=pin))
 
 
@@ -177,7 +162,9 @@ RUNS: list[tuple[Callable[..., int], Any]] = [
     (clients.probe_echo, ProbeEchoOptions(self_test=True, count=2, json=True)),
     (clients.probe_echo, ProbeEchoOptions(self_test=True, count=2, json=True, tls=True)),
     (clients.probe_echo, ProbeEchoOptions(self_test=True, count=2, json=True, udp=True)),
+    (clients.probe_echo, ProbeEchoOptions(self_test=True, count=2, json=True, family=6)),
     (clients.probe_counter, ProbeCounterOptions(self_test=True, count=2, json=True)),
+    (clients.probe_counter, ProbeCounterOptions(self_test=True, count=2, json=True, bind="::1")),
     (clients.probe_counter, ProbeCounterOptions(self_test=True, count=2, json=True, tls=True)),
     (clients.probe_pubsub, ProbePubSubOptions(self_test=True, count=2, json=True)),
     (clients.probe_pubsub, ProbePubSubOptions(self_test=True, count=2, json=True, tls=True)),
@@ -201,8 +188,7 @@ def test_a_probe_of_itself_that_is_interrupted_stops_its_server(
     net: Network, launch: Launch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clients.probe_echo(COMMON, ProbeEchoOptions(self_test=True, json=True))
-    launch.stop.on_signal(signal.SIGTERM, None)
-    net.hear_thread()
+    launch.signal(signal.SIGTERM)
     assert isinstance(launch.running.error, Interrupted)
     assert json.loads(capsys.readouterr().out)["error"]["kind"] == "interrupted"
     assert net.ports == {}
@@ -247,67 +233,3 @@ def test_listening_to_itself(net: Network, launch: Launch, capsys: pytest.Captur
     net.pass_s(1.0 + 5.0)
     assert launch.running.result == ExitCode.OK
     assert json.loads(capsys.readouterr().out)["lines"] == 0
-
-
-# Mail ----------------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def mail(net: Network, tmp_path: Path) -> ImapOptions:
-    class MailFactory:
-        def buildProtocol(self, address: object) -> Any:
-            return twisted_server(net, {"INBOX": Mailbox(Message({"subject": "hello"}))}, {"me": b"secret"})
-
-    net.ports[143] = MailFactory()
-    secret = tmp_path / "secret"
-    secret.write_text("secret\n")
-    return ImapOptions(user="me", host="127.0.0.1", security="plain", password_file=str(secret))
-
-
-def test_the_subject_is_shown(
-    net: Network, launch: Launch, mail: ImapOptions, capsys: pytest.CaptureFixture[str]
-) -> None:
-    clients.first_subject(COMMON, mail)
-    net.pass_s(1.0)
-    assert launch.running.result == ExitCode.OK
-    assert capsys.readouterr().out == "hello\n"
-
-
-def test_a_signal_ends_it(net: Network, launch: Launch, mail: ImapOptions) -> None:
-    net.silent.add(143)
-    clients.first_subject(COMMON, mail)
-    launch.stop.on_signal(signal.SIGINT, None)
-    net.hear_thread()
-    assert isinstance(launch.running.error, Interrupted)
-
-
-def test_a_signal_that_comes_with_the_answer_counts(
-    net: Network, launch: Launch, mail: ImapOptions, capsys: pytest.CaptureFixture[str]
-) -> None:
-    launch.stop.on_signal(signal.SIGINT, None)
-    clients.first_subject(COMMON, mail)
-    net.pass_s(1.0)
-    assert isinstance(launch.running.error, Interrupted)
-    assert capsys.readouterr().out == ""
-    net.hear_thread()
-
-
-@pytest.mark.parametrize("at_first", [False, True])
-def test_nobody_to_read_it_is_the_end(net: Network, launch: Launch, mail: ImapOptions, at_first: bool) -> None:
-    net.silent.add(143)
-    if at_first:
-        launch.stop.fire()
-    clients.first_subject(COMMON, mail)
-    launch.stop.fire()
-    assert launch.running.result == ExitCode.OK
-
-
-def test_an_output_that_is_full_is_the_error(
-    net: Network, launch: Launch, mail: ImapOptions, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with open("/dev/full", "w") as full:
-        monkeypatch.setattr("sys.stdout", full)
-        clients.first_subject(COMMON, mail)
-        net.pass_s(1.0)
-        assert isinstance(launch.running.error, LocalError)
-        assert launch.running.error.exit_code == ExitCode.LOCAL

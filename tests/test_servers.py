@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
+from launching import Launch
 from memory import Network
-from running import Notes, Running
+from running import Notes
 from scripts import program
 from tw import servers
 from tw.errors import ConnectError, ExitCode, LocalError
 from tw.options import CommonOptions, ProbeEchoOptions, ServeCounterOptions, ServeEchoOptions, ServePubSubOptions
 from tw.probes.echo import EchoPing
-from tw.runtime import Stop
 
 COMMON = CommonOptions()
 ECHO = ServeEchoOptions(json=True)
@@ -31,23 +31,6 @@ def net() -> Iterator[Network]:
     made.settle()
     assert made.getDelayedCalls() == []
     assert made.ports == {}
-
-
-class Launch:
-    """Stands for `runtime.run`: the run that a command asks for, on a network in memory."""
-
-    def __init__(self, net: Network) -> None:
-        self.net = net
-        self.stop = Stop(net)
-        self.running: Running
-
-    def __call__(self, common: CommonOptions, main: Callable[[Any, Stop], Any]) -> int:
-        self.running = self.net.run(main(self.net, self.stop))
-        return 0
-
-    def signal(self, number: signal.Signals) -> None:
-        self.stop.on_signal(number, None)
-        self.net.hear_thread()
 
 
 @pytest.fixture

@@ -137,19 +137,27 @@ def _ignore(_event: ServerEvent) -> None:
 def _echo_server(reactor: Any, options: ProbeEchoOptions) -> Service:
     from tw.services.echo import EchoService
 
-    return EchoService(reactor, ServeEchoOptions(host=self_host(options), port=0, tls_self_signed=options.tls, udp=options.udp), _ignore)
+    return EchoService(
+        reactor,
+        ServeEchoOptions(host=self_host(options), port=0, tls_self_signed=options.tls, udp=options.udp),
+        _ignore,
+    )
 
 
 def _counter_server(reactor: Any, options: ProbeCounterOptions) -> Service:
     from tw.services.counter import CounterService
 
-    return CounterService(reactor, ServeCounterOptions(host=self_host(options), port=0, tls_self_signed=options.tls), _ignore)
+    return CounterService(
+        reactor, ServeCounterOptions(host=self_host(options), port=0, tls_self_signed=options.tls), _ignore
+    )
 
 
 def _pubsub_server(reactor: Any, options: ProbePubSubOptions) -> Service:
     from tw.services.pubsub import PubSubService
 
-    return PubSubService(reactor, ServePubSubOptions(host=self_host(options), port=0, tls_self_signed=options.tls), _ignore)
+    return PubSubService(
+        reactor, ServePubSubOptions(host=self_host(options), port=0, tls_self_signed=options.tls), _ignore
+    )
 
 
 def _echo_client(reactor: Any, options: ProbeEchoOptions, display: Display) -> ClientRun:

@@ -1,14 +1,17 @@
 """What a TLS connection that cannot be made is called: names that cannot be, and each cause in its own words."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
 from OpenSSL import SSL
 from service_identity import VerificationError
 from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
 
+from handshakes import WHERE, shake_hands
 from tw.errors import ConnectError, ProtocolError, TlsError, UsageError
 from tw.net.tls import client_creator, openssl_reason, tls_failure
 from tw.options import TlsClientOptions as Options
@@ -16,7 +19,6 @@ from tw.options import TlsClientOptions as Options
 pytestmark = pytest.mark.usefixtures("quiet")
 
 NOBODYS_PIN = "sha256//" + "A" * 43 + "="
-WHERE = "server:1"
 
 
 @pytest.mark.parametrize("name", ["a" * 64, "a..b", ".", "\udcff"])
@@ -32,6 +34,30 @@ def test_a_name_that_is_to_be_verified_must_be_one(tmp_path: Path, pin: str | No
     trustme.CA().cert_pem.write_to_path(authority)
     with pytest.raises(UsageError, match="not a name that a certificate can hold"):
         client_creator("*.server.example", Options(ca_file=authority, pin=pin))
+
+
+class Answering(Protocol):
+    """Answers the first bytes with `answer`, or with the same."""
+
+    answer: bytes | None = None
+
+    def dataReceived(self, data: bytes) -> None:
+        transport: Any = self.transport
+        transport.write(data if self.answer is None else self.answer)
+
+
+@pytest.mark.parametrize(
+    "answer", [None, b"HTTP/1.1 400 Bad Request\r\n\r\n", b"SSH-2.0-x\r\n", b"220 mail\r\n", bytes(99)]
+)
+@pytest.mark.parametrize("options", [Options(), Options(insecure=True)])
+def test_a_server_without_tls_is_told_as_such(answer: bytes | None, options: Options) -> None:
+    """The first is an echo server's."""
+    serving = Factory.forProtocol(type("Answers", (Answering,), {"answer": answer}))
+    client = shake_hands(serving, client_creator("localhost", options))
+    assert client.lost is not None
+    error = tls_failure(client.lost, WHERE)
+    assert isinstance(error, TlsError)
+    assert error.what.startswith("the peer does not speak TLS: ")
 
 
 @pytest.mark.parametrize(
@@ -66,9 +92,10 @@ def test_what_has_its_words_already_keeps_them() -> None:
         (SSL.Error([("lib", "", "")]), "Error"),
         (SSL.Error([]), "Error"),
         (SSL.Error(), "Error"),
+        (RuntimeError(""), "RuntimeError"),
         (SSL.SysCallError(-1, "Unexpected EOF"), "-1"),
         (SSL.Error([("lib", "", "red\x1b[31m")]), "red\\x1b[31m"),
     ],
 )
-def test_openssls_words_are_made_safe(error: SSL.Error, words: str) -> None:
+def test_openssls_words_are_made_safe(error: Exception, words: str) -> None:
     assert openssl_reason(error) == words

@@ -104,6 +104,14 @@ def test_an_expelled_client_loses_its_backlog_and_is_told_last(clock: Clock, cli
     client.lose(ConnectionAborted())
 
 
+def test_a_half_closed_client_that_is_expelled_need_not_close_once_more(clock: Clock, client: Client) -> None:
+    client.server.readConnectionLost()
+    client.server.expel(FAREWELL, "slow consumer")
+    assert client.transport.read() == FAREWELL
+    assert client.transport.disconnecting
+    client.lose()
+
+
 def test_an_expelled_client_without_a_farewell_is_cut_off_as_well(clock: Clock, client: Client) -> None:
     client.transport.reads = False
     client.hub.order(b"x" * 70_000)
@@ -126,6 +134,13 @@ def test_draining_sends_what_is_ordered_and_reads_on_until_the_close(client: Cli
     assert client.hub.lines == []
     assert client.server.close_reason == "drained"
     client.lose()
+
+
+def test_a_line_that_had_not_ended_when_the_server_parted_is_not_published(client: Client) -> None:
+    client.server.dataReceived(b"half a li")
+    client.server.drain()
+    client.lose()
+    assert client.hub.lines == []
 
 
 def test_draining_waits_for_a_reader_that_is_behind(client: Client) -> None:

@@ -241,5 +241,7 @@ def test_a_port_that_was_asked_for_is_not_exchanged_for_another() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
-        error = refused(echo(Options(port=port, udp=True)))
+        reactor = Crowded(taken=0)
+        error = refused(echo(Options(port=port, udp=True), reactor))
     assert error.where == f"127.0.0.1:{port}/udp"
+    assert reactor.tried == [port]

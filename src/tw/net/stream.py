@@ -31,8 +31,19 @@ def eager_socket(transport: object) -> Any:
     """
     if not isinstance(transport, tcp.Connection):
         return None
-    names = ("socket", "TLS", "dataBuffer", "_tempDataLen", "connected", "disconnecting", "_writeDisconnecting")
+    names = ("socket", "TLS", "dataBuffer", "_tempDataLen", "connected")
     return transport if all(hasattr(transport, name) for name in names) else None
+
+
+def send_at_once(transport: Any) -> None:
+    """Switch Nagle's algorithm off (RFC 9293, 3.7.4), where there is TCP.
+
+    It would hold a second small write back until the first is acknowledged, up to 40 ms where the peer delays that; what
+    belongs together is written together here anyway.
+    """
+    inner = transport.transport if isinstance(transport, ProtocolWrapper) else transport
+    if isinstance(inner, tcp.Connection) and getattr(inner.socket, "family", None) in (socket.AF_INET, socket.AF_INET6):
+        inner.setTcpNoDelay(True)
 
 
 class Stream:
@@ -43,6 +54,7 @@ class Stream:
     def __init__(self, transport: object) -> None:
         self.transport: Any = transport
         self._eager = eager_socket(transport)
+        send_at_once(transport)
         self._producing = False
         self.closing = False
         self.sent_bytes = 0
@@ -61,8 +73,6 @@ class Stream:
             and not fd.dataBuffer
             and not fd.TLS
             and fd.connected
-            and not fd.disconnecting
-            and not fd._writeDisconnecting
         ):
             try:
                 sent = fd.socket.send(data)
@@ -93,6 +103,7 @@ class Stream:
     def close(self) -> None:
         """Send what is buffered, then close. A registered producer would keep the transport open for ever."""
         self.closing = True
+        self._eager = None
         self.stop_producing()
         if isinstance(self.transport, ProtocolWrapper):
             # TLS ends when the peer has answered the close_notify (RFC 8446, 6.1): where reading was paused, its answer
@@ -103,6 +114,7 @@ class Stream:
     def abort(self) -> None:
         """Close at once; what is buffered is lost."""
         self.closing = True
+        self._eager = None
         self.transport.abortConnection()
 
     def keep_alive(self, idle_s: int) -> None:
@@ -124,6 +136,7 @@ class Stream:
         """Shut the sending side once all is written; False where the transport cannot (TLS)."""
         if not can_half_close(self.transport):
             return False
+        self._eager = None
         self.stop_producing()
         self.transport.loseWriteConnection()
         return True

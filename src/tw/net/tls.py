@@ -216,7 +216,15 @@ def openssl_reason(error: Exception) -> str:
     return safe("; ".join(dict.fromkeys(reasons)) or type(error).__name__)
 
 
-NOT_TLS = ("wrong version number", "packet length too long", "unknown protocol", "record layer failure", "http request")
+# The last is what an echo server's answer comes to: our own ClientHello.
+NOT_TLS = (
+    "wrong version number",
+    "packet length too long",
+    "unknown protocol",
+    "record layer failure",
+    "http request",
+    "unexpected message",
+)
 
 
 def tls_failure(failure: Failure, where: str) -> TwError:

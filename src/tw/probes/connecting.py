@@ -84,7 +84,7 @@ class Connector:
             return target.host
         if self._route.verify.pin or self._route.verify.insecure:
             return "localhost"
-        raise UsageError("TLS needs a name to verify", str(target), "add --server-name, or --pin")
+        raise UsageError("TLS needs a name to verify", safe(str(target)), "add --server-name, or --pin")
 
     async def connect(self, build: Callable[[], P]) -> P:
         """A connection that is ready to be used. Raises ConnectError, TlsError, AnswerTimeout (a silent handshake)."""

@@ -21,11 +21,11 @@ from tw.probes.timing import Bell
 from tw.protocols.client import ClientConnection
 from tw.report import Delivery, Distribution, ProbeReport
 
-WINDOW_BYTES = 1024 * 1024
+WINDOW_BYTES = 8 * 1024 * 1024
 """Bytes sent that have not come back. stdin is read no further past it, so that a long file is not held in memory."""
 
-LINE_COST_BYTES = 200
-"""What is kept of a line that is awaited, beside its text: empty ones take room as well."""
+LINE_COST_BYTES = 1000
+"""What an awaited line takes beside its text, most of it for a deque: short ones need room as well."""
 
 MOST_PREFIXES = 4
 """Of a line: servers that relay to each other add one each."""

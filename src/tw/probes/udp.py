@@ -10,6 +10,7 @@ from twisted.internet.error import CannotListenError, MessageLengthError
 from tw.core.histogram import Histogram
 from tw.core.payload import PayloadFormat
 from tw.core.target import HostTarget
+from tw.core.text import safe
 from tw.display import Display
 from tw.errors import ConnectError, ExitCode, TwError, UsageError
 from tw.net.dial import resolve
@@ -36,7 +37,7 @@ class UdpEchoPing:
     ) -> None:
         target = echo_target(options)
         if not isinstance(target, HostTarget) or target.tls:
-            raise UsageError("UDP needs a host and a port", str(target), "write HOST:PORT")
+            raise UsageError("UDP needs a host and a port", safe(str(target)), "write HOST:PORT")
         if options.wait_for_s is not None:
             raise UsageError("--wait-for beside --udp", "", "UDP has no connection to wait for")
         form = PayloadFormat(fresh_token(), options.size_bytes)

@@ -46,6 +46,7 @@ class PubSubServer(ServerConnection):
         self._splitter = LineSplitter(hub.max_line_bytes)
         self._farewell = b""
         self._linger: Any = None
+        self._read_ended = False
         self.writable = True
         self.leaving = False
 
@@ -83,6 +84,7 @@ class PubSubServer(ServerConnection):
 
     def readConnectionLost(self) -> None:
         """A client that has published gets what is ordered up to here, then the end; others stay subscribers."""
+        self._read_ended = True
         if self.stream.closing:
             self.stream.close()
         elif self.received_bytes:
@@ -135,7 +137,8 @@ class PubSubServer(ServerConnection):
         if self._farewell:
             self.stream.write(self._farewell)
             self._cut_off_later()
-            if self.stream.half_close():
+            # Closing would reset what it still sends. Where it has ended already, nothing more would tell of its close.
+            if not self._read_ended and self.stream.half_close():
                 self.stream.closing = True
                 return
         self.stream.close()
