@@ -187,7 +187,7 @@ class TextDisplay:
             self.out.raw(line + b"\n")
 
     def subscribed(self, summary: SubscribeSummary) -> None:
-        if not self._quiet:
+        if not self._quiet and not self.out.broken:
             self._err.line(f"tw: {summary.lines} lines in {summary.duration_s:.1f} s from {summary.target}")
 
     def mail(self, report: MailReport) -> None:

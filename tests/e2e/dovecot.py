@@ -1,6 +1,7 @@
 """A real Dovecot with mail made by the tests: one server, and an address of 127.0.0.0/8 for each way it is set up."""
 
 import base64
+import grp
 import os
 import pwd
 import shutil
@@ -170,9 +171,10 @@ def _free_ports(count: int) -> list[int]:
 
 
 def _config(folder: Path, imap_port: int, imaps_port: int) -> str:
-    is_root = os.geteuid() == 0
-    me = pwd.getpwuid(os.geteuid()).pw_name
     reader = _reader()
+    users = ("dovenull", "dovecot", "dovecot")
+    if os.geteuid() != 0:
+        users = (reader.pw_name, reader.pw_name, grp.getgrgid(reader.pw_gid).gr_name)
     certificates = "".join(
         f"local {address} {{\n ssl_cert = <{folder}/{address}.pem\n ssl_key = <{folder}/{address}.pem\n}}\n"
         for address in ADDRESSES
@@ -183,8 +185,9 @@ state_dir = {folder}/run
 log_path = {folder}/log
 listen = {", ".join(ADDRESSES)}
 protocols = imap
-default_login_user = {"dovenull" if is_root else me}
-default_internal_user = {"dovecot" if is_root else me}
+default_login_user = {users[0]}
+default_internal_user = {users[1]}
+default_internal_group = {users[2]}
 first_valid_uid = 1
 mail_location = maildir:~:UTF-8
 ssl = yes

@@ -227,7 +227,7 @@ def test_what_is_not_our_lock_stays(tmp_path: Path) -> None:
         (error.TCPTimedOutError(), "connecting timed out"),
         (error.TimeoutError(), "connecting timed out"),
         (CancelledError(), "connecting timed out"),
-        (error.ConnectError(osError=OSError(errno.ENOENT, "No such file")), "cannot connect: no such file"),
+        (error.getConnectError((errno.ENOENT, "as a unix socket's")), "cannot connect: no such file or directory"),
         (error.ConnectError(osError=OSError("odd")), "cannot connect: an error occurred while connecting: odd."),
         (RuntimeError("Odd\x1b"), "cannot connect: odd\\x1b"),
         (RuntimeError(), "cannot connect: RuntimeError"),

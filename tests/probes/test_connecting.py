@@ -107,6 +107,15 @@ def test_paths_and_endpoint_strings(net: Network, target: Target, dialled: objec
     rig.leave()
 
 
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [({"bind": "127.0.0.1"}, "--bind"), ({"family": 4}, "-4 or -6"), ({"resolve": RESOLVE}, "--resolve")],
+)
+def test_options_that_would_do_nothing_are_refused(net: Network, options: dict[str, Any], name: str) -> None:
+    with pytest.raises(UsageError, match=name):
+        Rig(net, UnixTarget("/run/s"), **options)
+
+
 def test_an_endpoint_string_that_nobody_can_read(net: Network) -> None:
     rig = Rig(net, EndpointTarget("tcp:h:port=x"))
     assert isinstance(rig.running.error, UsageError)

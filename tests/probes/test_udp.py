@@ -9,7 +9,7 @@ from twisted.internet.error import CannotListenError, MessageLengthError
 
 from memory import Network
 from running import ClientRig, Notes
-from tw.errors import AnswerTimeout, ConnectError, ExitCode, UsageError
+from tw.errors import AnswerTimeout, ConnectError, ExitCode, ProtocolError, UsageError
 from tw.options import ProbeEchoOptions, ServeEchoOptions, TlsClientOptions
 from tw.probes.udp import LAST_READ_S, MAX_PACKET_BYTES, UdpEchoPing
 from tw.services.echo import EchoService
@@ -99,6 +99,14 @@ def test_a_closed_port_refuses(net: Network, notes: Notes) -> None:
     assert isinstance(rig.running.error, ConnectError)
     assert str(rig.running.error) == ("port unreachable (127.0.0.1:9/udp); is the server running there, with --udp?")
     assert rig.bound == []
+
+
+def test_a_port_that_closes_after_good_answers_has_left_in_the_middle(net: Network, notes: Notes) -> None:
+    rig = Rig(net, notes, count=3)
+    net.pass_s(0.5)
+    rig.client._refused()
+    assert isinstance(rig.running.error, ProtocolError)
+    assert (rig.report.received, rig.bound) == (1, [])
 
 
 def test_a_run_that_is_cut_short_leaves_nothing_behind(net: Network, notes: Notes) -> None:

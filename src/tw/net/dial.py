@@ -60,7 +60,7 @@ def resolve(reactor: Any, host: str, port: int, family: int | None) -> Deferred[
         if type(literal) in FAMILIES[family]:
             done.callback([literal])
         else:
-            done.errback(Failure(ConnectError(f"not an IPv{family} address", host, f"leave out -{family}")))
+            done.errback(Failure(ConnectError(f"not an IPv{family} address", host, "use the other family's address")))
         return done
     receiver = _Receiver(host)
     reactor.nameResolver.resolveHostName(receiver, host, port, addressTypes=FAMILIES[family])

@@ -135,9 +135,10 @@ def connect_error(failure: Failure, where: str) -> TwError:
 
 
 def _os_reason(problem: BaseException) -> str:
-    inner = getattr(problem, "osError", None)
-    if isinstance(inner, OSError) and inner.strerror:
-        return inner.strerror.lower()
+    # Twisted's ConnectError keeps the number of the system's error, or nothing.
+    number = getattr(problem, "osError", None)
+    if isinstance(number, int):
+        return os.strerror(number).lower()
     return safe(str(problem)).lower() or type(problem).__name__
 
 

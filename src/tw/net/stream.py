@@ -38,8 +38,8 @@ def eager_socket(transport: object) -> Any:
 def send_at_once(transport: Any) -> None:
     """Switch Nagle's algorithm off (RFC 9293, 3.7.4), where there is TCP.
 
-    It would hold a second small write back until the first is acknowledged, up to 40 ms where the peer delays that; what
-    belongs together is written together here anyway.
+    It would hold a second small write back until the first is acknowledged, up to 40 ms where the peer delays that;
+    what belongs together is written together here anyway.
     """
     inner = transport.transport if isinstance(transport, ProtocolWrapper) else transport
     if isinstance(inner, tcp.Connection) and getattr(inner.socket, "family", None) in (socket.AF_INET, socket.AF_INET6):
@@ -67,13 +67,7 @@ class Stream:
         """
         self.sent_bytes += len(data)
         fd = self._eager
-        if (
-            fd is not None
-            and not fd._tempDataLen
-            and not fd.dataBuffer
-            and not fd.TLS
-            and fd.connected
-        ):
+        if fd is not None and not fd._tempDataLen and not fd.dataBuffer and not fd.TLS and fd.connected:
             try:
                 sent = fd.socket.send(data)
             except OSError:

@@ -70,7 +70,16 @@ class Connector:
         self._clock = clock
         self.where = safe(str(route.target))
         self.connect_times = Histogram()
+        self._refuse_idle_options()
         self._creator = client_creator(self._tls_name(), route.verify) if route.target.tls else None
+
+    def _refuse_idle_options(self) -> None:
+        """Raises UsageError for options that would do nothing."""
+        route = self._route
+        given = {"--bind": route.bind, "-4 or -6": route.family, "--resolve": route.resolve}
+        idle = [name for name, value in given.items() if value]
+        if idle and not isinstance(route.target, HostTarget):
+            raise UsageError(f"{idle[0]} beside a target without a host", self.where, "leave it out")
 
     @property
     def tls(self) -> bool:

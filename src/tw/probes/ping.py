@@ -61,7 +61,7 @@ class Ping:
         self.sent_bytes = 0
         self.received_bytes = 0
         self.unsettled = 0
-        """Samples that were still waited for when the run was cut short: neither received nor lost."""
+        """Samples that were still waited for when a signal cut the run short: neither received nor lost."""
 
     async def run(self, send: Callable[[bytes], None], where: str) -> None:
         """Send every sample and wait for the answers.
@@ -118,7 +118,7 @@ class Ping:
             self.times.record(rtt_s)
         word = outcome.kind.value
         if outcome.number is not None and not self._settle(outcome.number) and rtt_s is not None:
-            self.errors["late"] += 1
+            self._note_late()
             word = "late"
         self._show(Sample(number=outcome.number or 0, rtt_s=rtt_s, outcome=word, detail=self._detail(outcome, payload)))
         self._bell.ring()
@@ -140,6 +140,13 @@ class Ping:
         self._show(Sample(number=number, rtt_s=None, outcome="timeout"))
         self._bell.ring()
 
+    def _note_late(self) -> None:
+        """An answer came that had been given up: a late one, and no longer one that never came."""
+        self.errors["late"] += 1
+        self.errors["timeout"] -= 1
+        if not self.errors["timeout"]:
+            del self.errors["timeout"]
+
     def _settle(self, number: int) -> bool:
         """Stop waiting for a sample; whether it was being waited for."""
         timer = self._timers.pop(number, None)
@@ -148,7 +155,8 @@ class Ping:
         return timer is not None
 
     def _stop_timers(self) -> None:
-        self.unsettled = len(self._timers)
+        # A connection that broke has lost what was under way on it; a run that was stopped has not.
+        self.unsettled = len(self._timers) if self._failed is None else 0
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()

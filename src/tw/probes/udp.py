@@ -12,7 +12,7 @@ from tw.core.payload import PayloadFormat
 from tw.core.target import HostTarget
 from tw.core.text import safe
 from tw.display import Display
-from tw.errors import ConnectError, ExitCode, TwError, UsageError
+from tw.errors import ConnectError, ExitCode, ProtocolError, TwError, UsageError
 from tw.net.dial import resolve
 from tw.net.endpoint import bind_error
 from tw.options import ProbeEchoOptions
@@ -86,7 +86,10 @@ class UdpEchoPing:
         self._ping.arrived(datagram)
 
     def _refused(self) -> None:
-        self._ping.fail(ConnectError("port unreachable", self._where, "is the server running there, with --udp?"))
+        if self._ping.verdict.received:
+            self._ping.fail(ProtocolError("the port became unreachable in the middle", self._where, "did it stop?"))
+        else:
+            self._ping.fail(ConnectError("port unreachable", self._where, "is the server running there, with --udp?"))
 
     def _slow_name(self) -> TwError:
         return ConnectError("resolving the name timed out", self._target.host, "check the name server")
