@@ -105,6 +105,7 @@ def test_a_port_that_closes_after_good_answers_has_left_in_the_middle(net: Netwo
     rig = Rig(net, notes, count=3)
     net.pass_s(0.5)
     rig.client._refused()
+    net.settle()
     assert isinstance(rig.running.error, ProtocolError)
     assert (rig.report.received, rig.bound) == (1, [])
 
