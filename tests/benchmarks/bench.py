@@ -4,6 +4,7 @@ A figure of one machine means little, and less on a shared one: what counts is a
 `cost` is the server's CPU time for each message, the steadier figure; `rate` is bounded by the generator as well.
 """
 
+import os
 import shutil
 import socket
 import statistics
@@ -47,7 +48,11 @@ class Peer:
     def start(self) -> None:
         self.port = free_port()
         self.process = subprocess.Popen(
-            self.command(self.port), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL
+            self.command(self.port),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL,
+            env={name: value for name, value in os.environ.items() if not name.startswith(("COVERAGE", "TW_"))},
         )
         until = time.monotonic() + 10
         while time.monotonic() < until:

@@ -1,6 +1,6 @@
 """The counter beside nginx's `return 200`, node's http and twisted.web: `python tests/benchmarks/counter.py [ROUNDS]`.
 
-Needs Debian's wrk; nginx-light and nodejs are peers where they are installed. nginx counts nothing: it sends a constant.
+Needs Debian's wrk; nginx-light and nodejs are peers where they are installed. nginx sends a constant.
 """
 
 import re
@@ -21,7 +21,8 @@ worker_processes 1; daemon off; pid {folder}/pid; error_log /dev/null;
 events {{ worker_connections 4096; }}
 http {{ access_log off; keepalive_requests 100000000; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p;
   fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-  server {{ listen 127.0.0.1:{port} backlog=1024; location / {{ default_type text/plain; return 200 "I am request #1\\n"; }} }} }}
+  server {{ listen 127.0.0.1:{port} backlog=1024;
+    location / {{ default_type text/plain; return 200 "I am request #1\\n"; }} }} }}
 """
 
 NODE = """

@@ -1,8 +1,8 @@
-"""Pub/sub beside Redis, NATS and a LineReceiver that loops over its clients: `python tests/benchmarks/pubsub.py [ROUNDS]`.
+"""Pub/sub beside Redis, NATS and a LineReceiver that loops over its clients.
 
-Needs gcc; Debian's redis-server and nats-server are peers where they are installed. Each line must reach every subscriber,
-in order: a gap ends the benchmark. With the line protocol a publisher gets every line as well, which Redis and NATS do not
-send it: tw makes one delivery more for each line than is counted.
+`python tests/benchmarks/pubsub.py [ROUNDS]` needs gcc; Debian's redis-server and nats-server are peers where they are
+installed. Each line must reach every subscriber, in order: a gap ends the benchmark. With the line protocol a publisher
+gets every line as well, which Redis and NATS do not send it: tw makes one delivery more for each line than is counted.
 """
 
 import sys
