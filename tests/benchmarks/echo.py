@@ -1,6 +1,7 @@
 """Echo beside a plain Twisted Protocol, a uvloop Protocol and a C epoll server.
 
-`python tests/benchmarks/echo.py [ROUNDS]` needs gcc; uvloop from the package index is a peer where it is installed. The generator checks every byte.
+`python tests/benchmarks/echo.py [ROUNDS]` needs gcc; uvloop from the package index is a peer where it is installed. The
+generator checks every byte.
 """
 
 import sys
