@@ -193,6 +193,18 @@ def test_colour_is_for_terminals_and_for_those_who_insist(
     assert ("echo tcp:[fe80::1]:7: ok" in text) != table
 
 
+@pytest.mark.parametrize(("color", "colored"), [("auto", False), ("always", True)])
+def test_a_dumb_terminal_gets_colour_where_it_is_insisted_on(
+    color: str, colored: bool, monkeypatch: pytest.MonkeyPatch, terminal: Terminal
+) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    display = _made(terminal.stream, terminal.stream, color=color)
+    display.sample(Sample(number=1, rtt_s=None, outcome="ok"))
+    assert ("\x1b[" in terminal.shown()) == colored
+    display.report(GOOD)
+    assert ("\x1b[" in terminal.shown()) == colored
+
+
 @pytest.mark.parametrize(
     ("sample", "text"),
     [

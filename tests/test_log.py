@@ -1,10 +1,12 @@
 """Twisted's log on stderr: a line an event, tracebacks for those who ask, and nothing that a terminal would obey."""
 
+import errno
 import io
 import sys
 import warnings
 
 import pytest
+from twisted.internet import tcp
 from twisted.logger import LogBeginner, Logger, LogLevel, LogPublisher
 from twisted.python.failure import Failure
 
@@ -67,6 +69,83 @@ def test_an_event_without_a_level_counts_as_information() -> None:
     LineObserver(0, stream)({"log_format": "quiet"})
     LineObserver(1, stream)({"log_format": "told"})
     assert stream.getvalue() == "tw: told\n"
+
+
+@pytest.mark.parametrize("namespace", ["twisted.internet.tcp", "twisted", "log_legacy"])
+@pytest.mark.parametrize(
+    ("verbosity", "shown"), [(0, ["warn", "error", "critical"]), (1, ["warn", "error", "critical"]), (2, None)]
+)
+def test_twisted_tells_of_itself_at_two_v_alone(namespace: str, verbosity: int, shown: list[str] | None) -> None:
+    levels = list(LogLevel.iterconstants())
+    stream = io.StringIO()
+    logger = Logger(namespace=namespace, observer=LineObserver(verbosity, stream))
+    for level in levels:
+        logger.emit(level, "{name}", name=level.name)
+    assert stream.getvalue().replace("tw: ", "").split() == (shown or [level.name for level in levels])
+
+
+def test_who_is_called_nearly_like_twisted_is_not_twisted() -> None:
+    stream = io.StringIO()
+    Logger(namespace="twistedly", observer=LineObserver(1, stream)).info("told")
+    assert stream.getvalue() == "tw: told\n"
+
+
+# Connections that cannot be accepted ----------------------------------------------------------------------------------
+
+TURNED_AWAY = "tw: too many open files: connections are turned away; raise the limit (ulimit -n)\n"
+
+
+def _accepting(verbosity: int, *codes: int, reserve: bool) -> str:
+    """What is told where Twisted's own `_accept` meets these errors, once each."""
+    stream = io.StringIO()
+    observer = LineObserver(verbosity, stream)
+
+    errors = [OSError(code, "as accept raises it") for code in codes]
+
+    class Listening:
+        def accept(self) -> object:
+            raise errors.pop(0) if errors else BlockingIOError(errno.EAGAIN, "nobody is left")
+
+    reserved = tcp._FileDescriptorReservation(lambda: io.StringIO())
+    if reserve:
+        reserved.reserve()
+    logger = Logger(namespace="twisted.internet.tcp", observer=observer)
+    for _ in codes:
+        assert list(tcp._accept(logger, range(1), Listening(), reserved)) == []
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("verbosity", [0, 1])
+@pytest.mark.parametrize("reserve", [True, False])
+def test_descriptors_that_have_run_out_are_told_once(verbosity: int, reserve: bool) -> None:
+    assert _accepting(verbosity, errno.EMFILE, errno.EMFILE, errno.EMFILE, reserve=reserve) == TURNED_AWAY
+
+
+def test_another_reason_not_to_accept_is_told_once_as_well() -> None:
+    told = _accepting(0, errno.ENFILE, errno.ENFILE, errno.EMFILE, reserve=False)
+    assert told == "tw: connections cannot be accepted: too many open files in system\n" + TURNED_AWAY
+
+
+def test_a_client_that_left_before_its_turn_is_no_trouble() -> None:
+    assert _accepting(1, errno.ECONNABORTED, reserve=False) == ""
+
+
+def test_two_v_show_twisteds_own_words_too() -> None:
+    text = _accepting(2, errno.EMFILE, reserve=True)
+    assert text.startswith(TURNED_AWAY + "tw: EMFILE encountered")
+
+
+def test_a_descriptor_that_cannot_be_kept_in_reserve_is_no_bug_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left() -> object:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    stream = io.StringIO()
+    reserved = tcp._FileDescriptorReservation(none_left)
+    monkeypatch.setattr(
+        tcp._FileDescriptorReservation, "_log", Logger("twisted.internet.tcp", observer=LineObserver(0, stream))
+    )
+    reserved.reserve()
+    assert stream.getvalue() == TURNED_AWAY
 
 
 @pytest.mark.parametrize("verbosity", [0, 1])

@@ -2,16 +2,14 @@
 
 import json
 import os
-import runpy
 import signal
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import click
 import pytest
 
-from tw.__main__ import EarlySignal, main, run
+from tw.__main__ import EarlySignal, run
 from tw.cli.command import Session
 from tw.errors import (
     AnswerTimeout,
@@ -50,15 +48,6 @@ def fail(monkeypatch: pytest.MonkeyPatch) -> Fail:
         monkeypatch.setattr("tw.clients.probe_echo", fails)
 
     return fail_with
-
-
-@pytest.fixture
-def signals() -> Iterator[None]:
-    """What `main` does to the handlers of signals is undone."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 def _run(*args: str) -> int:
@@ -218,6 +207,12 @@ def test_two_v_show_the_traceback_of_a_bug_made_safe(
     assert "\x1b" not in err
 
 
+def test_an_error_is_one_line_that_no_stranger_can_write_on(fail: Fail, capsys: pytest.CaptureFixture[str]) -> None:
+    fail(ConnectError("a\x1b[2J\nb", "c\rd", "e\u202ef"))
+    assert _run("serve", "echo") == 3
+    assert capsys.readouterr() == ("", "tw: a\\x1b[2J\\x0ab (c\\x0dd); e\\u202ef\n")
+
+
 def test_what_was_typed_behind_a_bad_value_counts_for_its_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert _run("serve", "echo", "--port", "x", "-vv") == 2
     assert capsys.readouterr().err.startswith("tw.errors.UsageError: invalid value")
@@ -256,29 +251,3 @@ def test_an_early_sigterm_is_143_and_json_tells_of_it(fail: Fail, capsys: pytest
 def test_what_a_run_gives_is_the_exit_code(monkeypatch: pytest.MonkeyPatch, result: Any, code: int) -> None:
     monkeypatch.setattr("tw.servers.serve_echo", lambda *_: result)
     assert _run("serve", "echo") == code
-
-
-@pytest.mark.usefixtures("signals")
-def test_main_exits_with_the_code_of_the_run_and_listens_to_signals(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], fail: Fail
-) -> None:
-    fail(ConnectError("refused"))
-    monkeypatch.setattr("sys.argv", ["tw", "serve", "echo"])
-    with pytest.raises(SystemExit) as caught:
-        main()
-    assert caught.value.code == 3
-    assert capsys.readouterr().err == "tw: refused\n"
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with pytest.raises(EarlySignal) as told:
-            signal.raise_signal(number)
-        assert told.value.number == number
-
-
-@pytest.mark.usefixtures("signals")
-def test_the_package_runs_as_a_module_too(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("sys.argv", ["tw", "--version"])
-    monkeypatch.delitem(sys.modules, "tw.__main__")
-    with pytest.raises(SystemExit) as caught:
-        runpy.run_module("tw", run_name="__main__")
-    assert caught.value.code == 0
-    assert capsys.readouterr().out.startswith("tw ")

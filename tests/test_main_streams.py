@@ -92,7 +92,7 @@ def test_a_full_disk_is_one_line_and_9(
 ) -> None:
     monkeypatch.setattr("sys.stdout", full)
     assert _main(monkeypatch, *args) == 9
-    assert capsys.readouterr().err == "tw: cannot write: No space left on device\n"
+    assert capsys.readouterr().err == "tw: cannot write the output: No space left on device (stdout)\n"
 
 
 def test_a_broken_pipe_in_a_run_is_its_quiet_end(

@@ -1,8 +1,10 @@
 """What happens when a standard stream takes no more: a reader that left, a full disk."""
 
 import errno
+import fcntl
 import io
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -110,3 +112,92 @@ def test_a_display_stamps_by_the_clock_on_the_wall(as_json: bool) -> None:
     before_s = time.time()
     now_s = make_display(CommonOptions(), as_json=as_json, stdout=io.StringIO()).now()
     assert before_s <= now_s <= time.time()
+
+
+# What does not block, and what takes a part --------------------------------------------------------------------------
+
+
+def _buffered(descriptor: int) -> TextIO:
+    return open(descriptor, "w", encoding="utf-8")
+
+
+def _unbuffered(descriptor: int) -> TextIO:
+    """As standard output is under PYTHONUNBUFFERED."""
+    return io.TextIOWrapper(open(descriptor, "wb", buffering=0), encoding="utf-8", write_through=True)  # type: ignore[arg-type]
+
+
+LONG = "é\n" * 300_000  # more than any pipe takes at once
+
+
+@pytest.mark.parametrize("opened", [_buffered, _unbuffered])
+@pytest.mark.parametrize(
+    "write", [lambda output: output.text(LONG), lambda output: output.raw(LONG.encode())], ids=["text", "raw"]
+)
+def test_a_pipe_that_does_not_block_gets_everything(
+    opened: Callable[[int], TextIO], write: Callable[[Output], None]
+) -> None:
+    read, write_end = os.pipe()
+    fcntl.fcntl(write_end, fcntl.F_SETFL, os.O_NONBLOCK)
+    got: list[bytes] = []
+
+    def take() -> None:
+        with open(read, "rb") as pipe:
+            got.append(pipe.read())
+
+    reader = threading.Thread(target=take)
+    with opened(write_end) as stream:
+        output = Output(stream)
+        output.text("first ")
+        reader.start()
+        write(output)
+        output.line("last")
+        assert (output.broken, output.failure) == (False, None)
+    reader.join()
+    assert b"".join(got) == f"first {LONG}last\n".encode()
+
+
+@needs_dev_full
+@pytest.mark.parametrize("write", [lambda output: output.line("x"), lambda output: output.raw(b"x")])
+def test_a_full_disk_is_an_error_without_a_buffer_too(write: Callable[[Output], None]) -> None:
+    with _unbuffered(os.open("/dev/full", os.O_WRONLY)) as stream:
+        output = Output(stream)
+        write(output)
+        assert str(output.failure) == "cannot write the output: No space left on device (stdout)"
+
+
+class Grudging(io.RawIOBase):
+    """Takes three bytes at a time, and each time says first, in one way or the other, that it would block."""
+
+    def __init__(self, refusal: BlockingIOError | None) -> None:
+        self.got = b""
+        self.refusal = refusal
+        self.refused = False
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self.room
+
+    room = -1  # a descriptor that can be written to
+
+    def write(self, data: object, /) -> int | None:  # type: ignore[override]
+        self.refused = not self.refused
+        if self.refused and self.refusal:
+            raise self.refusal
+        if self.refused:
+            return None
+        part = bytes(data)[:3]  # type: ignore[call-overload]
+        self.got += part
+        return len(part)
+
+
+@pytest.mark.parametrize("refusal", [None, BlockingIOError(errno.EAGAIN, "not now")])
+def test_what_takes_a_part_is_given_the_rest(refusal: BlockingIOError | None) -> None:
+    sink = Grudging(refusal)
+    with open(os.devnull, "w") as null:
+        sink.room = null.fileno()
+        output = Output(io.TextIOWrapper(sink, encoding="utf-8", write_through=True))  # type: ignore[type-var]
+        output.line("a line")
+        output.raw(b"and bytes")
+        assert (sink.got, output.broken) == (b"a line\nand bytes", False)

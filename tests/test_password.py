@@ -129,6 +129,20 @@ def test_a_command_that_takes_too_long_is_ended(command: str) -> None:
     assert time.monotonic() - started_s < 30, "it was waited for"
 
 
+@pytest.mark.parametrize("command", ["echo pw; sleep 60 &", "sleep 60 & echo pw", "sleep 60 & sleep 0.1; echo pw"])
+def test_what_a_command_leaves_in_the_background_is_not_waited_for(command: str) -> None:
+    started_s = time.monotonic()
+    assert _read(command=command, timeout_s=50) == "pw"
+    assert time.monotonic() - started_s < 30, "it was waited for"
+
+
+def test_a_command_that_ends_without_a_word_is_not_waited_for_either() -> None:
+    started_s = time.monotonic()
+    with pytest.raises(LocalError, match="printed nothing"):
+        _read(command="sleep 60 &", timeout_s=50)
+    assert time.monotonic() - started_s < 30, "it was waited for"
+
+
 def test_a_command_that_never_stops_printing_is_ended_at_the_limit() -> None:
     with pytest.raises(LocalError) as caught:
         _read(command="yes", timeout_s=60)
@@ -179,10 +193,12 @@ import sys
 from tw.errors import TwError
 from tw.password import read_password
 try:
-    secret = read_password(file=None, command=None, environ={}, timeout_s=1, prompt="Password of me: ")
+    secret = read_password(file=None, command=None, environ={}, timeout_s=1, prompt="Password of \\x1b[2J\\u202eß: ")
     print(ascii(secret.reveal()))
 except TwError as error:
     print(int(error.exit_code), error)
+except KeyboardInterrupt:
+    print("interrupted")
 """
 
 
@@ -190,7 +206,7 @@ def _asked(tmp_path: Path, typed: bytes) -> tuple[bytes, str]:
     """What a terminal showed while `typed` was typed at the prompt, and what came of it."""
     result = tmp_path / "result"
     child = pexpect.spawn("/bin/sh", ["-c", '"$0" -c "$1" > "$2"', sys.executable, PROMPT, str(result)], timeout=30)
-    child.expect_exact("Password of me: ")
+    child.expect_exact(r"Password of \x1b[2J\u202eß: ".encode())
     child.send(typed)
     child.expect(pexpect.EOF)
     child.close()
@@ -203,8 +219,13 @@ def test_the_prompt_shows_nothing_of_what_is_typed_and_leaves_stdout_alone(tmp_p
 
 
 def test_the_end_of_the_input_at_the_prompt_is_no_password(tmp_path: Path) -> None:
-    _, result = _asked(tmp_path, b"\x04")
+    shown, result = _asked(tmp_path, b"\x04")
+    assert shown == b"\r\n"
     assert result.startswith("2 no password given; use --password-file")
+
+
+def test_ctrl_c_at_the_prompt_leaves_the_line(tmp_path: Path) -> None:
+    assert _asked(tmp_path, b"\x03") == (b"\r\n", "interrupted")
 
 
 def test_a_typed_password_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:

@@ -115,6 +115,10 @@ def test_no_time_has_no_rate_rather_than_an_infinite_one() -> None:
     assert _report(duration_s=0.0).to_json()["rate_per_s"] is None
 
 
+def test_nothing_received_has_no_rate_rather_than_zero() -> None:
+    assert _report(received=0).to_json()["rate_per_s"] is None
+
+
 def test_an_empty_histogram_has_no_times() -> None:
     assert Distribution.of(Histogram()).to_json() == NOTHING_MEASURED
 

@@ -112,6 +112,15 @@ def test_under_nohup_a_hang_up_is_no_reason_to_end() -> None:
         assert running.rest() == ["stopping SIGTERM", "code 5"]
 
 
+def test_behind_an_ampersand_in_a_script_ctrl_c_is_no_reason_to_end() -> None:
+    """A shell without job control starts such a command with SIGINT ignored (POSIX, 2.11)."""
+    with program("signal.signal(signal.SIGINT, signal.SIG_IGN)\n" + WAITS.format(more="")) as running:
+        assert running.line() == "ready"
+        running.process.send_signal(signal.SIGINT)
+        running.process.send_signal(signal.SIGTERM)
+        assert running.rest() == ["stopping SIGTERM", "code 5"]
+
+
 def test_a_signal_before_the_reactor_runs_is_not_forgotten() -> None:
     script = """
     from twisted.internet import task

@@ -133,9 +133,10 @@ def test_a_second_signal_removes_the_ready_file_as_well(net: Network, launch: La
 def test_a_ready_file_that_cannot_be_written_leaves_nothing_bound(
     net: Network, launch: Launch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    servers.serve_echo(COMMON, ServeEchoOptions(json=True, ready_file=str(tmp_path / "no" / "ready")))
-    assert isinstance(launch.running.error, LocalError)
-    assert "listening" not in [event["event"] for event in events(capsys)]
+    for as_json in (True, False):
+        servers.serve_echo(COMMON, ServeEchoOptions(json=as_json, ready_file=str(tmp_path / "no" / "ready")))
+        assert isinstance(launch.running.error, LocalError)
+        assert capsys.readouterr() == ("", ""), "it never served, so there is no stop to tell of"
 
 
 # What goes wrong -----------------------------------------------------------------------------------------------------

@@ -1,9 +1,17 @@
 """The edge: everything that went wrong becomes one line on stderr and one exit code, here and nowhere else."""
 
-import errno
 import os
 import signal
 import sys
+
+if (__name__ == "__main__" or os.path.basename(sys.argv[0]) == "tw") and (
+    signal.getsignal(signal.SIGINT) is signal.default_int_handler
+):
+    # As the command, that is, and not imported into some other one. ^C while click loads ends it as it ends any
+    # program, where Python would print a traceback. `main` puts its own handler in place.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+import errno
 from collections.abc import Sequence
 from contextlib import suppress
 from types import FrameType
@@ -16,6 +24,8 @@ from tw.errors import ExitCode, Interrupted, LocalError, TwError, UsageError
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 """A disk that takes no more of what click prints (help, versions, completions)."""
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class EarlySignal(BaseException):
@@ -32,15 +42,28 @@ def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
 
 def main() -> NoReturn:
     """The console script."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)
-    _mend_streams()
-    code = run(sys.argv[1:], Session())
-    code = _flush(code)
+    try:
+        _listen_to_signals()
+        _mend_streams()
+        code = _flush(run(sys.argv[1:], Session()))
+    except EarlySignal as error:
+        # While `run` was telling of something else, or had not begun.
+        code = 128 + error.number
+    for number in SIGNALS:
+        if signal.getsignal(number) is _interrupt:
+            # Nobody is there any more to catch what it raises.
+            signal.signal(number, signal.SIG_DFL)
     if _busy_threads():
         # A resolver that hangs in `getaddrinfo` would keep the interpreter waiting (DESIGN 4.10).
         os._exit(code)
     sys.exit(code)
+
+
+def _listen_to_signals() -> None:
+    for number in SIGNALS:
+        # Ignored is what a shell without job control makes SIGINT for what has `&` behind it.
+        if number != signal.SIGINT or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _interrupt)
 
 
 def _mend_streams() -> None:
@@ -57,9 +80,9 @@ def _mend_streams() -> None:
 
 def run(args: Sequence[str], session: Session) -> int:
     """Run one command line; gives the exit code, and writes what failed to stderr."""
-    from tw.cli.root import root
-
     try:
+        from tw.cli.root import root
+
         # Not `root.main`: that makes a broken pipe exit 1, and writes an empty line on Ctrl-C (DESIGN 4.12).
         with root.make_context("tw", list(args), obj=session) as ctx:
             result = root.invoke(ctx)
@@ -84,9 +107,13 @@ def run(args: Sequence[str], session: Session) -> int:
         if error.errno not in FULL:
             return _bug(error, session)
         _silence_stdout()
-        return _fail(LocalError(f"cannot write: {os.strerror(error.errno)}"), session)
+        return _fail(_unwritten(error), session)
     except Exception as error:
         return _bug(error, session)
+
+
+def _unwritten(error: OSError) -> LocalError:
+    return LocalError(f"cannot write the output: {os.strerror(error.errno or 0)}", "stdout")
 
 
 def _usage(error: click.ClickException) -> UsageError:
@@ -112,15 +139,15 @@ def _origin(error: click.ClickException) -> str:
 def _fail(error: TwError, session: Session) -> int:
     if session.json_client and not error.reported:
         _print_failure(error)
+    from tw.core.text import safe, safe_lines
+
     if session.common.get("verbosity", 0) > 1:
         import traceback
-
-        from tw.core.text import safe_lines
 
         # Made safe, since the errors underneath quote what a peer said.
         _say(safe_lines("".join(traceback.format_exception(error)).rstrip()))
     if not isinstance(error, Interrupted):
-        _say(f"tw: {error}")
+        _say(f"tw: {safe(str(error))}")  # one line, whatever is quoted in it
     return error.exit_code
 
 
@@ -162,7 +189,7 @@ def _flush(code: int) -> int:
         _silence_stdout()
     except OSError as error:
         _silence_stdout()
-        _say(f"tw: cannot write the output: {os.strerror(error.errno or 0)} (stdout)")
+        _say(f"tw: {_unwritten(error)}")
         return code or ExitCode.LOCAL
     return code
 

@@ -75,12 +75,6 @@ def aimed_at(options: Options, listening: list[Listening]) -> Options:
     return replace(options, target=place, self_test=False, verify=verify)
 
 
-def self_host(options: ProbeOptions) -> str:
-    """The loopback address that the probe's own connections can reach."""
-    is_ipv6 = options.family == 6 or (options.bind is not None and ":" in options.bind)
-    return "::1" if is_ipv6 else "127.0.0.1"
-
-
 def first_subject(common: CommonOptions, options: ImapOptions) -> int:
     """Print the subject of a mailbox's first message. Gives the exit code."""
     from tw.password import read_password
@@ -135,28 +129,31 @@ def _ignore(_event: ServerEvent) -> None:
 
 
 def _echo_server(reactor: Any, options: ProbeEchoOptions) -> Service:
+    from tw.probes.connecting import loopback
     from tw.services.echo import EchoService
 
     return EchoService(
         reactor,
-        ServeEchoOptions(host=self_host(options), port=0, tls_self_signed=options.tls, udp=options.udp),
+        ServeEchoOptions(host=loopback(options), port=0, tls_self_signed=options.tls, udp=options.udp),
         _ignore,
     )
 
 
 def _counter_server(reactor: Any, options: ProbeCounterOptions) -> Service:
+    from tw.probes.connecting import loopback
     from tw.services.counter import CounterService
 
     return CounterService(
-        reactor, ServeCounterOptions(host=self_host(options), port=0, tls_self_signed=options.tls), _ignore
+        reactor, ServeCounterOptions(host=loopback(options), port=0, tls_self_signed=options.tls), _ignore
     )
 
 
 def _pubsub_server(reactor: Any, options: ProbePubSubOptions) -> Service:
+    from tw.probes.connecting import loopback
     from tw.services.pubsub import PubSubService
 
     return PubSubService(
-        reactor, ServePubSubOptions(host=self_host(options), port=0, tls_self_signed=options.tls), _ignore
+        reactor, ServePubSubOptions(host=loopback(options), port=0, tls_self_signed=options.tls), _ignore
     )
 
 

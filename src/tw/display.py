@@ -8,17 +8,18 @@ import errno
 import io
 import json
 import os
+import select
 import sys
 import time
 from collections.abc import Callable
-from typing import Protocol, TextIO
+from typing import Any, Protocol, TextIO
 
 from tw.core.text import SafeStream, safe, safe_bytes
 from tw.errors import LocalError, TwError
-from tw.events import Closed, Dropped, Listening, Opened, Refused, Requested, ServerEvent, ServerSummary, Stopping
+from tw.events import Closed, Opened, Requested, ServerEvent
 from tw.options import CommonOptions
 from tw.report import Json, LineReceived, MailReport, ProbeReport, Sample, SubscribeSummary
-from tw.summary import report_lines, report_rows
+from tw.summary import event_text, report_lines, report_rows
 
 
 class Output:
@@ -37,10 +38,14 @@ class Output:
         self.text(text + "\n")
 
     def text(self, text: str) -> None:
-        self._guard(lambda: self.stream.write(text))
+        stream = self.stream
+        if hasattr(stream, "buffer"):
+            self._guard(lambda: write_all(stream, text.encode(stream.encoding, stream.errors or "strict")))
+        else:
+            self._guard(lambda: stream.write(text))
 
     def raw(self, data: bytes) -> None:
-        self._guard(lambda: self.stream.buffer.write(data) and self.stream.buffer.flush())
+        self._guard(lambda: write_all(self.stream, data))
 
     def _guard(self, write: Callable[[], object]) -> None:
         if self.broken:
@@ -54,6 +59,32 @@ class Output:
             if error.errno != errno.EPIPE:
                 self.failure = LocalError(f"cannot write the output: {os.strerror(error.errno or 0)}", "stdout")
             self.on_failure()
+
+
+def write_all(stream: TextIO, data: bytes) -> None:
+    """Write bytes to a stream with a buffer, all of them, after what it already holds. Raises OSError.
+
+    They go below the buffer: where a descriptor does not block (its flag is shared with whoever else has it), a buffer
+    raises with part of the bytes taken, and under PYTHONUNBUFFERED there is none, and a write may take less than all.
+    """
+    stream.flush()
+    sink = getattr(stream.buffer, "raw", stream.buffer)
+    rest = memoryview(data)
+    while rest:
+        try:
+            # As a file in the way of `io.RawIOBase`: None where it would block.
+            written = sink.write(rest) or 0
+        except BlockingIOError:
+            written = 0
+        if not written:
+            _wait_for_room(stream)
+        rest = rest[written:]
+
+
+def _wait_for_room(stream: TextIO) -> None:
+    room = select.poll()  # not select.select, which takes no descriptor above 1023
+    room.register(stream.fileno(), select.POLLOUT)
+    room.poll()
 
 
 def silence(stream: TextIO) -> None:
@@ -211,42 +242,15 @@ class TextDisplay:
         return f"\x1b[{32 if good else 31}m{text}\x1b[0m"
 
 
-def event_text(event: ServerEvent) -> str:
-    """One line on stderr for a server's event, safe for a terminal."""
-    match event:
-        case Listening():
-            pin = f", pin {event.pin}" if event.pin else ""
-            return f"tw: {event.service} listening on {event.endpoint}{pin}"
-        case Opened():
-            return f"{event.peer} opened ({event.id})"
-        case Closed():
-            counts = f"{event.received_bytes} bytes in, {event.sent_bytes} out, {event.duration_s:.3f} s"
-            return f"{event.peer} closed ({event.id}): {safe(event.reason)}; {counts}"
-        case Requested():
-            number = "-" if event.number is None else f"#{event.number}"
-            return f"{event.peer} {safe(event.method, 32)} {safe(event.path, 500)} {event.status} {number}"
-        case Dropped():
-            return f"tw: connection {event.id} lost {event.lines} lines ({event.dropped_bytes} bytes)"
-        case Refused():
-            return f"tw: {event.peer} refused: {safe(event.reason)}"
-        case Stopping():
-            return f"tw: stopping ({event.signal or 'duration over'})"
-        case ServerSummary():
-            more = "".join(f", {count} {name.replace('_', ' ')}" for name, count in event.more.items())
-            counts = f"{event.received_bytes} bytes in, {event.sent_bytes} out{more}"
-            cut_off = f", {event.cut_off} cut off" if event.cut_off else ""
-            return f"tw: {event.service}: {event.connections} connections, {counts}{cut_off}"
-        case _:
-            raise AssertionError(f"no text for {event!r}")
-
-
 def render_report(report: ProbeReport, *, color: bool) -> str:
     """The report as a terminal's table."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(force_terminal=color, no_color=not color, highlight=False, color_system="auto" if color else None)
+    # "standard" has the three styles below; "auto" has none under TERM=dumb, even for those who insist.
+    system: Any = "standard" if color else None
+    console = Console(force_terminal=color, no_color=not color, highlight=False, color_system=system)
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False, title_justify="left")
     table.add_column(style="bold" if color else "")
     table.add_column()
@@ -272,7 +276,8 @@ def make_display(
     if as_json:
         return JsonDisplay(Output(as_utf8(out)))
     terminal = out.isatty()
-    color = common.color == "always" or (common.color == "auto" and terminal and not os.environ.get("NO_COLOR"))
+    plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    color = common.color == "always" or (common.color == "auto" and terminal and not plain)
     return TextDisplay(
         Output(out),
         Output(err),

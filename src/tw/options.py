@@ -127,7 +127,7 @@ class TlsClientOptions:
             "add --client-cert",
         )
         _require(
-            not (self.insecure and self.ca_file),
+            not (self.insecure and self.ca_file is not None),
             "--insecure beside --ca-file",
             "leave --insecure out: the CA file verifies the server",
         )

@@ -17,6 +17,9 @@ VARIABLE = "TW_IMAP_PASSWORD"
 MAX_PASSWORD_BYTES = 65_536
 """A token of OAuth stays below 4 KiB; more is a file named by mistake, and is not read into memory."""
 
+LOOK_S = 0.05
+"""How often to look whether a password command has ended without closing its output."""
+
 
 class Secret:
     """Text that must not be shown. `reveal` is the only way to it."""
@@ -112,13 +115,20 @@ def _output_of(process: subprocess.Popen[bytes], timeout_s: float) -> bytes:
     readable.register(process.stdout, select.POLLIN)
     output = b""
     while len(output) <= MAX_PASSWORD_BYTES:
-        if not readable.poll(max(0.0, end_s - time.monotonic()) * 1000):
-            raise subprocess.TimeoutExpired(process.args, timeout_s)
-        piece = os.read(process.stdout.fileno(), MAX_PASSWORD_BYTES + 1)
-        if not piece:
-            process.wait(max(0.0, end_s - time.monotonic()))
+        # Asked first: what a command printed is in the pipe by the time that it has ended. The pipe's own end may be
+        # far away then: what the command left in the background holds it open.
+        ended = process.poll() is not None
+        left_s = max(0.0, end_s - time.monotonic())
+        if readable.poll(0 if ended else min(left_s, LOOK_S) * 1000):
+            piece = os.read(process.stdout.fileno(), MAX_PASSWORD_BYTES + 1)
+            if not piece:
+                process.wait(left_s)
+                break
+            output += piece
+        elif ended:
             break
-        output += piece
+        elif not left_s:
+            raise subprocess.TimeoutExpired(process.args, timeout_s)
     return output
 
 
@@ -139,9 +149,19 @@ def _from_prompt(prompt: str) -> Secret:
         )
     import getpass
 
+    # The user's name is in it, and may come from anywhere. (`core.text` lies above this layer.)
+    shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in prompt)
+    answered = False
     try:
-        return Secret(getpass.getpass(prompt, stream=sys.stderr))
+        secret = Secret(getpass.getpass(shown, stream=sys.stderr))
+        answered = True
     except EOFError:
         raise UsageError("no password given", "", f"use --password-file, --password-command or {VARIABLE}") from None
     except UnicodeDecodeError:
         raise LocalError("the password is not UTF-8", "the terminal", "type it in a UTF-8 terminal") from None
+    finally:
+        if not answered:
+            # Also after ^C, which the edge ends quietly: what comes next has a line of its own.
+            sys.stderr.write("\n")
+            sys.stderr.flush()
+    return secret

@@ -133,7 +133,8 @@ class ProbeReport:
 
     @property
     def rate_per_s(self) -> float | None:
-        return round(self.received / self.duration_s, 3) if self.duration_s > 0 else None
+        """Answers per second; None where there was none, or no time."""
+        return round(self.received / self.duration_s, 3) if self.received and self.duration_s > 0 else None
 
     def to_json(self) -> Json:
         document: Json = {

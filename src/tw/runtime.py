@@ -20,6 +20,9 @@ from tw.options import CommonOptions
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """What ends a run. A program that keeps a terminal's server alive past its hang-up starts it under nohup."""
 
+MAY_BE_IGNORED = (signal.SIGINT, signal.SIGHUP)
+"""Whoever started us with these ignored meant it: nohup; a shell without job control, for what has `&` behind it."""
+
 T = TypeVar("T")
 
 
@@ -125,8 +128,8 @@ def _choose_reactor(common: CommonOptions) -> Any:
 def _install_handlers(stop: Stop) -> None:
     # Own handlers, since Twisted's answer to a second signal is a log line, and waiting (DESIGN 4.4).
     for number in SIGNALS:
-        if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
-            continue  # started under nohup
+        if number in MAY_BE_IGNORED and signal.getsignal(number) == signal.SIG_IGN:
+            continue
         signal.signal(number, stop.on_signal)
 
 

@@ -65,15 +65,18 @@ def serve(common: CommonOptions, options: ServeOptions, make: MakeService) -> in
         service = make(reactor, display.event)
         ready = ReadyFile(options.ready_file) if options.ready_file is not None else None
         listening = await service.start()
-        try:
-            if ready is not None:
-                stop.at_once = ready.remove
+        if ready is not None:
+            stop.at_once = ready.remove
+            try:
                 ready.write([event.to_json(display.now()) for event in listening])
+            except BaseException:
+                await service.stop()  # without a word: nobody was told that it serves
+                raise
+        try:
             for event in listening:
                 display.event(event)
             await _serve_on(reactor, stop, options.duration_s)
         finally:
-            # Also where the ready file could not be written: nothing is left behind.
             display.event(Stopping(signal=_signal_name(stop.signal)))
             summary = await service.stop()
             if ready is not None:

@@ -1,9 +1,10 @@
-"""A probe's report in words: the rows that a person reads, on a terminal as in a pipe."""
+"""Reports and events in words: the lines that a person reads, on a terminal as in a pipe."""
 
 from typing import TypeAlias
 
 from tw.core.text import safe
 from tw.errors import Interrupted
+from tw.events import Closed, Dropped, Listening, Opened, Refused, Requested, ServerEvent, ServerSummary, Stopping
 from tw.report import Distribution, ProbeReport
 
 Row: TypeAlias = tuple[str, str, bool | None]
@@ -76,3 +77,32 @@ def report_lines(report: ProbeReport) -> list[str]:
     for name, value, _ in report_rows(report):
         lines.append(f"{name}: {value}" if name else f"  {value}")
     return lines
+
+
+def event_text(event: ServerEvent) -> str:
+    """One line on stderr for a server's event, safe for a terminal."""
+    match event:
+        case Listening():
+            pin = f", pin {event.pin}" if event.pin else ""
+            return f"tw: {event.service} listening on {event.endpoint}{pin}"
+        case Opened():
+            return f"{event.peer} opened ({event.id})"
+        case Closed():
+            counts = f"{event.received_bytes} bytes in, {event.sent_bytes} out, {event.duration_s:.3f} s"
+            return f"{event.peer} closed ({event.id}): {safe(event.reason)}; {counts}"
+        case Requested():
+            number = "-" if event.number is None else f"#{event.number}"
+            return f"{event.peer} {safe(event.method, 32)} {safe(event.path, 500)} {event.status} {number}"
+        case Dropped():
+            return f"tw: connection {event.id} lost {event.lines} lines ({event.dropped_bytes} bytes)"
+        case Refused():
+            return f"tw: {event.peer} refused: {safe(event.reason)}"
+        case Stopping():
+            return f"tw: stopping ({event.signal or 'duration over'})"
+        case ServerSummary():
+            more = "".join(f", {count} {name.replace('_', ' ')}" for name, count in event.more.items())
+            counts = f"{event.received_bytes} bytes in, {event.sent_bytes} out{more}"
+            cut_off = f", {event.cut_off} cut off" if event.cut_off else ""
+            return f"tw: {event.service}: {event.connections} connections, {counts}{cut_off}"
+        case _:
+            raise AssertionError(f"no text for {event!r}")

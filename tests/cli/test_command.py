@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from command_lines import Shell
-from tw.cli.command import known_settings
+from tw.cli.config import known_settings
 from tw.cli.root import root
 
 

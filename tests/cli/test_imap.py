@@ -51,9 +51,32 @@ def test_a_typed_place_replaces_an_endpoint_from_elsewhere(
     assert shell.start(f"{LINE} --port 1", env, config).options.endpoint is None
 
 
-def test_a_typed_endpoint_replaces_a_place_from_elsewhere(shell: Shell) -> None:
-    options = shell.start(f"{LINE} --endpoint tls:e:1", {"TW_IMAP_HOST": "h", "TW_IMAP_PORT": "1"}).options
-    assert options.endpoint == "tls:e:1"
+def test_a_place_in_the_environment_replaces_an_endpoint_from_the_file(shell: Shell) -> None:
+    options = shell.start(LINE, {"TW_IMAP_HOST": "h"}, "[imap]\nendpoint = 'tls:e:1'").options
+    assert (options.host, options.endpoint) == ("h", None)
+
+
+def test_an_endpoint_replaces_a_place_from_elsewhere(shell: Shell) -> None:
+    """The higher source wins, and where they are level, the endpoint."""
+    place = {"TW_IMAP_HOST": "h", "TW_IMAP_PORT": "1"}
+    assert shell.start(f"{LINE} --endpoint tls:e:1", place).options.endpoint == "tls:e:1"
+    assert shell.start(LINE, {**place, "TW_IMAP_ENDPOINT": "tls:e:1"}).options.endpoint == "tls:e:1"
+    assert shell.start(LINE, None, "[imap]\nhost = 'h'\nendpoint = 'tls:e:1'").options.endpoint == "tls:e:1"
+
+
+def test_a_password_command_replaces_a_file_from_a_lower_source(shell: Shell) -> None:
+    config = "[imap]\npassword-file = 'f'\n"
+    assert shell.start(f"{LINE} --password-command c", None, config).options.password_file is None
+    assert shell.start(LINE, {"TW_IMAP_PASSWORD_COMMAND": "c"}, config).options.password_file is None
+    assert shell.start(LINE, None, config + "password-command = 'c'").options.password_file == "f"
+    assert shell.start(f"{LINE} --password-file g", {"TW_IMAP_PASSWORD_COMMAND": "c"}).options.password_file == "g"
+
+
+@pytest.mark.parametrize("typed", ["hunter2", "--password-command echo hunter2", "-- --password hunter2"])
+def test_arguments_that_are_too_many_are_not_repeated(shell: Shell, typed: str) -> None:
+    """One of them may be a password, typed where it must not be, or without its quotes."""
+    said = shell.refused(f"{LINE} {typed}")
+    assert said.startswith("got more arguments than it takes (quote a value that has spaces in it); try 'tw imap ")
 
 
 @pytest.mark.parametrize(
@@ -88,11 +111,11 @@ def test_the_other_options_arrive(shell: Shell) -> None:
     ("line", "problem"),
     [
         ("imap first-subject", "no user; give --user, or set TW_IMAP_USER"),
-        ("imap first-subject --user ''", "no user; "),
+        ("imap first-subject --user ''", "invalid value for '--user': an empty text; "),
         (f"{LINE} --security none", "invalid value for '--security': "),
         (f"{LINE} --insecure --ca-file f", "--insecure beside --ca-file; "),
         (f"{LINE} --password hunter2", "no such option '--password'. "),
-        (f"{LINE} hunter2", "got unexpected extra argument (hunter2)"),
+        (f"{LINE} --port 0", "invalid value for '--port': 0 is not in the range 1<=x<=65535"),
         (f"{LINE} --timeout 0", "invalid value for '--timeout': "),
     ],
 )

@@ -109,6 +109,13 @@ def test_help_and_version_load_nothing_heavy(line: str) -> None:
     assert done.stderr == "0 []\n"
 
 
+def test_the_help_of_the_whole_loads_nothing_of_a_single_command() -> None:
+    script = HEAVY.replace('name.partition(".")[0] for', "name for").replace('"asyncio"', '"dataclasses", *COMMANDS')
+    commands = "COMMANDS = ['tw.options', 'tw.settings', 'tw.cli.config', 'tw.cli.params', 'tw.cli.serve']"
+    done = subprocess.run([sys.executable, "-c", commands + script, "--help"], capture_output=True, text=True)
+    assert done.stderr == "0 []\n"
+
+
 def test_a_usage_error_loads_nothing_heavy() -> None:
     command = [sys.executable, "-c", HEAVY, "serve", "echo", "--port", "x"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

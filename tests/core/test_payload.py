@@ -2,6 +2,7 @@
 
 import re
 from itertools import pairwise
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -135,6 +136,16 @@ def test_an_endless_line_is_one_bad_payload_and_is_not_kept() -> None:
     assert len(stream._kept) == 8
     assert stream.close() == b""
     assert stream.feed(FORM.payload(1)) == [FORM.payload(1)]
+
+
+def test_a_large_payload_in_small_pieces_costs_linear_time() -> None:
+    """8,192 pieces: 20 ms of the processor's time, where reading all that came before each again took over 5 s."""
+    form = PayloadFormat(TOKEN, 8 * 1024 * 1024)
+    stream, payload = PayloadStream(form), form.payload(1)
+    began_s = process_time()
+    whole = [found for at in range(0, len(payload), 1024) for found in stream.feed(payload[at : at + 1024])]
+    assert whole == [payload]
+    assert process_time() - began_s < 2.0
 
 
 def test_a_stream_that_ends_within_a_payload_gives_up_the_rest() -> None:

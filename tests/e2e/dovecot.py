@@ -91,10 +91,11 @@ class Dovecot:
     ) -> Ran:
         """`tw imap first-subject` on this server, which ends with `code`. The password is right unless it is given.
 
-        `trusting`: whether the CA is, where `args` say nothing of certificates.
+        `trusting`: whether the CA is trusted, where there is TLS and `args` say nothing of certificates.
         """
         port = self.imaps_port if security == "tls" else self.imap_port
-        trust = () if {"--ca-file", "--pin", "--insecure"} & set(args) or not trusting else ("--ca-file", self.ca)
+        trusting = trusting and security != "plain" and not {"--ca-file", "--pin", "--insecure"} & set(args)
+        trust = ("--ca-file", self.ca) if trusting else ()
         place = () if "--endpoint" in args else ("--host", host, "--port", str(port))
         typed = ("--user", user, "--security", security, *place)
         password = PASSWORDS[user] if password is None else password

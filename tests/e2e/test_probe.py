@@ -180,6 +180,18 @@ def test_a_unix_socket_and_an_endpoint_string_are_targets(tmp_path: Path) -> Non
         assert tw("probe", "echo", server.target, "--tls", "--insecure", *FAST).code == 0
 
 
+@pytest.mark.parametrize("probe", ["echo", "counter", "pubsub"])
+def test_over_tls_the_server_is_taken_leave_of(probe: str) -> None:
+    with serving(probe, "--tls-self-signed", "--access-log") as server:
+        assert tw("probe", probe, server.target, "--tls", "--pin", server.listening[0]["pin"], *FAST).code == 0
+        server.stop()
+    assert {event["reason"] for event in server.events if event["event"] == "close"} == {"closed"}
+
+
+def test_many_datagrams_without_a_pause_all_come_back() -> None:
+    assert tw("probe", "echo", "--udp", "--self", "--interval", "0", "--count", "3000").code == 0
+
+
 def test_address_families_and_source_addresses() -> None:
     with serving("echo", "--access-log", place=("--port", "0", "--host", "::")) as server:
         assert tw("probe", "echo", f"localhost:{server.port}", "-4", "--bind", "127.0.0.5", *FAST).code == 0

@@ -28,6 +28,7 @@ from tw.net.endpoint import (
     client_from_string,
     connect_error,
     host_endpoint,
+    is_tls,
     server_endpoint,
     unlock,
 )
@@ -113,7 +114,41 @@ def test_what_twisted_cannot_parse_is_a_usage_error_with_an_example(text: str) -
     assert caught.value.where == f"--listen {text}"
 
 
-@pytest.mark.parametrize("text", ["stdio:", "stdio", "haproxy:tcp:0"])
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("tcp", "an argument is missing, unknown or one too many"),
+        ("tcp:1:colour=red", "an argument is missing, unknown or one too many"),
+        ("systemd:domain=INET:index=7", "an argument is missing, or names what is not there"),
+        ("tcp:\\", "an argument cannot be read"),
+        ("tcp:x\n", "'x\\n' is not a number"),
+        ("unix:/p:mode=9", "'9' is not a number"),
+        ("nonsense:1", "Unknown endpoint type: 'nonsense'"),
+    ],
+)
+def test_what_is_wrong_with_a_string_is_told_without_pythons_own_words(text: str, reason: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        server_endpoint(MemoryReactorClock(), text)
+    assert caught.value.what == f"not an endpoint string: {reason}"
+
+
+@pytest.mark.parametrize(
+    ("text", "tls"),
+    [
+        ("ssl:1", True),
+        ("SSL:1", True),
+        ("tls:1", True),
+        ("Tls", True),
+        ("tcp:1", False),
+        ("sslx:1", False),
+        ("", False),
+    ],
+)
+def test_some_types_are_tls_by_themselves(text: str, tls: bool) -> None:
+    assert is_tls(text) == tls
+
+
+@pytest.mark.parametrize("text", ["stdio:", "stdio", "haproxy:tcp:0", "STDIO:"])
 def test_what_cannot_be_served_is_refused_with_the_reason(text: str) -> None:
     with pytest.raises(UsageError, match="endpoints are not served") as caught:
         server_endpoint(MemoryReactorClock(), text)
@@ -179,7 +214,6 @@ def cannot_listen(number: int, port: object = 80) -> error.CannotListenError:
         (socket.gaierror(-2, "Name or service not known"), "cannot listen: name or service not known (some:where)"),
         (error.CannotListenError(None, b"/p", "Cannot acquire lock"), "cannot listen: cannot acquire lock (some:"),
         (error.CannotListenError(None, b"/p", OSError("AF_UNIX path too long")), "cannot listen: AF_UNIX path too"),
-        (OverflowError("bind(): port must be 0-65535."), "cannot listen: bind(): port must be 0-65535. (some:where)"),
         (RuntimeError(), "cannot listen: RuntimeError (some:where)"),
     ],
 )  # fmt: skip
@@ -187,6 +221,14 @@ def test_what_keeps_a_listener_from_being_bound_is_told(problem: Exception, mess
     told = bind_error(problem, WHERE)
     assert type(told) is ConnectError
     assert str(told).startswith(message)
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_port_out_of_range_is_a_usage_error(nested: bool) -> None:
+    problem: Exception = OverflowError("bind(): port must be 0-65535.")
+    told = bind_error(error.CannotListenError("::", 99_999, problem) if nested else problem, WHERE)
+    assert type(told) is UsageError
+    assert str(told) == "port out of range (some:where); a port is 0 to 65535"
 
 
 def test_a_typed_error_of_a_plugins_stays_as_it_is() -> None:

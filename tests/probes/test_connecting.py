@@ -9,7 +9,7 @@ from connecting_rig import HERE, HERE_TLS, PORT, Rig, insecure, over_tls
 from ends import Peer
 from memory import Network
 from tw.core.target import EndpointTarget, HostTarget, Target, UnixTarget
-from tw.errors import UsageError
+from tw.errors import ConnectError, UsageError
 from tw.options import ProbeEchoOptions, TlsClientOptions
 from tw.probes.connecting import Connector, Route
 
@@ -114,6 +114,45 @@ def test_paths_and_endpoint_strings(net: Network, target: Target, dialled: objec
 def test_options_that_would_do_nothing_are_refused(net: Network, options: dict[str, Any], name: str) -> None:
     with pytest.raises(UsageError, match=name):
         Rig(net, UnixTarget("/run/s"), **options)
+
+
+CERTIFICATE_OPTIONS: list[tuple[dict[str, Any], str]] = [
+    ({"pin": "sha256//x"}, "--pin"),
+    ({"pin": ""}, "--pin"),
+    ({"ca_file": "/ca"}, "--ca-file"),
+    ({"server_name": "h"}, "--server-name"),
+    ({"client_cert": "/c", "client_key": "/k"}, "--client-cert"),
+    ({"insecure": True}, "--insecure"),
+]
+
+
+@pytest.mark.parametrize("target", [HERE, UnixTarget("/run/s"), EndpointTarget("x:y")])
+@pytest.mark.parametrize(("verify", "option"), CERTIFICATE_OPTIONS)
+def test_certificate_options_do_nothing_without_tls(
+    net: Network, target: Target, verify: dict[str, Any], option: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        Rig(net, target, verify=TlsClientOptions(**verify))
+    assert str(caught.value) == f"{option} without TLS ({target}); add --tls"
+
+
+@pytest.mark.parametrize("wait_for_s", [None, 5.0])
+@pytest.mark.parametrize(("path", "length"), [("/" + "x" * 107, 108), ("/" + "é" * 54, 109)])
+def test_a_path_that_no_socket_can_have_is_told_at_once(
+    net: Network, path: str, length: int, wait_for_s: float | None
+) -> None:
+    rig = Rig(net, UnixTarget(path), wait_for_s=wait_for_s)
+    assert isinstance(rig.running.error, ConnectError)
+    assert rig.running.error.what == f"the socket's path has {length} bytes, and 107 is the most"
+    assert net.dialled == []
+    other = Rig(net, EndpointTarget(f"unix:{path}:timeout=3"))
+    assert other.running.error.args[0] == rig.running.error.what
+
+
+def test_the_longest_path_is_tried(net: Network) -> None:
+    path = "/" + "x" * 106
+    net.scripted(path)
+    Rig(net, UnixTarget(path)).leave()
 
 
 def test_an_endpoint_string_that_nobody_can_read(net: Network) -> None:

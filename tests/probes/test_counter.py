@@ -125,6 +125,7 @@ FORMS: list[tuple[dict[str, Any], str, str]] = [
     ({"target": "h:443", "tls": True}, "h", "/"),
     ({"target": "h:443"}, "h:443", "/"),
     ({"target": "[::1]:80"}, "[::1]", "/"),
+    ({"family": 6}, "[::1]:8080", "/"),
     ({"target": "::1"}, "[::1]:8080", "/"),
     ({"target": "unix:/run/s"}, "localhost", "/"),
     ({"target": "http://h/url", "path": "/option"}, "h", "/option"),

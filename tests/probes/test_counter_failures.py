@@ -71,7 +71,7 @@ def test_a_request_is_repeated_once_and_then_the_failure_counts(net: Network, no
     assert (notes.outcomes, len(net.peers)) == (["ok", "protocol", "ok"], 3)
 
 
-def test_a_sample_is_sent_once_in_the_books_though_it_needed_a_connection_that_could_not_be_had(
+def test_a_sample_is_sent_once_its_request_is_written_and_without_a_connection_it_is_an_error_alone(
     net: Network, notes: Notes
 ) -> None:
     def goes(peer: Peer) -> None:
@@ -82,8 +82,10 @@ def test_a_sample_is_sent_once_in_the_books_though_it_needed_a_connection_that_c
     rig = Rig(net, notes, count=3, interval_s=0.0)
     assert rig.running.result is None
     report = rig.report
-    assert (report.sent, report.received, report.lost, report.errors) == (3, 1, 2, {"connect": 2})
+    assert (report.sent, report.received, report.lost, report.errors) == (2, 1, 1, {"connect": 2})
     assert notes.outcomes == ["ok", "connect", "connect"]
+    assert report.sent_bytes == len(net.peers[0].got)
+    assert (report.ok, rig.code) == (False, ExitCode.BAD_VERDICT)
 
 
 def no_tls(peer: Peer, data: bytes) -> None:
@@ -95,7 +97,7 @@ def silence(peer: Peer, data: bytes) -> None:
 
 
 @pytest.mark.parametrize(("hears", "kind"), [(no_tls, "tls"), (silence, "timeout")])
-def test_a_sample_whose_connection_fails_in_tls_is_lost_and_not_forgotten(
+def test_a_sample_whose_connection_fails_in_tls_is_no_sent_one_and_is_not_forgotten(
     net: Network, notes: Notes, hears: Callable[[Peer, bytes], None], kind: str
 ) -> None:
     tls = self_signed_tls("127.0.0.1")
@@ -105,7 +107,8 @@ def test_a_sample_whose_connection_fails_in_tls_is_lost_and_not_forgotten(
     net.scripted(PORT, hears)
     net.pass_s(3.0)
     assert rig.running.result is None
-    assert (rig.report.sent, rig.report.received, rig.report.lost, rig.report.errors) == (2, 1, 1, {kind: 1})
+    assert (rig.report.sent, rig.report.received, rig.report.lost, rig.report.errors) == (1, 1, 0, {kind: 1})
+    assert (rig.report.ok, rig.code) == (False, ExitCode.BAD_VERDICT)
 
 
 # Timeouts and failures -----------------------------------------------------------------------------------------------
@@ -131,6 +134,27 @@ def test_not_one_answer_is_a_timeout(net: Network, notes: Notes) -> None:
         "connected, and no answer came (127.0.0.1:8080); waited 3 s; --timeout gives it longer"
     )
     assert (rig.report.sent, rig.report.lost, rig.report.errors) == (2, 2, {"timeout": 2})
+
+
+def test_the_first_failure_decides_and_a_later_one_is_counted(net: Network, notes: Notes) -> None:
+    net.scripted(PORT, script(silent))
+    rig = Rig(net, notes, count=5, interval_s=1.0, timeout_s=3.0)
+    net.ports.clear()
+    net.pass_s(3.0)
+    assert isinstance(rig.running.error, AnswerTimeout)
+    report = rig.report
+    assert (report.sent, report.lost, report.errors) == (1, 1, {"timeout": 1, "connect": 1})
+    assert (notes.outcomes, report.error) == (["timeout", "connect"], rig.running.error)
+
+
+def test_handshakes_that_time_out_have_sent_nothing(net: Network, notes: Notes) -> None:
+    net.scripted(PORT, silence)
+    rig = Rig(net, notes, count=2, interval_s=1.0, timeout_s=2.0, tls=True)
+    net.pass_s(4.0)
+    assert isinstance(rig.running.error, AnswerTimeout)
+    report = rig.report
+    assert (report.sent, report.sent_bytes, report.lost, report.errors) == (0, 0, 0, {"timeout": 2})
+    assert (report.ok, report.duration_s) == (False, 4.0)
 
 
 @pytest.mark.parametrize(

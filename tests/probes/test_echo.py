@@ -76,7 +76,7 @@ def test_a_server_that_leaves_the_end_open_is_not_waited_for(net: Network, notes
 def test_a_copy_of_the_last_answer_is_seen(net: Network, notes: Notes, tls: bool) -> None:
     server = self_signed_tls("127.0.0.1")
     net.scripted(PORT, lambda peer, data: peer.say(data * 2), wrapped=over_tls(server.context, net) if tls else same)
-    rig = Rig(net, notes, count=2, tls=tls, verify=TlsClientOptions(pin=server.pin))
+    rig = Rig(net, notes, count=2, tls=tls, verify=TlsClientOptions(pin=server.pin if tls else None))
     net.pass_s(1.0 + LAST_READ_S)
     assert rig.running.result is None
     assert (rig.report.duplicated, rig.code) == (2, ExitCode.BAD_VERDICT)
@@ -118,7 +118,7 @@ def test_an_answer_that_never_comes_is_lost_and_the_connection_is_cut(net: Netwo
         if len(seen) != 1:
             peer.say(data)
 
-    net.scripted(PORT, answers)
+    net.scripted(PORT, answers, Peer.stay)
     rig = Rig(net, notes, count=2, interval_s=1.0, timeout_s=2.0)
     net.pass_s(2.0 + LAST_READ_S)
     assert rig.running.result is None
@@ -145,6 +145,13 @@ def test_a_peer_that_leaves_in_the_middle_ends_the_run(
     assert rig.running.error.what == f"the peer {how} the connection in the middle"
     report = rig.report
     assert (report.sent, report.received, report.lost, report.ok) == (1, 0, 1, False)
+
+
+def test_a_peer_that_leaves_in_the_middle_of_tls_is_no_bug(net: Network, notes: Notes) -> None:
+    server = self_signed_tls("127.0.0.1")
+    net.scripted(PORT, lambda peer, data: peer.leave(), wrapped=over_tls(server.context, net))
+    rig = Rig(net, notes, tls=True, verify=TlsClientOptions(pin=server.pin))
+    assert isinstance(rig.running.error, ProtocolError)
 
 
 def test_a_peer_that_leaves_after_the_last_answer_is_no_fault(net: Network, notes: Notes) -> None:
@@ -175,6 +182,9 @@ def test_a_run_that_is_cut_short_leaves_nothing_behind(net: Network, notes: Note
 
 def test_what_a_target_means(net: Network) -> None:
     assert echo_target(ProbeEchoOptions()) == HostTarget("127.0.0.1", PORT)
+    assert echo_target(ProbeEchoOptions(family=6)) == HostTarget("::1", PORT)
+    assert echo_target(ProbeEchoOptions(bind="::1", tls=True)) == HostTarget("::1", PORT, tls=True)
+    assert echo_target(ProbeEchoOptions(family=6, target=":7")) == HostTarget("127.0.0.1", 7)
     assert echo_target(ProbeEchoOptions(target="echos://h")) == HostTarget("h", PORT, tls=True)
     with pytest.raises(UsageError):
         EchoPing(net, ProbeEchoOptions(target="http://h"), Notes(), net.measured)

@@ -81,7 +81,8 @@ def test_a_tls_endpoint_contradicts_every_other_security(security: str, kind: st
 def test_where_there_is_no_name_to_verify_nothing_is_dialled(net: Network, security: str) -> None:
     error = visit(net, security=security, endpoint="unix:/s").error
     assert isinstance(error, UsageError)
-    assert (str(error), net.dialled) == ("TLS needs a name to verify (unix:/s); use --host, or --pin", [])
+    hint = "name a host in --endpoint (tcp:HOST:PORT), or add --pin"
+    assert (str(error), net.dialled) == (f"TLS needs a name to verify (unix:/s); {hint}", [])
     visit(net, security=security, endpoint="unix:/s", verify=TlsClientOptions(insecure=True))
     assert net.dialled == [("/s", None)]
 

@@ -10,10 +10,11 @@ from memory import Network
 from running import ClientRig, Notes
 from tw.core.target import HostTarget
 from tw.errors import AnswerTimeout, ConnectError, ExitCode, ProtocolError, UsageError
-from tw.options import ProbePubSubOptions, ServePubSubOptions
+from tw.events import Closed, ServerEvent
+from tw.options import ProbePubSubOptions, ServePubSubOptions, TlsClientOptions
 from tw.probes import pubsub
 from tw.probes.pubsub import LAST_READ_S, TALK_IDLE_S, PubSubPing, pubsub_target, talk
-from tw.report import Delivery
+from tw.report import Delivery, ProbeReport
 from tw.services.pubsub import PubSubService
 
 PORT = 1025
@@ -201,6 +202,38 @@ def test_a_line_without_an_end_is_not_held_in_memory_for_ever(
 # The end -------------------------------------------------------------------------------------------------------------
 
 
+class Witness(Notes):
+    """Notes how many of the probe's ends are open when the report is shown: the process may end right after it."""
+
+    def __init__(self, net: Network) -> None:
+        super().__init__()
+        self.net = net
+        self.open = -1
+
+    def report(self, report: ProbeReport) -> None:
+        super().report(report)
+        self.open = sum(end.connected for end in self.net.ends[::2])
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_both_connections_are_gone_in_good_order_before_the_run_is_over(net: Network, tls: bool) -> None:
+    reasons: list[str] = []
+
+    def note(event: ServerEvent) -> None:
+        if isinstance(event, Closed):
+            reasons.append(event.reason)
+
+    service = PubSubService(net, ServePubSubOptions(tls_self_signed=tls, access_log=True), note)
+    (listening,) = net.run(service.start()).result
+    notes = Witness(net)
+    rig = Rig(net, notes, count=1, tls=tls, verify=TlsClientOptions(pin=listening.pin))
+    assert rig.running.result is None
+    assert (rig.report.ok, notes.open, any(end.aborted for end in net.ends)) == (True, 0, False)
+    if tls:  # without it, a subscriber that never said anything may have shut its sending side alone
+        assert reasons == ["closed", "closed"]
+    assert net.run(service.stop()).over
+
+
 @pytest.mark.parametrize("who", [0, 1])
 @pytest.mark.parametrize("samples", [0, 1])
 def test_a_server_that_leaves_either_connection_ends_the_run(
@@ -250,6 +283,7 @@ def test_a_run_that_is_cut_short_leaves_nothing_behind(net: Network, notes: Note
 
 def test_what_a_target_means(net: Network) -> None:
     assert pubsub_target(ProbePubSubOptions()) == HostTarget("127.0.0.1", PORT)
+    assert pubsub_target(ProbePubSubOptions(family=6)) == HostTarget("::1", PORT)
     assert pubsub_target(ProbePubSubOptions(target="pubsubs://h")) == HostTarget("h", PORT, tls=True)
     with pytest.raises(UsageError):
         PubSubPing(net, ProbePubSubOptions(target="http://h"), Notes(), net.measured)

@@ -66,7 +66,7 @@ def test_no_more_than_the_count_is_shown(net: Network, notes: Notes) -> None:
     rig.hear(b"one\ntwo\nthree\n")
     assert rig.running.result is None
     assert (notes.lines, rig.summary.lines) == ([b"one"], 1)
-    assert not net.ends[0].connected
+    assert (net.ends[0].connected, net.ends[0].aborted) == (False, False)
 
 
 def test_without_a_count_it_goes_on_for_ever(net: Network, notes: Notes) -> None:

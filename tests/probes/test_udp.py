@@ -118,6 +118,15 @@ def test_a_run_that_is_cut_short_leaves_nothing_behind(net: Network, notes: Note
     assert (report.lost, report.sent, rig.bound) == (0, 1, [])
 
 
+@pytest.mark.parametrize(("size", "window"), [(20, 32), (2048, 32), (8192, 8), (65_507, 1)])
+def test_no_more_is_under_way_than_a_receiver_has_room_for(net: Network, notes: Notes, size: int, window: int) -> None:
+    arrived: list[bytes] = []
+    net.harm = lambda datagram: arrived.append(datagram) or []
+    rig = Rig(net, notes, count=100, interval_s=0.0, size_bytes=size, timeout_s=2.0)
+    assert len(arrived) == window
+    rig.cancel()
+
+
 # Before anything is sent ---------------------------------------------------------------------------------------------
 
 
@@ -218,6 +227,7 @@ def test_a_source_address_that_makes_no_sense(net: Network, notes: Notes, option
         ({"target": "unix:/tmp/s"}, "UDP needs a host and a port"),
         ({"target": "echos://h", "verify": TlsClientOptions(insecure=True)}, "UDP needs a host and a port"),
         ({"wait_for_s": 5.0}, "--wait-for beside --udp"),
+        ({"verify": TlsClientOptions(insecure=True)}, "--insecure without TLS"),
     ],
 )
 def test_what_makes_no_sense_over_udp(net: Network, notes: Notes, options: dict[str, Any], what: str) -> None:

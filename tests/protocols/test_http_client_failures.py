@@ -18,8 +18,11 @@ from tw.protocols.http_client import BODY_LIMIT_BYTES, HEADER_LIMIT_BYTES, Count
     [
         (b"SSH-2.0-OpenSSH_9\r\n", "does not speak HTTP: its answer begins with 'SSH-2.0-OpenSSH_9"),
         (b"GET / HTTP/1.1\r\n", "does not speak HTTP: its answer begins with 'GET / HTTP/1.1"),
-        (b"\x1b[2J", "does not speak HTTP"),
-        (b"HTTP/1.1 99 x\r\n\r\n", "does not speak HTTP"),
+        (b"\x1b[2J", r"does not speak HTTP: its answer begins with '\x1b[2J'"),
+        (b"HTTP/1.1 99 x\r\n\r\n", "the answer is broken HTTP: "),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", "the answer is broken HTTP: "),
+        (b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n", "the answer is broken HTTP: "),
+        (b"\r\nHTTP/1.1 200 OK\r\nno colon\r\n\r\n", "the answer is broken HTTP: "),
         (b"HTTP/1.1 100 Continue\r\n\r\nx", "broken HTTP"),
         (CHUNKED.replace(b"3\r\nI a", b"3\r\nI amx"), "broken HTTP"),
         (b"HTTP/1.1 200 OK\r\nX: " + b"a" * HEADER_LIMIT_BYTES, "header is larger"),

@@ -66,6 +66,30 @@ def test_who_does_not_read_its_farewell_is_cut_off(clock: Clock, client: Client)
     client.lose(ConnectionAborted())
 
 
+@pytest.mark.parametrize("farewell", [FAREWELL, b""])
+def test_who_is_told_to_go_is_cut_off_with_a_backlog_that_it_never_reads(
+    clock: Clock, client: Client, farewell: bytes
+) -> None:
+    client.transport.reads = False
+    client.hub.order(b"x" * 70_000)
+    client.server.deliver()
+    client.hub.order(b"in the log")
+    client.server.finish(farewell, "line too long")
+    clock.advance(LINGER_S - 0.1)
+    assert not client.transport.aborted
+    clock.advance(0.1)
+    assert client.transport.aborted
+    client.lose(ConnectionAborted())
+
+
+def test_who_is_told_to_go_without_a_word_is_cut_off_while_it_is_being_closed(clock: Clock, client: Client) -> None:
+    client.server.finish(b"", "line too long")
+    assert client.transport.disconnecting
+    clock.advance(LINGER_S)
+    assert client.transport.aborted
+    client.lose(ConnectionAborted())
+
+
 def test_without_a_farewell_it_is_simply_closed(clock: Clock, client: Client) -> None:
     client.hub.order(b"ordered")
     client.server.finish()
@@ -152,4 +176,35 @@ def test_draining_waits_for_a_reader_that_is_behind(client: Client) -> None:
     assert not client.transport.disconnecting
     assert client.transport.read() + client.transport.read() == b"x" * 70_000 + b"\ny\n"
     assert client.transport.disconnecting
+    client.lose()
+
+
+def test_a_stop_does_not_wait_for_who_has_been_told_and_does_not_leave(clock: Clock, client: Client) -> None:
+    client.server.finish(FAREWELL, "line too long")
+    assert client.transport.half_closed
+    client.server.writeConnectionLost()
+    client.server.drain()
+    assert client.transport.disconnecting
+    assert not client.transport.aborted
+    assert client.server.close_reason == "line too long"
+    client.lose()
+    assert clock.getDelayedCalls() == []
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_stop_aborts_who_does_not_take_its_farewell(clock: Clock, tls: bool) -> None:
+    client = Client(clock, tls=tls)
+    client.server.finish(FAREWELL, "line too long")
+    client.server.drain()
+    assert client.transport.aborted
+    client.lose(ConnectionAborted())
+
+
+def test_a_stop_lets_who_goes_by_itself_take_what_is_under_way(client: Client) -> None:
+    client.server.dataReceived(b"mine\n")
+    client.server.readConnectionLost()
+    client.server.drain()
+    assert client.transport.read() == b"mine\n"
+    assert client.transport.disconnecting
+    assert not client.transport.aborted
     client.lose()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from twisted.internet.endpoints import clientFromString
+from twisted.internet.endpoints import TCP4ServerEndpoint, clientFromString
 from twisted.internet.error import CannotListenError
 
 from e2e.certificates import make_certificates
@@ -101,6 +101,24 @@ def test_an_ssl_endpoint_is_tls_by_itself_and_not_twice(tmp_path: Path) -> None:
     assert error.what == "TLS asked for twice"
 
 
+@pytest.mark.parametrize("text", ["tls:0", "TLS:0", "Ssl:0"])
+def test_an_endpoint_of_a_plugins_that_is_tls_by_its_name_is_told_as_such(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    def plugin(reactor: Any, description: str) -> TCP4ServerEndpoint:
+        assert description == text
+        return TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
+
+    monkeypatch.setattr("tw.services.listener.server_endpoint", plugin)
+    served = echo(Options(listen=(text,))).start()
+    (told,) = served.listening
+    assert (told.tls, told.endpoint) == (True, f"tls:127.0.0.1:{told.port}")
+    served.stop()
+    error = echo(Options(listen=(text,), tls_self_signed=True)).attempt().error
+    assert isinstance(error, UsageError)
+    assert error.hint.startswith(f"leave out {text[:3]}: or")
+
+
 # All or nothing -------------------------------------------------------------------------------------------------------
 
 
@@ -131,7 +149,16 @@ def test_a_host_and_port_that_are_taken_are_told() -> None:
 
 
 def test_a_port_that_cannot_be_is_told() -> None:
-    assert "0-65535" in refused(echo(Options(listen=("tcp:99999",)))).what
+    for text in ("tcp:99999", "tcp:-1"):
+        served = echo(Options(listen=("tcp:0:interface=127.0.0.1", text)))
+        error = served.attempt().error
+        assert isinstance(error, UsageError)
+        assert str(error) == f"port out of range ({text}); a port is 0 to 65535"
+        assert served.service.listener.ports == []
+
+
+def test_a_host_with_a_line_end_is_told_on_one_line() -> None:
+    assert refused(echo(Options(host="a\nb", port=7))).where == "a\\x0ab:7"
 
 
 def test_a_unix_path_that_is_too_long_leaves_no_lock_behind(tmp_path: Path) -> None:

@@ -74,7 +74,52 @@ def test_a_folder_that_is_not_there_is_a_local_error(tmp_path: Path) -> None:
 def test_one_that_cannot_be_put_in_place_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "ready").mkdir()
     ready = ReadyFile(str(tmp_path / "ready"))
-    with pytest.raises(LocalError, match="Is a directory"):
+    with pytest.raises(LocalError, match="what is there is not a regular file"):
         ready.write(EVENTS)
     ready.remove()
     assert os.listdir(tmp_path) == ["ready"]
+
+
+def test_one_that_fails_on_the_way_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*paths: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    open_before = len(os.listdir("/dev/fd"))
+    ready = ReadyFile(str(tmp_path / "ready"))
+    with pytest.raises(LocalError, match="No space left on device"):
+        ready.write(EVENTS)
+    ready.remove()
+    assert os.listdir(tmp_path) == []
+    assert len(os.listdir("/dev/fd")) == open_before
+
+
+def test_a_pipe_and_a_link_are_refused_and_stay(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("/dev/null")
+    for name in ("pipe", "link"):
+        before = os.lstat(tmp_path / name)
+        ready = ReadyFile(str(tmp_path / name))
+        with pytest.raises(LocalError, match="what is there is not a regular file") as caught:
+            ready.write(EVENTS)
+        assert caught.value.where == str(tmp_path / name)
+        ready.remove()
+        assert os.path.samestat(os.lstat(tmp_path / name), before)
+    assert sorted(os.listdir(tmp_path)) == ["link", "pipe"]
+
+
+@pytest.mark.parametrize("way", ["replaced", "removed and made anew"])
+def test_another_servers_file_in_its_place_is_not_removed(tmp_path: Path, way: str) -> None:
+    path = tmp_path / "ready"
+    ready = ReadyFile(str(path))
+    ready.write(EVENTS)
+    if way == "replaced":
+        (tmp_path / "new").write_text("another server's")
+        os.replace(tmp_path / "new", path)
+    else:
+        path.unlink()
+        path.write_text("another server's")
+    open_before = len(os.listdir("/dev/fd"))
+    ready.remove()
+    assert path.read_text() == "another server's"
+    assert len(os.listdir("/dev/fd")) == open_before - 1

@@ -5,13 +5,13 @@ from typing import Any
 
 import click
 
-from tw.cli.params import FILE
+from tw.cli.texts import FILE, TEXT
 
 TLS_FIELDS = ("ca_file", "pin", "server_name", "client_cert", "client_key", "insecure")
 
 VERIFY_OPTIONS: list[Callable[..., Any]] = [
     click.option("--ca-file", type=FILE, metavar="PEM", help="Trust these authorities instead of the system's."),
-    click.option("--pin", metavar="sha256//…", help="Expect this public key (as curl's --pinnedpubkey)."),
+    click.option("--pin", type=TEXT, metavar="sha256//…", help="Expect this public key (as curl's --pinnedpubkey)."),
     click.option("--insecure", is_flag=True, help="Do not verify the certificate. Counts only when typed."),
 ]
 

@@ -82,7 +82,9 @@ class HeaderType(ListType):
             return value
         name, colon, content = str(value).partition(":")
         if not colon or not self.TOKEN.fullmatch(name):
-            self.fail(f"{value!r} is not a header; write 'Name: value'", param, ctx)
+            # What follows the first word may be a secret whose colon was forgotten.
+            first, *rest = str(value).split() or [""]
+            self.fail(f"{first + ' …' * bool(rest)!r} is not a header; write 'Name: value'", param, ctx)
         if any((ord(char) < 32 and char != "\t") or ord(char) == 127 for char in content):
             self.fail(f"a control character in the header {name!r}", param, ctx)
         return name, content.strip()
@@ -110,6 +112,6 @@ class ResolveType(ListType):
 
 
 PORT = click.IntRange(0, 65535)
-FILE = click.Path(dir_okay=False, allow_dash=True)
+PEER_PORT = click.IntRange(1, 65535)
 DURATION_TYPE = DurationType()
 DURATION_OR_ZERO = DurationType(zero=True)

@@ -5,9 +5,10 @@ from typing import Any
 
 import click
 
-from tw.cli.command import command, given, keep_json, session_of, typed
+from tw.cli.command import command, keep_json, rank, session_of, typed
 from tw.cli.options import VERIFY_OPTIONS, apply, verify_from
-from tw.cli.params import DURATION_OR_ZERO, DURATION_TYPE, FILE, HeaderType, ListType, ResolveType, SizeType
+from tw.cli.params import DURATION_OR_ZERO, DURATION_TYPE, HeaderType, ListType, ResolveType, SizeType
+from tw.cli.texts import FILE, HOST, TEXT
 
 MAX_SIZE = 16 * 1024 * 1024
 MAX_COUNT = 10**10 - 1
@@ -35,12 +36,14 @@ COMMON_OPTIONS: list[Callable[..., Any]] = [
     click.option("--wait-for", "wait_for_s", type=DURATION_TYPE, help="Keep trying to connect for so long."),
     click.option("--tls", is_flag=True, help="Speak TLS."),
     *VERIFY_OPTIONS,
-    click.option("--server-name", metavar="NAME", help="Expect a certificate for this name (and send it as SNI)."),
+    click.option(
+        "--server-name", type=TEXT, metavar="NAME", help="Expect a certificate for this name (and send it as SNI)."
+    ),
     click.option("--client-cert", type=FILE, metavar="PEM", help="Show this certificate to the server."),
     click.option("--client-key", type=FILE, metavar="PEM", help="Its private key, if not in the same file."),
     click.option("-4", "--ipv4", is_flag=True, help="Use IPv4 only."),
     click.option("-6", "--ipv6", is_flag=True, help="Use IPv6 only."),
-    click.option("--bind", metavar="HOST", help="Source address."),
+    click.option("--bind", type=HOST, metavar="HOST", help="Source address."),
     click.option("--self", "self_test", is_flag=True, help="Start the matching server in this process and probe it."),
     click.option("--json", is_flag=True, is_eager=True, callback=keep_json, help="One report object on stdout."),
 ]
@@ -69,17 +72,22 @@ def _shared(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any]:
     verify = verify_from(options)
     ipv4, ipv6 = options.pop("ipv4"), options.pop("ipv6")
     if ipv4 and ipv6:
-        raise click.UsageError("-4 beside -6", ctx)
+        first, second = rank(ctx, "ipv4"), rank(ctx, "ipv6")
+        if first == second:
+            raise click.UsageError("-4 beside -6", ctx)
+        ipv4, ipv6 = first > second, second > first
     return {**options, "verify": verify, "family": 4 if ipv4 else 6 if ipv6 else None}
 
 
-def _only_for_ping(ctx: click.Context, talking: bool) -> None:
+def _only_for_ping(ctx: click.Context, talking: bool, modes: str) -> None:
     if talking and typed(ctx, "interval_s"):
         raise click.UsageError("--interval outside ping mode", ctx)
+    if talking and typed(ctx, "size_bytes"):
+        raise click.UsageError(f"--size beside {modes}: it is the size of a payload", ctx)
 
 
 @command("echo", "probe.echo", help="Send numbered payloads and prove that every byte comes back.")
-@click.argument("target", required=False)
+@click.argument("target", type=TEXT, required=False)
 @_count_option(default=5, show_default=True, help="Samples.")
 @apply(COMMON_OPTIONS)
 @_size_option()
@@ -98,7 +106,7 @@ def echo(ctx: click.Context, /, **options: Any) -> int:
     from tw.clients import probe_echo
     from tw.options import ProbeEchoOptions
 
-    _only_for_ping(ctx, options["interactive"])
+    _only_for_ping(ctx, options["interactive"], "-i")
     if options["interactive"] and typed(ctx, "count"):
         raise click.UsageError("--count beside -i", ctx)
     if typed(ctx, "idle_s") and not options["interactive"]:
@@ -106,15 +114,20 @@ def echo(ctx: click.Context, /, **options: Any) -> int:
     return probe_echo(session_of(ctx).options(), ProbeEchoOptions(**_shared(ctx, options)))
 
 
-@command("counter", "probe.counter", help="Send requests and prove that each is answered, with a number of its own.")
-@click.argument("target", required=False)
+@command(
+    "counter",
+    "probe.counter",
+    discreet=True,
+    help="Send requests and prove that each is answered, with a number of its own.",
+)
+@click.argument("target", type=TEXT, required=False)
 @_count_option(default=5, show_default=True, help="Samples.")
 @apply(COMMON_OPTIONS)
-@click.option("--path", metavar="PATH", help="Path of the request.  [default: /, or the URL's]")
+@click.option("--path", type=TEXT, metavar="PATH", help="Path of the request.  [default: /, or the URL's]")
 @click.option(
     "-H", "--header", "headers", multiple=True, type=HeaderType("name: value"), help="Send this header; repeatable."
 )
-@click.option("-X", "--method", default="GET", show_default=True, help="Method of the request.")
+@click.option("-X", "--method", type=TEXT, default="GET", show_default=True, help="Method of the request.")
 @click.option(
     "--expect-status",
     type=click.IntRange(100, 599),
@@ -137,7 +150,7 @@ def counter(ctx: click.Context, /, *, no_keepalive: bool, **options: Any) -> int
 
 
 @command("pubsub", "probe.pubsub", help="Publish numbered lines and prove that they reach a subscriber; or talk.")
-@click.argument("target", required=False)
+@click.argument("target", type=TEXT, required=False)
 @_count_option(help="Samples; with --subscribe, lines to leave after.  [default: 5; unlimited with --subscribe]")
 @apply(COMMON_OPTIONS)
 @_size_option()
@@ -159,8 +172,8 @@ def pubsub(ctx: click.Context, /, *, no_wait: bool, count: int | None, **options
     from tw.options import ProbePubSubOptions
 
     talking = options["interactive"] or options["subscribe"] or bool(options["publish"])
-    _only_for_ping(ctx, talking)
-    if given(ctx, "idle_s") and typed(ctx, "idle_s") and not (options["interactive"] or options["subscribe"]):
+    _only_for_ping(ctx, talking, "-i, --publish or --subscribe")
+    if typed(ctx, "idle_s") and not (options["interactive"] or options["subscribe"]):
         raise click.UsageError("--idle without -i or --subscribe", ctx)
     if typed(ctx, "count") and talking and not options["subscribe"]:
         raise click.UsageError("--count beside -i or --publish", ctx)

@@ -5,8 +5,9 @@ from typing import Any
 
 import click
 
-from tw.cli.command import command, given, session_of, typed
-from tw.cli.params import DURATION_OR_ZERO, DURATION_TYPE, FILE, PORT, ListType, SizeType
+from tw.cli.command import TYPED, command, rank, session_of
+from tw.cli.params import DURATION_OR_ZERO, DURATION_TYPE, PORT, ListType, SizeType
+from tw.cli.texts import FILE, HOST
 
 MAX_LINE_LIMIT = 64 * 1024 * 1024
 MAX_BACKLOG = 4 * 1024**3
@@ -20,7 +21,11 @@ def _listen_options(default_port: int) -> list[Callable[..., Any]]:
             "--port", type=PORT, default=default_port, show_default=True, help="TCP port; 0 takes a free one."
         ),
         click.option(
-            "--host", default="127.0.0.1", show_default=True, help="Address; 0.0.0.0 or :: opens it to others."
+            "--host",
+            type=HOST,
+            default="127.0.0.1",
+            show_default=True,
+            help="Address; 0.0.0.0 or :: opens it to others.",
         ),
         click.option(
             "--listen",
@@ -63,11 +68,11 @@ def listen_options(default_port: int) -> Callable[[Any], Any]:
 
 
 def _place(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any]:
-    """Settle `--listen` against `--host` and `--port`: what was typed replaces what was set elsewhere."""
-    place_typed = typed(ctx, "host") or typed(ctx, "port")
-    if place_typed and typed(ctx, "listen"):
+    """Settle `--listen` against `--host` and `--port`: the higher source wins, and `--listen` where they are level."""
+    place, listen = rank(ctx, "host", "port"), rank(ctx, "listen")
+    if place == listen == TYPED:
         raise click.UsageError("--listen beside --host or --port: an endpoint string names its own place", ctx)
-    if place_typed and given(ctx, "listen"):
+    if place > listen:
         options["listen"] = ()
     return options
 

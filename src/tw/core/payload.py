@@ -83,59 +83,66 @@ class PayloadStream:
     A payload ends with its line feed, or before the next payload's mark where the line feed was lost. What is too long
     is cut off one byte above `size_bytes`, so that it cannot be taken for a good one, and the rest of it is dropped up
     to the next line feed or mark. No more than `size_bytes` and 8 bytes are kept between calls.
+
+    Each byte is copied and looked at a fixed number of times, however small the pieces are that a payload comes in.
     """
 
-    __slots__ = ("_dropping", "_kept", "_limit", "_mark")
+    __slots__ = ("_dropping", "_kept", "_limit", "_mark", "_scanned")
 
     def __init__(self, form: PayloadFormat) -> None:
         self._mark = form.mark
         self._limit = form.size_bytes + len(self._mark)
-        self._kept = b""
+        # A bytearray grows in place, and is cut at its front without a copy.
+        self._kept = bytearray()
+        # Bytes of the first payload kept that hold no line feed, nor a whole mark.
+        self._scanned = 0
         self._dropping = False
 
     def feed(self, data: bytes) -> list[bytes]:
         """Take what was received, and return the payloads, good or bad, that are complete with it."""
-        data = self._kept + data
+        kept = self._kept
+        kept += data
         payloads: list[bytes] = []
         start = 0
-        while start < len(data):
+        while start < len(kept):
             if self._dropping:
-                start = self._end_of_drop(data, start)
+                start = self._end_of_drop(start)
                 if self._dropping:
                     break
                 continue
-            end = self._end_of_payload(data, start)
-            if end:
-                payloads.append(data[start:end])
-                start = end
-            elif len(data) - start >= self._limit:
+            end = self._end_of_payload(start)
+            if not end and len(kept) - start < self._limit:
+                self._scanned = len(kept) - start
+                break
+            if not end:
                 # The last bytes, where a mark may begin, are left to what is dropped.
                 end = start + self._limit - len(self._mark) + 1
-                payloads.append(data[start:end])
-                start = end
                 self._dropping = True
-            else:
-                break
-        self._kept = data[start:]
+            payloads.append(bytes(kept[start:end]))
+            start = end
+            self._scanned = 0
+        del kept[:start]
         return payloads
 
     def close(self) -> bytes:
         """At the end of the stream: return what there is of a payload that was not completed, or nothing."""
-        return b"" if self._dropping else self._kept
+        return b"" if self._dropping else bytes(self._kept)
 
-    def _end_of_payload(self, data: bytes, start: int) -> int:
+    def _end_of_payload(self, start: int) -> int:
         """Where the payload that begins at `start` ends; 0 if that cannot be said yet, or is too far."""
-        end = data.find(b"\n", start, start + self._limit) + 1
-        mark = data.find(self._mark, start + 1, end or start + self._limit)
+        begin = start + self._scanned
+        end = self._kept.find(b"\n", begin, start + self._limit) + 1
+        begin = max(start + 1, begin - len(self._mark) + 1)
+        mark = self._kept.find(self._mark, begin, end or start + self._limit)
         return end if mark < 0 else mark
 
-    def _end_of_drop(self, data: bytes, start: int) -> int:
+    def _end_of_drop(self, start: int) -> int:
         """Where to go on in what is being dropped; it stays being dropped if there is no end to it yet."""
-        line_feed = data.find(b"\n", start) + 1
-        mark = data.find(self._mark, start, line_feed or len(data))
+        line_feed = self._kept.find(b"\n", start) + 1
+        mark = self._kept.find(self._mark, start, line_feed or len(self._kept))
         self._dropping = not line_feed and mark < 0
         if self._dropping:
-            return len(data) - len(self._mark) + 1  # so much there always is, see `feed`
+            return len(self._kept) - len(self._mark) + 1  # so much there always is, see `feed`
         return line_feed if mark < 0 else mark
 
 

@@ -1,6 +1,7 @@
 """Endpoints: from what the user typed to something that listens or connects, and from Twisted's errors to ours."""
 
 import os
+import re
 from contextlib import suppress
 from typing import Any
 
@@ -29,13 +30,31 @@ REFUSED_TYPES = {
     "haproxy": "Twisted's wrapper breaks on short first segments and on PROXY UNKNOWN",
 }
 
+TLS_TYPES = {"ssl", "tls"}
+"""Types whose listener speaks TLS by itself: Twisted's own `ssl:`, and the `tls:` of plugins."""
+
 PARSE_ERRORS = (ValueError, TypeError, IndexError, KeyError, AttributeError, RuntimeError, OSError)
 """What Twisted's endpoint parser is seen to raise for a bad string: it has no error of its own."""
 
 
+NOT_A_NUMBER = re.compile(r"invalid literal for int\(\) with base \d+: (.*)", re.DOTALL)
+
+PORT_RANGE = "a port is 0 to 65535"
+
+
+def endpoint_type(description: str) -> str:
+    """The type that an endpoint string begins with, in lower case."""
+    return description.partition(":")[0].lower()
+
+
+def is_tls(description: str) -> bool:
+    """Whether the listener of an endpoint string speaks TLS by itself."""
+    return endpoint_type(description) in TLS_TYPES
+
+
 def server_endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
     """The endpoint of a Twisted server description string. Raises UsageError for whatever Twisted cannot parse."""
-    kind = description.partition(":")[0]
+    kind = endpoint_type(description)
     if kind in REFUSED_TYPES:
         raise UsageError(f"{kind}: endpoints are not served", f"--listen {safe(description)}", REFUSED_TYPES[kind])
     try:
@@ -51,10 +70,22 @@ def server_endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
 
 
 def _bad_string(problem: Exception, where: str, example: str) -> TwError:
-    detail = safe(str(problem)) or type(problem).__name__
+    detail = safe(_parse_reason(problem)) or type(problem).__name__
     if isinstance(problem, OSError):
         return LocalError(f"cannot read a file that it names: {detail}", where)
     return UsageError(f"not an endpoint string: {detail}", where, f"its form is TYPE:ARGUMENTS, such as {example}")
+
+
+def _parse_reason(problem: Exception) -> str:
+    """What is wrong with the string, where Twisted's parser leaves that to Python's words for its own mistakes."""
+    if isinstance(problem, TypeError):
+        return "an argument is missing, unknown or one too many"
+    if isinstance(problem, IndexError | KeyError):
+        return "an argument is missing, or names what is not there"
+    if isinstance(problem, AttributeError | RuntimeError):
+        return "an argument cannot be read"
+    found = NOT_A_NUMBER.fullmatch(str(problem))
+    return f"{found[1]} is not a number" if found else str(problem)
 
 
 def _unreadable(problem: Exception, where: str) -> TwError:
@@ -91,6 +122,8 @@ def bind_error(problem: BaseException, where: str) -> TwError:
             # Twisted's words for a unix socket whose lock a living process holds.
             return ConnectError(f"cannot listen: {safe(str(problem.socketError)).lower()}", where, taken)
         problem = problem.socketError
+    if isinstance(problem, OverflowError):
+        return UsageError("port out of range", where, PORT_RANGE)
     if isinstance(problem, PermissionError):
         return ConnectError("cannot listen: permission denied", where, "use a port above 1023, or another path")
     if isinstance(problem, OSError) and problem.strerror:

@@ -1,8 +1,9 @@
 """How a client's run gets its connections: names, families, TLS, deadlines, and patience (`--wait-for`)."""
 
 import ipaddress
-from collections.abc import Callable
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 from OpenSSL import SSL
@@ -14,7 +15,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
 from tw.core.histogram import Histogram
-from tw.core.target import HostTarget, Target, UnixTarget
+from tw.core.target import HostTarget, Target, UnixTarget, parse_target
 from tw.core.text import safe
 from tw.errors import AnswerTimeout, ConnectError, UsageError
 from tw.net.dial import dial, resolve
@@ -28,6 +29,40 @@ P = TypeVar("P", bound=ClientConnection)
 
 RETRY_S = 0.1
 """Between two tries under `--wait-for`: a server that comes up is noticed soon, a dead one costs little."""
+
+UNIX_PATH_BYTES = 107
+"""The longest path of a unix socket: `sun_path` has 108 bytes, and a NUL ends it (unix(7))."""
+
+
+def probe_target(options: ProbeOptions, default_port: int, schemes: Mapping[str, bool]) -> Target:
+    """What TARGET means to a probe; without one, the server's default, in the family asked for. Raises UsageError."""
+    if options.target is None:
+        return HostTarget(loopback(options), default_port, options.tls)
+    return parse_target(options.target, default_port=default_port, tls=options.tls, schemes=schemes)
+
+
+def loopback(options: ProbeOptions) -> str:
+    """The loopback address that the probe's own connections can reach."""
+    is_ipv6 = options.family == 6 or (options.bind is not None and ":" in options.bind)
+    return "::1" if is_ipv6 else "127.0.0.1"
+
+
+def tls_name(target: Target, verify: TlsClientOptions, hint: str) -> str:
+    """The name that the server's certificate has to show. Raises UsageError, with `hint`, where there is none."""
+    if verify.server_name:
+        return verify.server_name
+    if isinstance(target, HostTarget):
+        return target.host
+    if verify.pin or verify.insecure:
+        return "localhost"
+    raise UsageError("TLS needs a name to verify", safe(str(target)), hint)
+
+
+def refuse_idle_tls_options(verify: TlsClientOptions, where: str, hint: str) -> None:
+    """Raises UsageError for a certificate option: there is no TLS, and whoever gave one believes in its protection."""
+    for option in fields(verify):
+        if getattr(verify, option.name) != option.default:
+            raise UsageError(f"--{option.name.replace('_', '-')} without TLS", where, hint)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +106,10 @@ class Connector:
         self.where = safe(str(route.target))
         self.connect_times = Histogram()
         self._refuse_idle_options()
-        self._creator = client_creator(self._tls_name(), route.verify) if route.target.tls else None
+        self._creator: Any = None
+        if route.target.tls:
+            name = tls_name(route.target, route.verify, "add --server-name, or --pin")
+            self._creator = client_creator(name, route.verify)
 
     def _refuse_idle_options(self) -> None:
         """Raises UsageError for options that would do nothing."""
@@ -80,23 +118,23 @@ class Connector:
         idle = [name for name, value in given.items() if value]
         if idle and not isinstance(route.target, HostTarget):
             raise UsageError(f"{idle[0]} beside a target without a host", self.where, "leave it out")
+        if not route.target.tls:
+            refuse_idle_tls_options(route.verify, self.where, "add --tls")
 
     @property
     def tls(self) -> bool:
         return self._creator is not None
 
-    def _tls_name(self) -> str:
-        target = self._route.target
-        if self._route.verify.server_name:
-            return self._route.verify.server_name
-        if isinstance(target, HostTarget):
-            return target.host
-        if self._route.verify.pin or self._route.verify.insecure:
-            return "localhost"
-        raise UsageError("TLS needs a name to verify", safe(str(target)), "add --server-name, or --pin")
+    async def open(
+        self, *, received: Callable[[bytes], None] = lambda data: None, gone: Callable[[Failure], None]
+    ) -> ClientConnection:
+        """A plain connection that is ready to be used: `connect`, for what needs no protocol of its own."""
+        return await self.connect(lambda: ClientConnection(tls=self.tls, received=received, gone=gone))
 
     async def connect(self, build: Callable[[], P]) -> P:
         """A connection that is ready to be used. Raises ConnectError, TlsError, AnswerTimeout (a silent handshake)."""
+        if isinstance(self._route.target, UnixTarget):
+            self._check_path(self._route.target.path)
         patience = self._route.wait_for_s
         until = self._reactor.seconds() + patience if patience is not None else None
         while True:
@@ -120,7 +158,7 @@ class Connector:
         try:
             await within(self._reactor, left, protocol.ready, self._silent_handshake)
         except AnswerTimeout:
-            protocol.stream.abort()
+            protocol.abort()
             raise
         except CancelledError:
             raise
@@ -155,7 +193,17 @@ class Connector:
         elif isinstance(target, UnixTarget):
             await UNIXClientEndpoint(self._reactor, target.path, timeout_s).connect(factory)
         else:
-            await client_from_string(self._reactor, target.description).connect(factory)
+            endpoint = client_from_string(self._reactor, target.description)
+            if isinstance(endpoint, UNIXClientEndpoint):
+                self._check_path(getattr(endpoint, "_path", ""))
+            await endpoint.connect(factory)
+
+    def _check_path(self, path: str) -> None:
+        """Raises ConnectError for a path that no socket can have: Twisted would log the refusal, and answer nothing."""
+        length = len(os.fsencode(path))
+        if length > UNIX_PATH_BYTES:
+            what = f"the socket's path has {length} bytes, and {UNIX_PATH_BYTES} is the most"
+            raise ConnectError(what, self.where, "use a shorter one, or a relative one")
 
     def _slow_connect(self) -> ConnectError:
         return ConnectError("connecting timed out", self.where, "is a firewall in between? --timeout gives it longer")

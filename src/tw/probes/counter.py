@@ -8,12 +8,13 @@ from typing import Any
 from twisted.internet.defer import CancelledError
 
 from tw.core.histogram import Histogram
-from tw.core.target import URL_PORTS, HostTarget, Target, parse_target
+from tw.core.target import URL_PORTS, HostTarget, Target
 from tw.core.verdict import NumberLine
 from tw.display import Display
 from tw.errors import AnswerTimeout, ExitCode, ProtocolError, TwError
 from tw.options import ProbeCounterOptions
-from tw.probes.connecting import Connector, Route
+from tw.probes.connecting import Connector, Route, probe_target
+from tw.probes.parting import part
 from tw.probes.ping import verdict_code
 from tw.probes.timing import pause, within
 from tw.protocols.http_client import Answer, CounterClient, HttpRequest
@@ -27,7 +28,7 @@ IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 
 def counter_target(options: ProbeCounterOptions) -> Target:
     """What TARGET means to this probe. Raises UsageError."""
-    return parse_target(options.target, default_port=DEFAULT_PORT, tls=options.tls, schemes=SCHEMES)
+    return probe_target(options, DEFAULT_PORT, SCHEMES)
 
 
 def request_for(options: ProbeCounterOptions, target: Target) -> HttpRequest:
@@ -66,6 +67,7 @@ class CounterPing:
         self._display = display
         self._clock = clock
         self._began_s = clock()
+        self._ended_s: float | None = None
         self._request = request_for(options, target)
         self._connector = Connector(reactor, Route.of(options, target, options.resolve), clock)
         self._client: CounterClient | None = None
@@ -78,8 +80,12 @@ class CounterPing:
         """Whether a sample was under way when the run was cut short: it is neither received nor lost."""
 
     async def run(self) -> None:
-        """Send every sample. Raises the first failure where there has been no answer before it, nor after."""
+        """Send every sample. Raises the first failure where there has been no answer before it, nor after.
+
+        What cannot get better, anything but a silent server, ends a run without an answer at once.
+        """
         first_error: TwError | None = None
+        self._began_s = self._clock()
         last = self._options.count
         try:
             for number in range(1, last + 1):
@@ -88,9 +94,16 @@ class CounterPing:
                     await self._sample(number)
                 except TwError as error:
                     first_error = first_error or error
-                    self._note(number, error)
+                    is_final = not self._received and not isinstance(error, AnswerTimeout)
+                    if not is_final or error is not first_error:
+                        self._note(number, error)
+                    if is_final:
+                        break
                 if number < last:
                     await pause(self._reactor, due_s - self._reactor.seconds())
+            self._ended_s = self._clock()
+            if self._client is not None:
+                await part(self._reactor, self._client)
         finally:
             self._leave()
         if self._received == 0 and first_error is not None:
@@ -116,8 +129,6 @@ class CounterPing:
             return self._client, True
         self._leave()
         connector = self._connector
-        if not self._sent and self._client is None:
-            self._began_s = self._clock()
         self._client = await connector.connect(lambda: CounterClient(tls=connector.tls, where=connector.where))
         return self._client, False
 
@@ -140,11 +151,8 @@ class CounterPing:
         return AnswerTimeout("connected, and no answer came", self._connector.where, waited)
 
     def _note(self, number: int, error: TwError) -> None:
-        """A sample failed. What cannot get better is raised at once, unless there has been an answer before."""
-        if self._received == 0 and not isinstance(error, AnswerTimeout):
-            raise error
+        """A sample failed. Where no connection was to be had, nothing was sent, and nothing can be lost."""
         self._errors[error.kind] += 1
-        self._sent = number  # also where no connection was to be had: the sample is lost all the same
         self._display.sample(Sample(number=number, rtt_s=None, outcome=error.kind, detail=error.what))
 
     def _judge(self, number: int, answer: Answer, rtt_s: float) -> Sample:
@@ -181,7 +189,7 @@ class CounterPing:
             errors=dict(self._errors),
             rtt_ms=Distribution.of(self._times),
             connect_ms=Distribution.of(self._connector.connect_times),
-            duration_s=self._clock() - self._began_s,
+            duration_s=(self._ended_s or self._clock()) - self._began_s,
             sent_bytes=self._sent_bytes,
             received_bytes=self._received_bytes,
             numbers=Numbers(

@@ -9,12 +9,13 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from tw.core.payload import PayloadFormat, PayloadStream
-from tw.core.target import Target, parse_target
+from tw.core.target import Target
 from tw.display import Display
 from tw.errors import ConnectError, ExitCode, TwError
 from tw.options import ProbeEchoOptions
-from tw.probes.connecting import Connector, Route
+from tw.probes.connecting import Connector, Route, probe_target
 from tw.probes.failures import lost_connection
+from tw.probes.parting import part
 from tw.probes.ping import Ping, fresh_token, verdict_code
 from tw.probes.terminal import Talk
 from tw.probes.timing import within
@@ -29,7 +30,7 @@ LAST_READ_S = 0.25
 
 def echo_target(options: ProbeEchoOptions) -> Target:
     """What TARGET means to this probe. Raises UsageError."""
-    return parse_target(options.target, default_port=DEFAULT_PORT, tls=options.tls, schemes=SCHEMES)
+    return probe_target(options, DEFAULT_PORT, SCHEMES)
 
 
 def talk(reactor: Any, options: ProbeEchoOptions, display: Display) -> Talk:
@@ -56,15 +57,15 @@ class EchoPing:
 
     async def run(self) -> None:
         connector = self._connector
-        connection = await connector.connect(
-            lambda: ClientConnection(tls=connector.tls, received=self._received, gone=self._gone)
-        )
+        connection = await connector.open(received=self._received, gone=self._gone)
         self._began_s = self._clock()
         try:
             await self._ping.run(connection.stream.write, connector.where)
             await self._read_to_the_end(connection)
+            if self._ping.ok:
+                await part(self._reactor, connection)
         finally:
-            connection.stream.close() if self._ping.ok else connection.stream.abort()
+            connection.stream.close() if self._ping.ok else connection.abort()
 
     def _received(self, data: bytes) -> None:
         for payload in self._stream.feed(data):

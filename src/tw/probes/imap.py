@@ -9,11 +9,12 @@ from twisted.logger import Logger
 
 from tw.core.imap_types import ImapAnswer, ImapRequest
 from tw.core.target import HostTarget, Target, parse_endpoint
-from tw.errors import AnswerTimeout, ConnectError, TwError, UsageError
+from tw.core.text import safe
+from tw.errors import AnswerTimeout, ConnectError, TlsError, TwError, UsageError
 from tw.net.tls import client_creator
-from tw.options import ImapOptions
+from tw.options import ImapOptions, TlsClientOptions
 from tw.password import Secret
-from tw.probes.connecting import Connector, Route
+from tw.probes.connecting import Connector, Route, refuse_idle_tls_options, tls_name
 from tw.probes.timing import within
 from tw.protocols.imap import ImapClient
 from tw.report import MailReport
@@ -25,6 +26,9 @@ PORTS = {"tls": 993, "starttls": 143, "plain": 143}
 
 GOODBYE_S = 1.0
 """How long the server may take over its goodbye, once the answer is in hand."""
+
+NO_NAME = "name a host in --endpoint (tcp:HOST:PORT), or add --pin"
+OTHER_NAME = "name the server as its certificate does, or add --pin"
 
 NAME_A_HOST = "name a server with --host, TW_IMAP_HOST, or host in [imap] of the settings file"
 
@@ -57,6 +61,11 @@ async def fetch_first_subject(reactor: Any, options: ImapOptions, password: Secr
     until = reactor.seconds() + options.timeout_s
     try:
         answer = await within(reactor, options.timeout_s, ensureDeferred(visit.run()), visit.overdue)
+    except TlsError as error:
+        # `net.tls` speaks to the probes, which have that option.
+        if "--server-name" not in error.hint:
+            raise
+        raise TlsError(error.what, error.where, OTHER_NAME) from error
     except ConnectError as error:
         if options.host_given:
             raise
@@ -85,11 +94,16 @@ class _Visit:
         self._client: ImapClient | None = None
         self._connected = False
         # Certificates are read before there is a connection: a bad file costs the server nothing.
-        name = "" if options.security == "plain" else _name(target, options)
-        route = Route(target=target, timeout_s=options.timeout_s, verify=options.verify)
+        where = safe(str(target))
+        verify = options.verify if target.tls else TlsClientOptions()
+        if options.security == "plain":
+            refuse_idle_tls_options(options.verify, where, "leave it out, or use --security tls")
+        else:
+            name = tls_name(target, options.verify, NO_NAME)
+            if options.security == "starttls":
+                self._starttls = client_creator(name, options.verify)
+        route = Route(target=target, timeout_s=options.timeout_s, verify=verify)
         self._connector = Connector(reactor, route, time.perf_counter)
-        if options.security == "starttls":
-            self._starttls = client_creator(name, options.verify)
 
     def _build(self) -> ImapClient:
         self._client = ImapClient(self._request, self._starttls)
@@ -116,11 +130,3 @@ class _Visit:
         what = f"no connection within {self._options.timeout_s:g} s"
         kind = AnswerTimeout if self._client is not None and self._client.connected else ConnectError
         return kind(what, self._request.where, "is a firewall in between? --timeout gives it longer")
-
-
-def _name(target: Target, options: ImapOptions) -> str:
-    if isinstance(target, HostTarget):
-        return target.host
-    if options.verify.pin or options.verify.insecure:
-        return "localhost"
-    raise UsageError("TLS needs a name to verify", str(target), "use --host, or --pin")

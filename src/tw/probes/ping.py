@@ -32,7 +32,8 @@ class Ping:
     """Keeps the pace and the books of one ping run; how a payload travels is the caller's.
 
     `send` puts a payload on its way; what comes back goes to `arrived`, and a broken connection to `fail`. `clock`
-    gives seconds for measuring; it never jumps, as the reactor's own may.
+    gives seconds for measuring; it never jumps, as the reactor's own may. No more than `window` samples, and no more
+    than `window_bytes` of them (but always one), are under way at once.
     """
 
     def __init__(
@@ -44,6 +45,8 @@ class Ping:
         clock: Callable[[], float],
         *,
         exclusive: bool = True,
+        window: int = WINDOW,
+        window_bytes: int = WINDOW_BYTES,
     ) -> None:
         self._reactor = reactor
         self._options = options
@@ -51,6 +54,7 @@ class Ping:
         self._show = show
         self._clock = clock
         self._bell = Bell(reactor)
+        self._window = max(1, min(window, window_bytes // form.size_bytes))
         self._sent_at: dict[int, float] = {}
         self._timers: dict[int, Any] = {}
         self._failed: TwError | None = None
@@ -69,10 +73,9 @@ class Ping:
         Raises what `fail` was given, and AnswerTimeout where not one answer came from `where`.
         """
         last = self._options.count
-        window = max(1, min(WINDOW, WINDOW_BYTES // self._form.size_bytes))
         try:
             for number in range(1, last + 1):
-                await self._room_for(window)
+                await self._room_for(self._window)
                 due_s = self._reactor.seconds() + self._options.interval_s
                 self._depart(number)
                 send(self._form.payload(number))

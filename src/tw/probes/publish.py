@@ -14,6 +14,7 @@ from tw.display import Display
 from tw.errors import AnswerTimeout, ExitCode, LocalError, TwError
 from tw.options import ProbePubSubOptions
 from tw.probes.failures import lost_connection
+from tw.probes.parting import part
 from tw.probes.ping import verdict_code
 from tw.probes.pubsub import MAX_LINE_BYTES, pubsub_connector, too_long
 from tw.probes.terminal import StdinReader
@@ -63,6 +64,7 @@ class Publish:
         self._display = display
         self._clock = clock
         self._began_s = clock()
+        self._ended_s: float | None = None
         self._bell = Bell(reactor)
         self._times = Histogram()
         self._errors: Counter[str] = Counter()
@@ -83,9 +85,7 @@ class Publish:
 
     async def run(self) -> None:
         connector = self._connector
-        connection = await connector.connect(
-            lambda: ClientConnection(tls=connector.tls, received=self._received, gone=self._gone)
-        )
+        connection = await connector.open(received=self._received, gone=self._gone)
         self._connection = connection
         self._began_s = self._clock()
         try:
@@ -95,6 +95,8 @@ class Publish:
                 elif not await self._publish_stdin():
                     break
             await (self._until_returned() if self._options.wait else self._until_accepted(connection))
+            self._ended_s = self._clock()
+            await part(self._reactor, connection)
         finally:
             self._stdin.stopProducing()
             connection.stream.close()
@@ -240,7 +242,7 @@ class Publish:
             errors=dict(self._errors),
             rtt_ms=Distribution.of(self._times),
             connect_ms=Distribution.of(self._connector.connect_times),
-            duration_s=self._clock() - self._began_s,
+            duration_s=(self._ended_s or self._clock()) - self._began_s,
             sent_bytes=self._sent_bytes,
             received_bytes=self._received_bytes,
             delivery=Delivery(

@@ -10,13 +10,14 @@ from twisted.python.failure import Failure
 
 from tw.core.lines import LineSplitter
 from tw.core.payload import PayloadFormat
-from tw.core.target import Target, parse_target
+from tw.core.target import Target
 from tw.core.verdict import Kind
 from tw.display import Display
 from tw.errors import AnswerTimeout, ExitCode, ProtocolError, TwError
 from tw.options import ProbePubSubOptions
-from tw.probes.connecting import Connector, Route
+from tw.probes.connecting import Connector, Route, probe_target
 from tw.probes.failures import lost_connection
+from tw.probes.parting import part
 from tw.probes.ping import Ping, fresh_token, verdict_code
 from tw.probes.terminal import Talk
 from tw.probes.timing import within
@@ -39,7 +40,7 @@ TALK_IDLE_S = 1.0
 
 def pubsub_target(options: ProbePubSubOptions) -> Target:
     """What TARGET means to this probe. Raises UsageError."""
-    return parse_target(options.target, default_port=DEFAULT_PORT, tls=options.tls, schemes=SCHEMES)
+    return probe_target(options, DEFAULT_PORT, SCHEMES)
 
 
 def pubsub_connector(reactor: Any, options: ProbePubSubOptions, clock: Callable[[], float]) -> Connector:
@@ -86,13 +87,11 @@ class PubSubPing:
 
     async def run(self) -> None:
         connector = self._connector
-        subscriber = await connector.connect(
-            lambda: ClientConnection(tls=connector.tls, received=self._received, gone=self._gone)
-        )
+        subscriber = await connector.open(received=self._received, gone=self._gone)
         connections = [subscriber]
         try:
             # The publisher gets every line as well; it reads and drops them, or it would be a slow consumer.
-            publisher = await connector.connect(lambda: ClientConnection(tls=connector.tls, gone=self._gone))
+            publisher = await connector.open(gone=self._gone)
             connections.append(publisher)
             await self._pass_barrier(publisher, self._options.timeout_s)
             self._began_s = self._clock()
@@ -100,10 +99,12 @@ class PubSubPing:
             await self._ping.run(lambda payload: publisher.stream.write(payload + b"\n"), connector.where)
             with suppress(TwError):  # every sample is settled, whatever comes now
                 await self._pass_barrier(publisher, LAST_READ_S)
+            if self._ping.ok:
+                await part(self._reactor, *connections)
         finally:
             self._passed.addErrback(lambda _: None)
             for connection in connections:
-                connection.stream.close() if self._ping.ok else connection.stream.abort()
+                connection.stream.close() if self._ping.ok else connection.abort()
 
     async def _pass_barrier(self, publisher: ClientConnection, seconds: float) -> None:
         publisher.stream.write(b"%b-%d\n" % (self._barrier, self._awaited))

@@ -11,9 +11,9 @@ from tw.display import Display
 from tw.errors import AnswerTimeout, ExitCode, TwError
 from tw.options import ProbePubSubOptions
 from tw.probes.failures import lost_connection
+from tw.probes.parting import part
 from tw.probes.pubsub import MAX_LINE_BYTES, pubsub_connector, too_long
 from tw.probes.timing import Bell
-from tw.protocols.client import ClientConnection
 from tw.report import SubscribeSummary
 
 
@@ -27,6 +27,7 @@ class Subscribe:
         display: Display,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
+        self._reactor = reactor
         self._options = options
         self._display = display
         self._clock = clock
@@ -36,23 +37,28 @@ class Subscribe:
         self._lines = 0
         self._received_bytes = 0
         self._failed: TwError | None = None
+        self._ended_s: float | None = None
         self._connector = pubsub_connector(reactor, options, clock)
 
     async def run(self) -> None:
         connector = self._connector
-        connection = await connector.connect(
-            lambda: ClientConnection(tls=connector.tls, received=self._received, gone=self._gone)
-        )
+        connection = await connector.open(received=self._received, gone=self._gone)
         self._began_s = self._clock()
         try:
-            while not self._enough and self._failed is None:
-                if not await self._bell.heard(self._options.idle_s):
-                    self._check_count()
-                    return
-            if self._failed is not None and not self._enough:
-                raise self._failed
+            await self._listen()
+            self._ended_s = self._clock()
+            await part(self._reactor, connection)
         finally:
-            connection.stream.abort()
+            connection.stream.close() if self._failed is None else connection.abort()
+
+    async def _listen(self) -> None:
+        """Until enough came, or nothing for `--idle`."""
+        while not self._enough and self._failed is None:
+            if not await self._bell.heard(self._options.idle_s):
+                self._check_count()
+                return
+        if self._failed is not None and not self._enough:
+            raise self._failed
 
     @property
     def _enough(self) -> bool:
@@ -66,6 +72,8 @@ class Subscribe:
             raise AnswerTimeout(came, self._connector.where, f"then {self._options.idle_s:g} s of silence; see --idle")
 
     def _received(self, data: bytes) -> None:
+        if self._ended_s is not None:
+            return  # it is being left
         self._received_bytes += len(data)
         for line in self._splitter.feed(data):
             if self._enough:
@@ -89,7 +97,7 @@ class Subscribe:
             lines=self._lines,
             expected=wanted,
             received_bytes=self._received_bytes,
-            duration_s=self._clock() - self._began_s,
+            duration_s=(self._ended_s or self._clock()) - self._began_s,
             error=failed,
         )
         self._display.subscribed(summary)

@@ -19,6 +19,7 @@ from tw.display import Display
 from tw.errors import ExitCode, TwError
 from tw.probes.connecting import Connector
 from tw.probes.failures import lost_connection
+from tw.probes.parting import part
 from tw.probes.timing import Bell
 from tw.protocols.client import ClientConnection
 
@@ -108,6 +109,7 @@ class Talk:
     """One conversation. At stdin's end: half-close, then read until the server closes or is silent for `idle_s`."""
 
     def __init__(self, reactor: Any, connector: Connector, idle_s: float, display: Display) -> None:
+        self._reactor = reactor
         self._connector = connector
         self._idle_s = idle_s
         self._display = display
@@ -120,9 +122,7 @@ class Talk:
 
     async def run(self) -> None:
         connector = self._connector
-        connection = await connector.connect(
-            lambda: ClientConnection(tls=connector.tls, received=self._received, gone=self._gone)
-        )
+        connection = await connector.open(received=self._received, gone=self._gone)
         self._connection = connection
         connection.stream.produce_with(self._stdin)
         self._stdin.start()
@@ -130,11 +130,12 @@ class Talk:
             while self._lost is None and not self._input_over:
                 await self._bell.heard()
             await self._read_on()
+            if self._lost is not None and not self._lost.check(error.ConnectionDone):
+                raise lost_connection(self._lost, connector.where)
+            await part(self._reactor, connection)
         finally:
             self._stdin.stopProducing()
             connection.stream.close()
-        if self._lost is not None and not self._lost.check(error.ConnectionDone):
-            raise lost_connection(self._lost, connector.where)
 
     async def _read_on(self) -> None:
         heard = -1

@@ -16,7 +16,7 @@ from tw.errors import ConnectError, ExitCode, ProtocolError, TwError, UsageError
 from tw.net.dial import resolve
 from tw.net.endpoint import bind_error
 from tw.options import ProbeEchoOptions
-from tw.probes.connecting import source_family
+from tw.probes.connecting import refuse_idle_tls_options, source_family
 from tw.probes.echo import echo_target
 from tw.probes.ping import Ping, fresh_token, verdict_code
 from tw.probes.timing import pause, within
@@ -24,6 +24,11 @@ from tw.protocols.echo import UdpEchoClient
 
 LAST_READ_S = 0.1
 """How long a duplicate of the last datagram is waited for."""
+
+WINDOW = 32
+WINDOW_BYTES = 64 * 1024
+"""Under way at once. Nothing slows a sender of UDP down: what the receiver's socket has no room for (208 KiB on Linux,
+some 270 small datagrams) is lost, and would be told as the network's fault."""
 
 MAX_PACKET_BYTES = 65_535
 """Twisted reads 8,192 unless told otherwise, and cuts longer datagrams."""
@@ -38,6 +43,7 @@ class UdpEchoPing:
         target = echo_target(options)
         if not isinstance(target, HostTarget) or target.tls:
             raise UsageError("UDP needs a host and a port", safe(str(target)), "write HOST:PORT")
+        refuse_idle_tls_options(options.verify, f"{target}/udp", "leave it out: echo over UDP has no TLS")
         if options.wait_for_s is not None:
             raise UsageError("--wait-for beside --udp", "", "UDP has no connection to wait for")
         form = PayloadFormat(fresh_token(), options.size_bytes)
@@ -48,7 +54,7 @@ class UdpEchoPing:
         self._began_s = clock()
         self._target = target
         self._where = f"{target}/udp"
-        self._ping = Ping(reactor, options, form, display.sample, clock)
+        self._ping = Ping(reactor, options, form, display.sample, clock, window=WINDOW, window_bytes=WINDOW_BYTES)
         self._client = UdpEchoClient(self._ping_arrived, self._refused)
 
     async def run(self) -> None:

@@ -53,7 +53,12 @@ class ClientConnection(Protocol):
 
     def _given_up(self) -> None:
         """Whoever waited for `ready` waits no more: the handshake must not go on behind their back."""
-        if self.connected and not self.is_lost:
+        if self.connected:
+            self.abort()
+
+    def abort(self) -> None:
+        """Close at once, if it is open: Twisted's TLS breaks (AttributeError) where its connection is gone already."""
+        if not self.is_lost:
             self.stream.abort()
 
     def dataReceived(self, data: bytes) -> None:

@@ -24,7 +24,8 @@ connection, and the refusal may be lost on its way (RFC 9112, 9.6)."""
 class CounterServer(ServerConnection):
     """One client, answered in order. While it does not read its answers nothing is parsed, and the rest is held.
 
-    What is held is bounded by what was read at once: 64 KiB, and over TLS what its layer still has (16 KiB a record).
+    What is held is bounded by what was read at once: 256 KiB (`reactor.READ_BYTES`; 64 on the stock reactor). Over TLS
+    that is also all its layer can still have, but for the start of one record (16 KiB).
     """
 
     def __init__(self, site: CounterSite, keeper: Keeper, peer_address: IAddress | None = None) -> None:

@@ -146,11 +146,11 @@ class _Exchange:
         if self.complete:
             self.surplus = True
             return
-        if self._status:
+        if self._began_with.lstrip(b"\r\n").startswith(b"HTTP/"):
             raise ProtocolError(f"the answer is broken HTTP: {error}", self._where)
         began = safe_bytes(self._began_with, 40)
         hint = "is it an HTTP server? for HTTPS use --tls"
-        raise ProtocolError(f"the peer does not speak HTTP: its answer begins with {began!r}", self._where, hint)
+        raise ProtocolError(f"the peer does not speak HTTP: its answer begins with '{began}'", self._where, hint)
 
     def end(self) -> bool:
         """The peer has closed: whether the answer is whole (RFC 9112, 6.3, point 8)."""

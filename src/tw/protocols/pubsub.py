@@ -47,6 +47,7 @@ class PubSubServer(ServerConnection):
         self._farewell = b""
         self._linger: Any = None
         self._read_ended = False
+        self._write_ended = False
         self.writable = True
         self.leaving = False
 
@@ -112,13 +113,19 @@ class PubSubServer(ServerConnection):
 
     # Ending -----------------------------------------------------------------------------------------------------------
 
-    def finish(self, farewell: bytes = b"", reason: str = "") -> None:
-        """Send what is ordered up to now, then `farewell`, and close. A client that does not read it is cut off."""
+    def finish(self, farewell: bytes | None = None, reason: str = "") -> None:
+        """Send what is ordered up to now, then `farewell`, and close.
+
+        One that is told to go, be it without a word (an empty farewell), is cut off `LINGER_S` later at the latest.
+        None is for one that goes by itself, or with the server: it may take its time.
+        """
         if self.leaving:
             return
         self.leaving = True
         self.close_reason = reason
-        self._farewell = farewell
+        if farewell is not None:
+            self._farewell = farewell
+            self._cut_off_later()  # from now on: it may never read what comes before
         self.cursor.finish()
         self.deliver()
 
@@ -136,7 +143,6 @@ class PubSubServer(ServerConnection):
             return
         if self._farewell:
             self.stream.write(self._farewell)
-            self._cut_off_later()
             # Closing would reset what it still sends. Where it has ended already, nothing more would tell of its close.
             if not self._read_ended and self.stream.half_close():
                 self.stream.closing = True
@@ -148,5 +154,15 @@ class PubSubServer(ServerConnection):
         if self._linger is None:
             self._linger = self._clock.callLater(LINGER_S, self.stream.abort)
 
+    def writeConnectionLost(self) -> None:
+        """The farewell is on its way, and the sending side is shut."""
+        self._write_ended = True
+
     def drain(self) -> None:
-        self.finish(reason="drained")
+        """Send what is ordered, and close. Who was told to go before has had his time: the stop does not wait."""
+        if self._linger is None or not self.stream.closing:
+            self.finish(reason="drained")
+        elif self._write_ended:
+            self.stream.close()
+        else:
+            self.stream.abort()

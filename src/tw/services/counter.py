@@ -37,7 +37,8 @@ class CounterService:
     async def start(self) -> list[Listening]:
         """Lock and read the state, then bind. Raises TwError; nothing is bound, locked or left behind then."""
         options = self._options
-        self._numbers = NumberFile(options.state, options.start) if options.state else Numbers(options.start)
+        state, start = options.state, options.start
+        self._numbers = NumberFile(state, start) if state is not None else Numbers(start)
         self._site = CounterSite(
             self._reactor,
             self._numbers,

@@ -14,10 +14,11 @@ from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
+from tw.core.target import format_peer
 from tw.core.text import safe
 from tw.errors import UsageError
 from tw.events import Closed, Listening, Opened, Refused, ServerEvent, ServerSummary
-from tw.net.endpoint import address_text, bind_error, host_endpoint, server_endpoint, unlock
+from tw.net.endpoint import address_text, bind_error, host_endpoint, is_tls, server_endpoint, unlock
 from tw.net.tls import ServerTls, openssl_reason, self_signed_tls, server_tls
 from tw.options import ServeOptions
 from tw.protocols.connection import Keeper, ServerConnection
@@ -144,11 +145,12 @@ class Listener:
     def _endpoints(self) -> list[tuple[Any, str]]:
         options = self.options
         if not options.listen:
-            place = address_text(_Place(options.host, options.port))
+            place = _place(options.host, options.port)
             return [(host_endpoint(self.reactor, options.host, options.port), place)]
         for text in options.listen:
-            if self._tls is not None and text.startswith("ssl:"):
-                raise UsageError("TLS asked for twice", f"--listen {text}", "leave out ssl: or the --tls options")
+            if self._tls is not None and is_tls(text):
+                hint = f"leave out {text.partition(':')[0]}: or the --tls options"
+                raise UsageError("TLS asked for twice", f"--listen {safe(text)}", hint)
         return [(server_endpoint(self.reactor, text), safe(text)) for text in options.listen]
 
     async def _bind_one(self, factory: Any, endpoint: Any, where: str) -> Listening:
@@ -176,17 +178,15 @@ class Listener:
                 if tries:
                     await self.stop_listening()
                     continue
-                raise bind_error(
-                    problem, f"{address_text(_Place(self.options.host, stream.port or 0))}/udp"
-                ) from problem
+                raise bind_error(problem, f"{_place(self.options.host, stream.port or 0)}/udp") from problem
             self.ports.append(datagram)
             return [stream, self._listening(datagram.getHost(), "")]
 
     def _listening(self, host: Any, text: str) -> Listening:
-        ssl = self._tls is not None or text.startswith("ssl:")
+        tls = self._tls is not None or is_tls(text)
         common: dict[str, Any] = {
             "service": self.service,
-            "tls": ssl,
+            "tls": tls,
             "pin": self._tls.pin if self._tls is not None else None,
             "pid": os.getpid(),
         }
@@ -195,7 +195,7 @@ class Listener:
             path = os.fsdecode(name)
             return Listening(transport="unix", path=path, endpoint=f"unix:{_quoted(path)}", **common)
         transport = str(getattr(host, "type", "TCP")).lower()
-        kind = "udp" if transport == "udp" else "tls" if ssl else "tcp"
+        kind = "udp" if transport == "udp" else "tls" if tls else "tcp"
         endpoint = f"{kind}:{_quoted(host.host)}:{host.port}"
         return Listening(transport=transport, host=host.host, port=host.port, endpoint=endpoint, **common)
 
@@ -244,12 +244,9 @@ class Listener:
         )
 
 
-class _Place:
-    """A host and port that were asked for, where a bound one is written in the same way."""
-
-    def __init__(self, host: str, port: int) -> None:
-        self.host = host
-        self.port = port
+def _place(host: str, port: int) -> str:
+    """A host and port that were asked for, written as a bound one is, and safe for a terminal."""
+    return safe(format_peer(host, port))
 
 
 def _quoted(text: str) -> str:

@@ -1,0 +1,50 @@
+"""Certificate options of the IMAP command: where they count, and what is said where they are needed."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.protocols.tls import TLSMemoryBIOFactory
+
+from e2e.certificates import make_certificates
+from memory import Network
+from running import Running
+from tw.errors import TlsError, UsageError
+from tw.net.tls import server_tls
+from tw.options import ImapOptions, TlsClientOptions
+from tw.password import Secret
+from tw.probes.imap import fetch_first_subject
+
+
+def visit(net: Network, security: str, **verify: Any) -> Running:
+    options: Any = {"user": "alice", "security": security, "verify": TlsClientOptions(**verify)}
+    return net.run(fetch_first_subject(net, ImapOptions(**options), Secret("s3cret")))
+
+
+@pytest.mark.parametrize(
+    ("verify", "option"),
+    [({"pin": "sha256//x"}, "--pin"), ({"ca_file": "/ca"}, "--ca-file"), ({"insecure": True}, "--insecure")],
+)
+def test_they_do_nothing_for_a_plain_connection(net: Network, verify: dict[str, Any], option: str) -> None:
+    error = visit(net, "plain", **verify).error
+    assert isinstance(error, UsageError)
+    assert str(error) == f"{option} without TLS (localhost:143); leave it out, or use --security tls"
+    assert net.dialled == []
+
+
+@pytest.mark.parametrize(("security", "port"), [("starttls", 143), ("tls", 993)])
+def test_they_count_for_tls_and_starttls(net: Network, security: str, port: int) -> None:
+    visit(net, security, insecure=True)
+    assert net.dialled == [(("127.0.0.1", port), None)]
+
+
+def test_a_certificate_for_another_name_is_told_without_an_option_that_is_not_there(
+    net: Network, tmp_path: Path
+) -> None:
+    ours = make_certificates(tmp_path, "other.test")
+    context = server_tls(ours.cert, ours.key, None).context
+    net.scripted(993, wrapped=lambda factory: TLSMemoryBIOFactory(context, False, factory, net))
+    error = visit(net, "tls", ca_file=ours.ca).error
+    assert isinstance(error, TlsError)
+    assert str(error).startswith("the certificate is for another name (localhost:993")
+    assert str(error).endswith("; name the server as its certificate does, or add --pin")
