@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 import pytest
 
-from tw.display import Display, event_text, make_display, render_report
+from tw.display import Screen, event_text, make_display, render_report
 from tw.errors import ConnectError
 from tw.events import Closed, Dropped, Listening, Opened, Refused, Requested, ServerEvent, ServerSummary, Stopping
 from tw.options import CommonOptions
@@ -69,7 +69,7 @@ def _read(file: TextIO) -> bytes:
     return os.pread(file.fileno(), 65_536, 0)
 
 
-def _made(out: TextIO, err: TextIO | None = None, **common: Any) -> Display:
+def _made(out: TextIO, err: TextIO | None = None, **common: Any) -> Screen:
     return make_display(CommonOptions(**common), as_json=False, stdout=out, stderr=err or io.StringIO())
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from tw.core.target import format_peer
-from tw.display import Display, make_display
+from tw.display import Screen, make_display
 from tw.errors import ExitCode, Interrupted, TwError
 from tw.events import Listening, ServerEvent
 from tw.options import (
@@ -21,6 +21,7 @@ from tw.options import (
     ServePubSubOptions,
     TlsClientOptions,
 )
+from tw.progress import Display
 from tw.runtime import Stop, run, spawn, until_stopped
 from tw.servers import Service
 
@@ -105,7 +106,7 @@ def first_subject(common: CommonOptions, options: ImapOptions) -> int:
     return run(common, main)
 
 
-async def run_client(stop: Stop, display: Display, client: ClientRun) -> int:
+async def run_client(stop: Stop, display: Screen, client: ClientRun) -> int:
     """Run one client until it is done or `stop` fires; raises its error once what there is has been shown."""
     failed: TwError | None = None
     try:

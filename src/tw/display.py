@@ -18,6 +18,7 @@ from tw.core.text import SafeStream, safe, safe_bytes
 from tw.errors import LocalError, TwError
 from tw.events import Closed, Opened, Requested, ServerEvent
 from tw.options import CommonOptions
+from tw.progress import Display
 from tw.report import Json, LineReceived, MailReport, ProbeReport, Sample, SubscribeSummary
 from tw.summary import event_text, report_lines, report_rows
 
@@ -98,22 +99,15 @@ def silence(stream: TextIO) -> None:
     os.close(null)
 
 
-class Display(Protocol):
-    """What a run shows. Every method may be called at any time; none raises."""
+class Screen(Display, Protocol):
+    """A display with the streams that it writes to."""
 
     out: Output
 
     now: Callable[[], float]
     """Seconds since the epoch, as events are stamped."""
 
-    def event(self, event: ServerEvent) -> None: ...
-    def sample(self, sample: Sample) -> None: ...
-    def report(self, report: ProbeReport) -> None: ...
-    def received_line(self, line: bytes) -> None: ...
-    def subscribed(self, summary: SubscribeSummary) -> None: ...
     def mail(self, report: MailReport) -> None: ...
-    def talk(self, data: bytes) -> None: ...
-    def talk_over(self) -> None: ...
 
 
 class JsonDisplay:
@@ -269,7 +263,7 @@ def make_display(
     as_json: bool,
     stdout: TextIO | None = None,
     stderr: TextIO | None = None,
-) -> Display:
+) -> Screen:
     """The display for this run's flags and streams."""
     out = stdout or sys.stdout
     err = stderr or sys.stderr

@@ -10,13 +10,13 @@ from twisted.internet.defer import CancelledError
 from tw.core.histogram import Histogram
 from tw.core.target import URL_PORTS, HostTarget, Target
 from tw.core.verdict import NumberLine
-from tw.display import Display
 from tw.errors import AnswerTimeout, ExitCode, ProtocolError, TwError
 from tw.options import ProbeCounterOptions
 from tw.probes.connecting import Connector, Route, probe_target
 from tw.probes.parting import part
 from tw.probes.ping import verdict_code
 from tw.probes.timing import pause, within
+from tw.progress import Display
 from tw.protocols.http_client import Answer, CounterClient, HttpRequest
 from tw.report import Distribution, Numbers, ProbeReport, Sample
 

@@ -10,7 +10,6 @@ from twisted.python.failure import Failure
 
 from tw.core.payload import PayloadFormat, PayloadStream
 from tw.core.target import Target
-from tw.display import Display
 from tw.errors import ConnectError, ExitCode, TwError
 from tw.options import ProbeEchoOptions
 from tw.probes.connecting import Connector, Route, probe_target
@@ -19,6 +18,7 @@ from tw.probes.parting import part
 from tw.probes.ping import Ping, fresh_token, verdict_code
 from tw.probes.terminal import Talk
 from tw.probes.timing import within
+from tw.progress import Display
 from tw.protocols.client import ClientConnection
 
 DEFAULT_PORT = 1234

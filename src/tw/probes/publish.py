@@ -10,7 +10,6 @@ from twisted.python.failure import Failure
 
 from tw.core.histogram import Histogram
 from tw.core.lines import LineSplitter
-from tw.display import Display
 from tw.errors import AnswerTimeout, ExitCode, LocalError, TwError
 from tw.options import ProbePubSubOptions
 from tw.probes.failures import lost_connection
@@ -19,6 +18,7 @@ from tw.probes.ping import verdict_code
 from tw.probes.pubsub import MAX_LINE_BYTES, pubsub_connector, too_long
 from tw.probes.terminal import StdinReader
 from tw.probes.timing import Bell
+from tw.progress import Display
 from tw.protocols.client import ClientConnection
 from tw.report import Delivery, Distribution, ProbeReport
 

@@ -12,7 +12,6 @@ from tw.core.lines import LineSplitter
 from tw.core.payload import PayloadFormat
 from tw.core.target import Target
 from tw.core.verdict import Kind
-from tw.display import Display
 from tw.errors import AnswerTimeout, ExitCode, ProtocolError, TwError
 from tw.options import ProbePubSubOptions
 from tw.probes.connecting import Connector, Route, probe_target
@@ -21,6 +20,7 @@ from tw.probes.parting import part
 from tw.probes.ping import Ping, fresh_token, verdict_code
 from tw.probes.terminal import Talk
 from tw.probes.timing import within
+from tw.progress import Display
 from tw.protocols.client import ClientConnection
 from tw.report import Delivery
 

@@ -7,13 +7,13 @@ from typing import Any
 from twisted.python.failure import Failure
 
 from tw.core.lines import LineSplitter
-from tw.display import Display
 from tw.errors import AnswerTimeout, ExitCode, TwError
 from tw.options import ProbePubSubOptions
 from tw.probes.failures import lost_connection
 from tw.probes.parting import part
 from tw.probes.pubsub import MAX_LINE_BYTES, pubsub_connector, too_long
 from tw.probes.timing import Bell
+from tw.progress import Display
 from tw.report import SubscribeSummary
 
 

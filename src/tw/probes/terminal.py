@@ -15,12 +15,12 @@ from typing import Any
 from twisted.internet import error
 from twisted.python.failure import Failure
 
-from tw.display import Display
 from tw.errors import ExitCode, TwError
 from tw.probes.connecting import Connector
 from tw.probes.failures import lost_connection
 from tw.probes.parting import part
 from tw.probes.timing import Bell
+from tw.progress import Display
 from tw.protocols.client import ClientConnection
 
 READ_BYTES = 65_536

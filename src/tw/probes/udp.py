@@ -11,7 +11,6 @@ from tw.core.histogram import Histogram
 from tw.core.payload import PayloadFormat
 from tw.core.target import HostTarget
 from tw.core.text import safe
-from tw.display import Display
 from tw.errors import ConnectError, ExitCode, ProtocolError, TwError, UsageError
 from tw.net.dial import resolve
 from tw.net.endpoint import bind_error
@@ -20,6 +19,7 @@ from tw.probes.connecting import refuse_idle_tls_options, source_family
 from tw.probes.echo import echo_target
 from tw.probes.ping import Ping, fresh_token, verdict_code
 from tw.probes.timing import pause, within
+from tw.progress import Display
 from tw.protocols.echo import UdpEchoClient
 
 LAST_READ_S = 0.1
