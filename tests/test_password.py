@@ -250,3 +250,15 @@ def _all_of(error: TwError) -> str:
     """Everything that `-vv` would show of it."""
     told: Any = traceback.format_exception(error)
     return "".join(told) + str(error) + repr(error)
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"\r\n"])
+def test_an_empty_file_is_a_secret_that_was_never_set(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(LocalError, match="the password is empty"):
+        _read(_written(tmp_path, content))
+
+
+def test_a_variable_that_is_set_to_nothing_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    _stdin(monkeypatch, b"")
+    with pytest.raises(UsageError, match="no password"):
+        _read(**{VARIABLE: ""})

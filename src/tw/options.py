@@ -3,7 +3,7 @@
 Durations are seconds (`_s`), sizes bytes (`_bytes`). A combination that makes no sense raises `UsageError`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from tw.errors import UsageError
@@ -119,6 +119,8 @@ class TlsClientOptions:
     client_cert: str | None = None
     client_key: str | None = None
     insecure: bool = False
+    settled: frozenset[str] = field(default=frozenset(), compare=False)
+    """Names of those that nobody typed: a standing setting (environment, file) is for whenever there is TLS."""
 
     def __post_init__(self) -> None:
         _require(

@@ -56,7 +56,7 @@ def read_password(
         return _from_file(file)
     if command is not None:
         return _from_command(command, timeout_s)
-    if VARIABLE in environ:
+    if environ.get(VARIABLE):  # set to nothing counts as unset, as for every option
         return Secret(environ[VARIABLE])
     return _from_prompt(prompt)
 
@@ -137,7 +137,10 @@ def _decoded(data: bytes, where: str) -> Secret:
         text = data.decode()
     except UnicodeDecodeError:
         raise LocalError("the password is not UTF-8", where, "store it as UTF-8") from None
-    return Secret(text.removesuffix("\n").removesuffix("\r"))
+    password = text.removesuffix("\n").removesuffix("\r")
+    if not password:
+        raise LocalError("the password is empty", where, "a secret that was never set looks like this")
+    return Secret(password)
 
 
 def _from_prompt(prompt: str) -> Secret:

@@ -137,3 +137,11 @@ def test_pacing_that_was_set_for_pings_does_not_stand_in_the_way_of_talking(shel
     config = f"[probe.{table}]\ninterval = '2s'\ncount = 3\nidle = '1s'\nsize = 99\n"
     assert shell.start(line, config=config).options.interval_s == 2.0
     assert shell.start(f"probe {table}", config=config).options.idle_s == 1.0
+
+
+@pytest.mark.parametrize("command", PROBES)
+def test_a_standing_certificate_setting_is_told_from_a_typed_one(shell: Shell, command: str) -> None:
+    """A typed one without TLS is refused later on; one from the environment is for whenever there is TLS."""
+    variable = f"TW_{command.replace(' ', '_').upper()}_CA_FILE"
+    assert "ca_file" in shell.start(command, {variable: "ca.pem"}).options.verify.settled
+    assert "ca_file" not in shell.start(f"{command} --ca-file ca.pem").options.verify.settled

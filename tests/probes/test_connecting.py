@@ -136,6 +136,13 @@ def test_certificate_options_do_nothing_without_tls(
     assert str(caught.value) == f"{option} without TLS ({target}); add --tls"
 
 
+def test_a_standing_certificate_setting_waits_for_tls(net: Network) -> None:
+    net.scripted(PORT)
+    rig = Rig(net, HERE, verify=TlsClientOptions(ca_file="/none.pem", settled=frozenset({"ca_file"})))
+    assert rig.running.over
+    rig.leave()
+
+
 @pytest.mark.parametrize("wait_for_s", [None, 5.0])
 @pytest.mark.parametrize(("path", "length"), [("/" + "x" * 107, 108), ("/" + "é" * 54, 109)])
 def test_a_path_that_no_socket_can_have_is_told_at_once(

@@ -57,7 +57,7 @@ def first_subject(ctx: click.Context, /, *, user: str | None, **options: Any) ->
     chosen = ImapOptions(
         user=user or "",
         host_given=given(ctx, "host") or options["endpoint"] is not None,
-        verify=verify_from(options),
+        verify=verify_from(ctx, options),
         **options,
     )
     return run(session_of(ctx).options(), chosen)

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from tw.cli.command import typed
 from tw.cli.texts import FILE, TEXT
 
 TLS_FIELDS = ("ca_file", "pin", "server_name", "client_cert", "client_key", "insecure")
@@ -27,8 +28,9 @@ def apply(options: list[Callable[..., Any]]) -> Callable[[Any], Any]:
     return decorate
 
 
-def verify_from(options: dict[str, Any]) -> Any:
+def verify_from(ctx: click.Context, options: dict[str, Any]) -> Any:
     """Take the certificate options out of `options`, as one object."""
     from tw.options import TlsClientOptions
 
-    return TlsClientOptions(**{name: options.pop(name) for name in TLS_FIELDS if name in options})
+    values = {name: options.pop(name) for name in TLS_FIELDS if name in options}
+    return TlsClientOptions(**values, settled=frozenset(name for name in values if not typed(ctx, name)))

@@ -69,7 +69,7 @@ INTERACTIVE = click.option("-i", "--interactive", is_flag=True, help="Talk: your
 
 def _shared(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any]:
     """The values as the options objects take them."""
-    verify = verify_from(options)
+    verify = verify_from(ctx, options)
     ipv4, ipv6 = options.pop("ipv4"), options.pop("ipv6")
     if ipv4 and ipv6:
         first, second = rank(ctx, "ipv4"), rank(ctx, "ipv6")

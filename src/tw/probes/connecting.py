@@ -59,9 +59,9 @@ def tls_name(target: Target, verify: TlsClientOptions, hint: str) -> str:
 
 
 def refuse_idle_tls_options(verify: TlsClientOptions, where: str, hint: str) -> None:
-    """Raises UsageError for a certificate option: there is no TLS, and whoever gave one believes in its protection."""
+    """Raises UsageError for a certificate option: there is no TLS, and whoever typed one believes in its protection."""
     for option in fields(verify):
-        if getattr(verify, option.name) != option.default:
+        if option.compare and option.name not in verify.settled and getattr(verify, option.name) != option.default:
             raise UsageError(f"--{option.name.replace('_', '-')} without TLS", where, hint)
 
 
