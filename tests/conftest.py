@@ -1,5 +1,6 @@
 """What tests of every layer share: nothing may be left behind, and nothing may fail in silence."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,11 @@ from twisted.logger import LogEvent, LogLevel, globalLogPublisher
 # repeat one that failed.
 settings.register_profile("tw", deadline=None, max_examples=100, derandomize=False, print_blob=True)
 settings.load_profile("tw")
+
+# Whoever started the tests in the background, or under nohup, had these ignored, and every process here would inherit it.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
