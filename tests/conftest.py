@@ -14,7 +14,7 @@ from twisted.logger import LogEvent, LogLevel, globalLogPublisher
 settings.register_profile("tw", deadline=None, max_examples=100, derandomize=False, print_blob=True)
 settings.load_profile("tw")
 
-# Whoever started the tests in the background, or under nohup, had these ignored, and every process here would inherit it.
+# Whoever started the tests in the background or under nohup had these ignored, and every process here inherits that.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
