@@ -297,19 +297,3 @@ def test_a_reset_counts_as_hung_up_and_keep_alive_asks_for_it(reactor: HandReact
         far.close()
         assert program.stream.hung_up()
         transport.connectionLost(Failure(ConnectionLost()))
-
-
-@pytest.mark.parametrize("tls", [False, True])
-def test_small_writes_over_tcp_are_not_held_back_for_an_acknowledgement(reactor: HandReactor, tls: bool) -> None:
-    program = Program()
-    protocol: Any = program
-    if tls:
-        context: Any = self_signed_tls("127.0.0.1").context
-        protocol = TLSMemoryBIOFactory(context, False, Factory.forProtocol(lambda: program)).buildProtocol(None)
-    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()):
-        accepted, address = listener.accept()
-        transport = tcp.Server(accepted, protocol, address, None, 1, reactor)
-        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 0
-        protocol.makeConnection(transport)
-        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
-        accepted.close()
