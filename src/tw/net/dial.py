@@ -29,8 +29,9 @@ FAMILIES: dict[int | None, list[Any]] = {4: [IPv4Address], 6: [IPv6Address], Non
 class _Receiver:
     """Collects what the resolver finds. A resolution cannot be cancelled: what comes too late is dropped."""
 
-    def __init__(self, host: str) -> None:
+    def __init__(self, host: str, family: int | None) -> None:
         self._host = host
+        self._family = family
         self._found: list[Any] = []
         self.done: Deferred[list[Any]] = Deferred()
 
@@ -46,7 +47,15 @@ class _Receiver:
         if self._found:
             self.done.callback(interleaved(self._found))
         else:
-            self.done.errback(Failure(ConnectError("no such host", self._host, "check the name, and -4 or -6")))
+            self.done.errback(
+                Failure(
+                    ConnectError(
+                        "no such host",
+                        self._host,
+                        "check the name" + (f", and -{self._family}" if self._family else ""),
+                    )
+                )
+            )
 
 
 def resolve(reactor: Any, host: str, port: int, family: int | None) -> Deferred[list[Any]]:
@@ -62,7 +71,7 @@ def resolve(reactor: Any, host: str, port: int, family: int | None) -> Deferred[
         else:
             done.errback(Failure(ConnectError(f"not an IPv{family} address", host, "use the other family's address")))
         return done
-    receiver = _Receiver(host)
+    receiver = _Receiver(host, family)
     reactor.nameResolver.resolveHostName(receiver, host, port, addressTypes=FAMILIES[family])
     return receiver.done
 

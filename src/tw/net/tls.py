@@ -141,7 +141,9 @@ def client_creator(hostname: str, options: TlsClientOptions) -> Any:
             return PinningCreator(name, pins, root, extra)
         return ssl.optionsForClientTLS(name, root, extraCertificateOptions=extra)
     except (ValueError, UnicodeError) as error:
-        raise UsageError("not a name that a certificate can hold", safe(name), "see --server-name") from error
+        raise UsageError(
+            "not a name that a certificate can hold", safe(name), "write a host name, or an IP address"
+        ) from error
 
 
 @implementer(IOpenSSLClientConnectionCreator)
