@@ -48,7 +48,7 @@ class Outcome:
         (error,) = self.errors
         assert type(error) is kind, error
         assert not self.answers
-        return error  # type: ignore[return-value]
+        return error
 
 
 def connected(request: HttpRequest = REQUEST) -> tuple[CounterClient, Transport, Outcome]:

@@ -81,7 +81,7 @@ class Network(MemoryReactorClock):
 
     # What a reactor offers ------------------------------------------------------------------------------------------
 
-    def resolveHostName(self, receiver: Any, name: str, portNumber: int = 0, addressTypes: Any = None) -> None:  # type: ignore[override]
+    def resolveHostName(self, receiver: Any, name: str, portNumber: int = 0, addressTypes: Any = None) -> None:
         self.lookups.append(receiver)
         if name in self.silent:
             return
@@ -108,15 +108,15 @@ class Network(MemoryReactorClock):
         protocol.makeConnection(bound)
         return bound
 
-    def connectTCP(self, host: str, port: int, factory: Any, timeout: float = 30, bindAddress: Any = None) -> Any:  # type: ignore[override]
+    def connectTCP(self, host: str, port: int, factory: Any, timeout: float = 30, bindAddress: Any = None) -> Any:
         self.dialled.append(((host, port), bindAddress))
-        connector = super().connectTCP(host, port, factory, timeout, bindAddress)  # type: ignore[arg-type]
+        connector = super().connectTCP(host, port, factory, timeout, bindAddress)
         self._connect(connector, factory, port, IPv4Address("TCP", host, port))
         return connector
 
-    def connectUNIX(self, address: str, factory: Any, timeout: float = 30, checkPID: int = 0) -> Any:  # type: ignore[override]
+    def connectUNIX(self, address: str, factory: Any, timeout: float = 30, checkPID: int = 0) -> Any:
         self.dialled.append((address, None))
-        connector = super().connectUNIX(address, factory, timeout, checkPID)  # type: ignore[arg-type]
+        connector = super().connectUNIX(address, factory, timeout, checkPID)
         self._connect(connector, factory, address, UNIXAddress(address))
         return connector
 
@@ -156,7 +156,7 @@ class Network(MemoryReactorClock):
         factory.noisy = False
         self.ports[place] = wrapped(factory)
 
-    def run(self, work: Coroutine[Deferred[Any], Any, Any]) -> "Running":  # type: ignore[override]
+    def run(self, work: Coroutine[Deferred[Any], Any, Any]) -> "Running":
         """Start a coroutine, and let the network settle."""
         running = Running(ensureDeferred(work))
         self.settle()

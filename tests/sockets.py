@@ -97,7 +97,7 @@ def connected(
 def connected_pair(one: Any, other: Any, reactor: HandReactor) -> Iterator[tuple[Any, Any]]:
     """Two protocols on real transports of Twisted's that are each other's far end."""
     no_port: Any = None
-    ends = [tcp.Server(end, None, ("192.0.2.1", 5), no_port, 1, reactor) for end in socket.socketpair()]  # type: ignore[arg-type]
+    ends = [tcp.Server(end, None, ("192.0.2.1", 5), no_port, 1, reactor) for end in socket.socketpair()]
     for end, protocol in zip(ends, (one, other), strict=True):
         end.protocol = protocol
         protocol.makeConnection(end)

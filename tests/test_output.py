@@ -123,7 +123,7 @@ def _buffered(descriptor: int) -> TextIO:
 
 def _unbuffered(descriptor: int) -> TextIO:
     """As standard output is under PYTHONUNBUFFERED."""
-    return io.TextIOWrapper(open(descriptor, "wb", buffering=0), encoding="utf-8", write_through=True)  # type: ignore[arg-type]
+    return io.TextIOWrapper(open(descriptor, "wb", buffering=0), encoding="utf-8", write_through=True)
 
 
 LONG = "é\n" * 300_000  # more than any pipe takes at once
@@ -181,13 +181,13 @@ class Grudging(io.RawIOBase):
 
     room = -1  # a descriptor that can be written to
 
-    def write(self, data: object, /) -> int | None:  # type: ignore[override]
+    def write(self, data: object, /) -> int | None:
         self.refused = not self.refused
         if self.refused and self.refusal:
             raise self.refusal
         if self.refused:
             return None
-        part = bytes(data)[:3]  # type: ignore[call-overload]
+        part = bytes(data)[:3]
         self.got += part
         return len(part)
 
@@ -197,7 +197,7 @@ def test_what_takes_a_part_is_given_the_rest(refusal: BlockingIOError | None) ->
     sink = Grudging(refusal)
     with open(os.devnull, "w") as null:
         sink.room = null.fileno()
-        output = Output(io.TextIOWrapper(sink, encoding="utf-8", write_through=True))  # type: ignore[type-var]
+        output = Output(io.TextIOWrapper(sink, encoding="utf-8", write_through=True))
         output.line("a line")
         output.raw(b"and bytes")
         assert (sink.got, output.broken) == (b"a line\nand bytes", False)

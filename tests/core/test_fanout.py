@@ -230,4 +230,4 @@ def test_an_unsubscribed_publisher_may_still_publish() -> None:
 )
 def test_senseless_values_are_refused(options: dict[str, int | bytes]) -> None:
     with pytest.raises(ValueError, match=r"positive|LF or CRLF"):
-        FanOut(**{"backlog_bytes": 1, **options})  # type: ignore[arg-type]
+        FanOut(**{"backlog_bytes": 1, **options})

@@ -28,7 +28,7 @@ CLIENT = [said for _, said in WHOLE]
 
 
 def answer_to(*turns: Turn, **asked: str) -> ImapAnswer:
-    session = ImapSession(request(**asked))  # type: ignore[arg-type]
+    session = ImapSession(request(**asked))
     converse(session, *turns)
     assert session.answer is not None
     return session.answer

@@ -124,7 +124,7 @@ def test_a_plain_greeting_where_tls_was_to_come_first_is_fatal() -> None:
 
 def test_a_connection_lost_in_the_handshake_is_a_tls_failure() -> None:
     for security in ("tls", "starttls"):
-        session = ImapSession(request(security=security))  # type: ignore[arg-type]
+        session = ImapSession(request(security=security))
         if security == "starttls":
             converse(session, b"* OK [CAPABILITY STARTTLS] hi\r\n", b"A1 OK go\r\n")
         assert isinstance(session.lost(), TlsError)

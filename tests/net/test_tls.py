@@ -181,7 +181,7 @@ def test_a_client_certificate_is_shown_and_verified(files: Certificates, insecur
     server = serving(files, files.ca)
     own = {"client_cert": files.client_cert, "client_key": files.client_key}
     verified = {"insecure": True} if insecure else {"ca_file": files.ca}
-    assert shake(server, "server.example", Options(**own, **verified)).works  # type: ignore[arg-type]
+    assert shake(server, "server.example", Options(**own, **verified)).works
 
 
 def test_a_client_without_a_certificate_or_with_a_strangers_is_refused(
@@ -190,7 +190,7 @@ def test_a_client_without_a_certificate_or_with_a_strangers_is_refused(
     server = serving(files, files.ca)
     stranger = {"client_cert": others.client_cert, "client_key": others.client_key}
     for own in ({}, stranger):
-        shaken = shake(server, "server.example", Options(ca_file=files.ca, **own))  # type: ignore[arg-type]
+        shaken = shake(server, "server.example", Options(ca_file=files.ca, **own))
         assert isinstance(shaken.error, TlsError)
         assert shaken.server.lost is not None
 
@@ -204,7 +204,7 @@ def test_one_file_may_hold_the_clients_certificate_and_key(files: Certificates, 
 def test_a_self_signed_server_may_ask_for_client_certificates_too(files: Certificates) -> None:
     server = self_signed_tls("localhost", files.ca)
     own = {"client_cert": files.client_cert, "client_key": files.client_key}
-    assert shake(server, "localhost", Options(pin=server.pin, **own)).works  # type: ignore[arg-type]
+    assert shake(server, "localhost", Options(pin=server.pin, **own)).works
     assert not shake(server, "localhost", Options(pin=server.pin)).works
 
 

@@ -25,7 +25,7 @@ class Rig:
     def __init__(
         self, net: Network, notes: Notes, form: PayloadFormat = FORM, exclusive: bool = True, **options: float
     ) -> None:
-        chosen = ProbeOptions(**options)  # type: ignore[arg-type]
+        chosen = ProbeOptions(**options)
         self.net = net
         self.sent: list[bytes] = []
         self.times: list[float] = []

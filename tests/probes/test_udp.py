@@ -194,7 +194,7 @@ def test_the_source_address(net: Network, notes: Notes, options: dict[str, Any],
         asked.append((port, interface, maxPacketSize))
         return listen(port, protocol, interface, maxPacketSize)
 
-    net.listenUDP = note  # type: ignore[method-assign]
+    net.listenUDP = note
     rig = Rig(net, notes, count=1, **options)
     net.pass_s(LAST_READ_S)
     assert rig.running.result is None

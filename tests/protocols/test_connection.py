@@ -38,7 +38,7 @@ class Keeper:
 
 
 def handing_out(protocol: Protocol) -> Factory:
-    return Factory.forProtocol(lambda: protocol)  # type: ignore[arg-type]
+    return Factory.forProtocol(lambda: protocol)
 
 
 @pytest.fixture

@@ -70,7 +70,7 @@ def test_a_header_without_a_value_takes_the_requests_own_away() -> None:
 )
 def test_a_request_that_would_break_the_protocol_is_not_made(bad: dict[str, object]) -> None:
     with pytest.raises(UsageError):
-        HttpRequest(**{"host": "a", **bad})  # type: ignore[arg-type]
+        HttpRequest(**{"host": "a", **bad})
 
 
 # The answer ----------------------------------------------------------------------------------------------------------

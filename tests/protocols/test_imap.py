@@ -50,7 +50,7 @@ def connected(
     transport: Transport | None = None, security: Security = "plain", creator: object = None
 ) -> tuple[ImapClient, Transport]:
     transport = transport or Transport()
-    client = ImapClient(request(security=security), creator)  # type: ignore[arg-type]
+    client = ImapClient(request(security=security), creator)
     client.makeConnection(transport)
     return client, transport
 

@@ -112,7 +112,7 @@ def test_twisteds_server_gives_its_first_message(party: Party, security: Securit
     [({"password": "wrong"}, AuthError), ({"mailbox": "MISSING"}, NothingThere), ({"mailbox": "EMPTY"}, NothingThere)],
 )
 def test_twisteds_server_refuses(party: Party, security: Security, asked: dict[str, str], kind: type[TwError]) -> None:
-    client = party.meet(security, **asked)  # type: ignore[arg-type]
+    client = party.meet(security, **asked)
     assert type(failure_of(client.done)) is kind
 
 

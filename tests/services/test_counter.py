@@ -175,7 +175,7 @@ def test_a_state_that_cannot_be_used_binds_nothing(
     running = Running(ServeCounterOptions(port=0, start=start, state=str(path)))
     with pytest.raises(error) as caught:
         running.start()
-    assert caught.value.exit_code == code  # type: ignore[attr-defined]
+    assert caught.value.exit_code == code
     assert running.reactor.tcpServers == []
 
 

@@ -237,7 +237,9 @@ def tls_failure(failure: Failure, where: str) -> TwError:
     if isinstance(error, PinMismatch):
         return TlsError("the server's key is not the pinned one", where, f"its pin is {error.seen}")
     if isinstance(error, VerificationError):
-        return TlsError("the certificate is for another name", where, "use the right name, or --server-name")
+        return TlsError(
+            "the certificate is for another name", where, "name the server as its certificate does, or add --pin"
+        )
     if isinstance(error, SSL.Error):
         return _openssl_failure(openssl_reason(error), where)
     if isinstance(error, ConnectionDone | ConnectionLost):

@@ -10,7 +10,7 @@ from twisted.logger import Logger
 from tw.core.imap_types import ImapAnswer, ImapRequest
 from tw.core.target import HostTarget, Target, parse_endpoint
 from tw.core.text import safe
-from tw.errors import AnswerTimeout, ConnectError, TlsError, TwError, UsageError
+from tw.errors import AnswerTimeout, ConnectError, TwError, UsageError
 from tw.net.tls import client_creator
 from tw.options import ImapOptions, TlsClientOptions
 from tw.password import Secret
@@ -28,8 +28,6 @@ GOODBYE_S = 1.0
 """How long the server may take over its goodbye, once the answer is in hand."""
 
 NO_NAME = "name a host in --endpoint (tcp:HOST:PORT), or add --pin"
-OTHER_NAME = "name the server as its certificate does, or add --pin"
-
 NAME_A_HOST = "name a server with --host, TW_IMAP_HOST, or host in [imap] of the settings file"
 
 
@@ -61,11 +59,6 @@ async def fetch_first_subject(reactor: Any, options: ImapOptions, password: Secr
     until = reactor.seconds() + options.timeout_s
     try:
         answer = await within(reactor, options.timeout_s, ensureDeferred(visit.run()), visit.overdue)
-    except TlsError as error:
-        # `net.tls` speaks to the probes, which have that option.
-        if "--server-name" not in error.hint:
-            raise
-        raise TlsError(error.what, error.where, OTHER_NAME) from error
     except ConnectError as error:
         if options.host_given:
             raise
