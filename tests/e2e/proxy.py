@@ -13,6 +13,18 @@ def untouched() -> Harm:
     return lambda data: [data]
 
 
+def by_line(harm: Harm) -> Harm:
+    """Let `harm` see one line at a time: on a busy machine two that were sent apart may be received as one chunk."""
+    kept = b""
+
+    def harm_lines(data: bytes) -> list[bytes]:
+        nonlocal kept
+        *lines, kept = (kept + data).split(b"\n")
+        return [part for line in lines for part in harm(line + b"\n")]
+
+    return harm_lines
+
+
 @contextmanager
 def proxy(port: int, harm: Callable[[], Harm] = untouched, split: int = 65_536) -> Iterator[str]:
     """A proxy to `port` on loopback; what the server sends on a connection passes a `harm`, `split` bytes at a time."""

@@ -13,7 +13,7 @@ import pytest
 from e2e.certificates import make_certificates
 from e2e.harness import TIMEOUT_S, TW, environment, serving, tw
 from e2e.programs import need
-from e2e.proxy import Harm, proxy
+from e2e.proxy import Harm, by_line, proxy
 from tw.errors import ExitCode
 
 FAST = ("--interval", "10ms")
@@ -74,34 +74,35 @@ def number_in(data: bytes) -> int:
 
 
 def dropping() -> Harm:
-    return lambda data: [] if number_in(data) == 2 else [data]
+    return by_line(lambda line: [] if number_in(line) == 2 else [line])
 
 
 def doubling() -> Harm:
-    return lambda data: [data, data] if number_in(data) == 2 else [data]
+    return by_line(lambda line: [line, line] if number_in(line) == 2 else [line])
 
 
 def corrupting() -> Harm:
-    return lambda data: [data[:-10] + b"#" + data[-9:]] if number_in(data) == 2 else [data]
+    return by_line(lambda line: [line[:-10] + b"#" + line[-9:]] if number_in(line) == 2 else [line])
 
 
-class Swapping:
+def swapping() -> Harm:
     """Holds the second payload back until the third has passed."""
+    held: list[bytes] = []
 
-    def __init__(self) -> None:
-        self.held: list[bytes] = []
-
-    def __call__(self, data: bytes) -> list[bytes]:
-        if number_in(data) == 2:
-            self.held = [data]
+    def swap(line: bytes) -> list[bytes]:
+        if number_in(line) == 2:
+            held.append(line)
             return []
-        held, self.held = self.held, []
-        return [data, *held]
+        passed = [line, *held]
+        held.clear()
+        return passed
+
+    return by_line(swap)
 
 
 @pytest.mark.parametrize(
     ("harm", "fault"),
-    [(dropping, "lost"), (doubling, "duplicated"), (corrupting, "corrupted"), (Swapping, "reordered")],
+    [(dropping, "lost"), (doubling, "duplicated"), (corrupting, "corrupted"), (swapping, "reordered")],
 )
 @pytest.mark.parametrize("probe", ["echo", "pubsub"])
 def test_each_fault_is_told_from_the_others(probe: str, harm: Callable[[], Harm], fault: str) -> None:
