@@ -34,6 +34,7 @@ class Peer:
     needs: str = ""
     """A program that must be installed, or `module:NAME` for a Python one."""
     proto: str = "line"
+    generator: str = "loadgen"
     port: int = 0
     process: subprocess.Popen[bytes] | None = None
     figures: dict[str, list[Figures]] = field(default_factory=dict)
@@ -84,14 +85,24 @@ def built(name: str) -> str:
     BUILT.mkdir(exist_ok=True)
     source, program = HERE / f"{name}.c", BUILT / name
     if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
-        subprocess.run(["gcc", "-O2", "-o", str(program), str(source)], check=True)
+        libraries = ["-lssl", "-lcrypto"] if name == "tlsgen" else []
+        subprocess.run(["gcc", "-O2", "-o", str(program), str(source), *libraries], check=True)
     return str(program)
+
+
+def certificate() -> tuple[str, str]:
+    """The paths of a throw-away certificate for localhost and of its key: P-256, as `--tls-self-signed` makes one."""
+    BUILT.mkdir(exist_ok=True)
+    cert, key = BUILT / "cert.pem", BUILT / "key.pem"
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
+    subprocess.run([*command.split(), "-keyout", str(key), "-out", str(cert)], check=True, capture_output=True)
+    return str(cert), str(key)
 
 
 def load(peer: Peer, *options: str, seconds: float) -> Figures:
     """One run of the load generator. A wrong byte, a missing line or a closed connection of `tw`'s ends the benchmark;
     a peer's is told."""
-    command = [built("loadgen"), *options, "-p", str(peer.port), "-k", str(peer.pid), "-t", str(seconds)]
+    command = [built(peer.generator), *options, "-p", str(peer.port), "-k", str(peer.pid), "-t", str(seconds)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         fault = f"{peer.name}: {' '.join(options)}: {done.stdout}{done.stderr}"

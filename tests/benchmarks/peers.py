@@ -1,10 +1,11 @@
-"""The plain programs that tw is held against: `python peers.py KIND PORT`. Each is what a good tutorial would write."""
+"""The plain programs that tw is held against: `python peers.py KIND PORT [CERTIFICATE KEY]`. Each is what a good
+tutorial would write."""
 
 import sys
 
 
-def plain_echo(port: int) -> None:
-    from twisted.internet import protocol, reactor
+def plain_echo(port: int, certificate: str = "", key: str = "") -> None:
+    from twisted.internet import protocol, reactor, ssl
 
     class Echo(protocol.Protocol):
         def dataReceived(self, data: bytes) -> None:
@@ -12,12 +13,17 @@ def plain_echo(port: int) -> None:
 
     factory = protocol.Factory.forProtocol(Echo)
     factory.noisy = False
-    reactor.listenTCP(port, factory, interface="127.0.0.1", backlog=1024)
+    if certificate:
+        context = ssl.DefaultOpenSSLContextFactory(key, certificate)
+        reactor.listenSSL(port, factory, context, interface="127.0.0.1", backlog=1024)
+    else:
+        reactor.listenTCP(port, factory, interface="127.0.0.1", backlog=1024)
     reactor.run()
 
 
-def uvloop_echo(port: int) -> None:
+def uvloop_echo(port: int, certificate: str = "", key: str = "") -> None:
     import asyncio
+    import ssl
 
     import uvloop
 
@@ -28,8 +34,14 @@ def uvloop_echo(port: int) -> None:
         def data_received(self, data: bytes) -> None:
             self.transport.write(data)
 
+    context = None
+    if certificate:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(certificate, key)
+
     async def main() -> None:
-        server = await asyncio.get_running_loop().create_server(Echo, "127.0.0.1", port, backlog=1024)
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(Echo, "127.0.0.1", port, backlog=1024, ssl=context)
         await server.serve_forever()
 
     uvloop.run(main())
@@ -84,4 +96,4 @@ def plain_counter(port: int) -> None:
 
 
 if __name__ == "__main__":
-    globals()[sys.argv[1]](int(sys.argv[2]))
+    globals()[sys.argv[1]](int(sys.argv[2]), *sys.argv[3:])

@@ -11,7 +11,6 @@ from twisted.internet.defer import CancelledError, ensureDeferred
 from twisted.internet.endpoints import UNIXClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
-from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
 from tw.core.histogram import Histogram
@@ -20,6 +19,7 @@ from tw.core.text import safe
 from tw.errors import AnswerTimeout, ConnectError, UsageError
 from tw.net.dial import dial, resolve
 from tw.net.endpoint import address_text, client_from_string, connect_error
+from tw.net.lean_tls import tls_factory
 from tw.net.tls import client_creator, tls_failure
 from tw.options import ProbeOptions, TlsClientOptions
 from tw.probes.timing import pause, within
@@ -174,7 +174,7 @@ class Connector:
     async def _connect_socket(self, protocol: ClientConnection, timeout_s: float) -> None:
         factory: Any = _OneShot(protocol)
         if self._creator is not None:
-            factory = TLSMemoryBIOFactory(self._creator, True, factory, self._reactor)
+            factory = tls_factory(self._creator, True, factory, self._reactor)
         reaching = ensureDeferred(self._reach(factory, timeout_s))
         try:
             await within(self._reactor, timeout_s, reaching, self._slow_connect)

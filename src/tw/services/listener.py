@@ -11,7 +11,6 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
-from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
 from tw.core.target import format_peer
@@ -19,6 +18,7 @@ from tw.core.text import safe
 from tw.errors import UsageError
 from tw.events import Closed, Listening, Opened, Refused, ServerEvent, ServerSummary
 from tw.net.endpoint import address_text, bind_error, host_endpoint, is_tls, server_endpoint, unlock
+from tw.net.lean_tls import tls_factory
 from tw.net.tls import ServerTls, openssl_reason, self_signed_tls, server_tls
 from tw.options import ServeOptions
 from tw.protocols.connection import Keeper, ServerConnection
@@ -133,7 +133,7 @@ class Listener:
         endpoints = self._endpoints()
         if self._tls is not None:
             context: Any = self._tls.context
-            factory = TLSMemoryBIOFactory(context, False, factory, self.reactor)
+            factory = tls_factory(context, False, factory, self.reactor)
         try:
             if udp is not None:
                 return await self._bind_both(factory, udp)
