@@ -29,6 +29,9 @@ class Hub:
         self.told.append("leave")
         self.fanout.unsubscribe(connection.cursor)
 
+    def fall_behind(self, connection: PubSubServer) -> None:
+        """Nobody is abreast here: every connection has a cursor of its own."""
+
     def publish(self, connection: PubSubServer, lines: list[bytes]) -> None:
         self.published.append(lines)
         self.order(*lines)

@@ -32,10 +32,12 @@ class Cursor:
         "_batch", "_end", "_log", "_odd", "_offset", "_offset_lines", "_own", "_own_bytes", "_own_lines", "_skips_own",
     )  # fmt: skip
 
-    def __init__(self, log: BatchLog, *, echo: bool) -> None:
+    def __init__(self, log: BatchLog, *, echo: bool, beside: "Cursor | None" = None) -> None:
         self._log = log
         # The batch to take next, and how much of it is behind the cursor, where the history begins inside one.
-        self._batch, self._offset, self._offset_lines = log.join()
+        place = log.join() if beside is None else log.join_at(beside._batch)
+        self._batch: Batch = place[0]
+        self._offset, self._offset_lines = place[1:]
         # Spans of the log that this subscriber published and must not see: (start, line, end, end line), in order.
         self._own: deque[tuple[int, int, int, int]] = deque()
         self._own_bytes = 0
@@ -213,9 +215,15 @@ class FanOut:
         """Bytes of lines that the log keeps now, for whoever lags, for the history, and of the unsealed turn."""
         return self._log.held_bytes
 
-    def subscribe(self, *, echo: bool = True) -> Cursor:
-        """Make a cursor for what is published from now on, after the history. Without `echo` it skips its own lines."""
-        cursor = Cursor(self._log, echo=echo)
+    def subscribe(self, *, echo: bool = True, beside: Cursor | None = None) -> Cursor:
+        """Make a cursor for what is published from now on, after the history. Without `echo` it skips its own lines.
+
+        With `beside` the new one stands where that cursor does. Raises ValueError for one that is unsubscribed, or has
+        anything to skip.
+        """
+        if beside is not None and (beside not in self._cursors or beside._odd):
+            raise ValueError("beside must be subscribed, and skip nothing")
+        cursor = Cursor(self._log, echo=echo, beside=beside)
         self._cursors[cursor] = None
         return cursor
 

@@ -34,6 +34,18 @@ NEEDED = ("SSL_read", "SSL_write", "SSL_get_error", "SSL_ERROR_WANT_READ", "BIO_
 NEEDED_OF_CONNECTION = ("_ssl", "_into_ssl", "_from_ssl", "_raise_ssl_error")
 """Private names of pyOpenSSL's `Connection`."""
 
+NEEDED_OF_TWISTED = (
+    "_bufferedWrite",
+    "_checkHandshakeStatus",
+    "_flushReceiveBIO",
+    "_handshakeDone",
+    "_lostTLSConnection",
+    "_shutdownTLS",
+    "_tlsShutdownFinished",
+    "_write",
+)
+"""Private names of Twisted's `TLSMemoryBIOProtocol`."""
+
 _lib: Any = getattr(SSL, "_lib", None)
 _ffi: Any = getattr(SSL, "_ffi", None)
 _read: Any
@@ -50,8 +62,10 @@ _room: Any = _ffi.new("char[]", ROOM_BYTES) if _ffi is not None else None
 
 @cache
 def usable() -> bool:
-    """Whether this pyOpenSSL still has the private names that `LeanTls` needs."""
+    """Whether this pyOpenSSL and this Twisted still have the private names that `LeanTls` needs."""
     if _lib is None or _ffi is None or not all(hasattr(_lib, name) for name in NEEDED):
+        return False
+    if not all(hasattr(TLSMemoryBIOProtocol, name) for name in NEEDED_OF_TWISTED):
         return False
     connection = SSL.Connection(SSL.Context(SSL.TLS_METHOD), None)
     return all(hasattr(connection, name) for name in NEEDED_OF_CONNECTION)
@@ -121,12 +135,18 @@ class _ShortWay:
 
     def _decrypted(self, taken: int, got: int) -> None:
         """Give the application what was decrypted, and look into a last read that got nothing."""
+        # A renegotiation may have shown a certificate that is refused: what came behind it is nobody's.
+        wanted = taken if self.open else 0
         ended = None
         if got <= 0 and _get_error(self._ssl, got) != _want_read:
             # Asked before the application calls OpenSSL again, which would forget it.
             ended = self._wrapper.why(got)
-        if taken:
-            self._program.dataReceived(_buffer(_room, taken)[:])
+            if not ended.check(SSL.ZeroReturnError):
+                # Told before the application writes: that fails as well now, and would be told in its place.
+                self._wrapper.end(ended)
+                ended = None
+        if wanted:
+            self._program.dataReceived(_buffer(_room, wanted)[:])
         if ended is not None:
             self._wrapper.end(ended)
         elif got <= 0 and self.open:
@@ -136,21 +156,28 @@ class _ShortWay:
         """Encrypt and send, at once where nothing is buffered."""
         size = len(data)
         if size <= RECORD_BYTES:
-            if size and (put := _write(self._ssl, data, size)) <= 0:
-                self._wrapper.not_written(put, data)
-            self._flush()
-            return
-        start = 0
+            put = _write(self._ssl, data, size) if size else 0
+        else:
+            put = _write(self._ssl, data, RECORD_BYTES)
+        if put != size:
+            self._write_on(data, put)
+        self._flush()
+
+    def _write_on(self, data: bytes, put: int) -> None:
+        """Write what is left when `put` of `data` made the first record: it was long, or the peer wants short ones.
+
+        With max_fragment_length (RFC 6066, 4) a record may end at 512 bytes, and OpenSSL takes no more than that.
+        """
+        start, size = 0, len(data)
         whole = _ffi.from_buffer(data)
-        while start < size:
-            put = _write(self._ssl, whole + start, min(RECORD_BYTES, size - start))
-            if put <= 0:
-                self._wrapper.not_written(put, data[start:])
-                break
+        while put > 0:
             start += put
+            if start == size:
+                return
             if start % BIO_BYTES == 0:
                 self._flush()
-        self._flush()
+            put = _write(self._ssl, whole + start, min(RECORD_BYTES, size - start))
+        self._wrapper.not_written(put, data[start:])
 
     def _flush(self) -> None:
         """Send what OpenSSL has made: records, alerts, a key update."""
@@ -187,6 +214,13 @@ class LeanTls(TLSMemoryBIOProtocol):
             self._short.open = False
             self._short = None
             del self.dataReceived, self.write
+
+    def _write(self, data: bytes) -> None:
+        """Twisted's, but never past what waits for the handshake: a program may write before its end and at it."""
+        if self._appSendBuffer:
+            self._bufferedWrite(data)
+        else:
+            super()._write(data)
 
     def loseConnection(self) -> None:
         self._leave_short_way()

@@ -5,6 +5,7 @@ events of a busy server are "there is something to read" on a socket that is ali
 `doRead` directly. Everything else, and every error, takes the stock path.
 """
 
+from collections.abc import Callable
 from select import EPOLLIN
 from typing import Any
 
@@ -30,8 +31,18 @@ class LeanReactor(EPollReactor):
     _doReadOrWrite: Any
     _selectables: dict[int, Any]
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._turn_ends: list[Callable[[], object]] = []
+
+    def at_turn_end(self, call: Callable[[], object]) -> None:
+        """Call it once the events of this turn are dispatched, or before the reactor waits for others."""
+        self._turn_ends.append(call)
+
     def doPoll(self, timeout: float | None) -> None:
         """Wait at most `timeout` seconds (None: for ever) for events, and dispatch them."""
+        if self._turn_ends:
+            self._end_turn()  # asked for by delayed calls
         selectables = self._selectables
         # A signal does not end it early with EINTR, as it did before PEP 475.
         for fd, event in self._poller.poll(-1 if timeout is None else timeout, len(selectables)):
@@ -44,8 +55,18 @@ class LeanReactor(EPollReactor):
                 self._read(selectable)
             else:
                 self._dispatch(selectable, fd, event)
+        if self._turn_ends:
+            self._end_turn()
 
     doIteration = doPoll
+
+    def _end_turn(self) -> None:
+        calls, self._turn_ends = self._turn_ends, []
+        for call in calls:
+            try:
+                call()
+            except Exception:
+                self._log.failure("unhandled error at the end of a turn")
 
     def _read(self, selectable: Any) -> None:
         try:
@@ -78,6 +99,17 @@ def _receive(connection: Any) -> Exception | None:
         return CONNECTION_DONE
     connection.protocol.dataReceived(data)
     return None
+
+
+def at_turn_end(reactor: Any, call: Callable[[], object]) -> None:
+    """Have `call` made at the end of this reactor turn: directly, or in the next turn where `reactor` is another kind.
+
+    A delayed call of no delay costs 3 us, for its object, the heap and another look at the clock.
+    """
+    if isinstance(reactor, LeanReactor):
+        reactor.at_turn_end(call)
+    else:
+        reactor.callLater(0, call)
 
 
 def usable() -> bool:

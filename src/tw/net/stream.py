@@ -5,6 +5,7 @@ Protocol classes write through `Stream` alone. It is the one place that knows ho
 
 import select
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -76,6 +77,18 @@ class Stream:
                 return
             data = data[sent:]
         self.transport.write(data)
+
+    def direct_send(self) -> Callable[[bytes], int] | None:
+        """The socket's own `send`, for one who writes the same bytes to many; None where `write` alone will do.
+
+        It is good while nothing else writes here. Bytes that it sent count in `sent_bytes` only when its user adds
+        them, and what it did not take, or all if it raised OSError, must go through `write`; then ask again.
+        """
+        fd = self._eager
+        if fd is None or fd._tempDataLen or fd.dataBuffer or fd.TLS or not fd.connected:
+            return None
+        send: Callable[[bytes], int] = fd.socket.send
+        return send
 
     def produce_with(self, producer: Producer) -> None:
         """Have `producer` paused while more than `PAUSE_BYTES` wait to be sent, and resumed when all are gone."""

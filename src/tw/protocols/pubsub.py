@@ -24,6 +24,7 @@ class Hub(TypingProtocol):
 
     def join(self, connection: "PubSubServer") -> Cursor: ...
     def leave(self, connection: "PubSubServer") -> None: ...
+    def fall_behind(self, connection: "PubSubServer") -> None: ...
     def publish(self, connection: "PubSubServer", lines: list[bytes]) -> None: ...
     def line_too_long(self, connection: "PubSubServer") -> None: ...
     def half_closed(self, connection: "PubSubServer") -> None: ...
@@ -31,6 +32,8 @@ class Hub(TypingProtocol):
 
 class PubSubServer(ServerConnection):
     """One client: a publisher by what it sends, a subscriber by its cursor into the shared log.
+
+    While it is `abreast`, it has no cursor to go by: the hub sends it what everybody gets who has kept up.
 
     A client that reads slowly is still read from: what it publishes is others' business, and its own backlog is bounded
     by the hub.
@@ -49,6 +52,7 @@ class PubSubServer(ServerConnection):
         self._read_ended = False
         self._write_ended = False
         self.writable = True
+        self.abreast = False
         self.leaving = False
 
     def connectionMade(self) -> None:
@@ -98,6 +102,8 @@ class PubSubServer(ServerConnection):
 
     def deliver(self) -> None:
         """Send what the cursor has not taken, until the transport's buffer is full."""
+        if self.abreast:
+            return
         cursor, stream = self.cursor, self.stream
         while self.writable and (data := cursor.take(PAUSE_BYTES)):
             stream.write(data)
@@ -126,6 +132,7 @@ class PubSubServer(ServerConnection):
         if farewell is not None:
             self._farewell = farewell
             self._cut_off_later()  # from now on: it may never read what comes before
+        self._hub.fall_behind(self)
         self.cursor.finish()
         self.deliver()
 

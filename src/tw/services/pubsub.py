@@ -6,9 +6,11 @@ from twisted.internet.interfaces import IAddress
 
 from tw.core.fanout import Cursor, FanOut
 from tw.events import Dropped, Listening, ServerSummary
+from tw.net.reactor import at_turn_end
 from tw.options import ServePubSubOptions
 from tw.protocols.connection import Keeper, ServerConnection
 from tw.protocols.pubsub import PubSubServer
+from tw.services.abreast import Abreast
 from tw.services.listener import Emit, Listener
 
 TURN_BYTES = 256 * 1024
@@ -29,8 +31,10 @@ class PubSubService:
         self._fanout = FanOut(
             backlog_bytes=options.backlog_bytes, history_lines=options.history_lines, line_end=self._end
         )
-        self._members: dict[Cursor, PubSubServer] = {}
-        self._turn: Any = None
+        # Everyone is either behind, with a cursor of his own, or abreast of the log.
+        self._behind: dict[Cursor, PubSubServer] = {}
+        self._abreast = Abreast(self._fanout)
+        self._turn_open = False
         self._turn_bytes = 0
         self._check: Any = None
         self._half_closed: set[PubSubServer] = set()
@@ -70,24 +74,35 @@ class PubSubService:
         if self._options.prefix:
             connection.prefix = f"<{connection.peer}> ".encode()
         cursor = self._fanout.subscribe(echo=self._options.echo)
-        self._members[cursor] = connection
+        self._behind[cursor] = connection
         return cursor
 
     def leave(self, connection: PubSubServer) -> None:
         """Forget a client. Safe to call again."""
-        self._members.pop(connection.cursor, None)
+        self._abreast.discard(connection)
+        self._behind.pop(connection.cursor, None)
         self._half_closed.discard(connection)
         self._fanout.unsubscribe(connection.cursor)
 
+    def fall_behind(self, connection: PubSubServer) -> None:
+        """Give a client that is abreast a cursor of its own, which stands there."""
+        if connection.abreast:
+            self._abreast.discard(connection)
+            connection.cursor = self._fanout.subscribe(echo=self._options.echo, beside=self._abreast.cursor)
+            self._behind[connection.cursor] = connection
+
     def publish(self, connection: PubSubServer, lines: list[bytes]) -> None:
         """Order lines for everyone; they leave at the end of this turn."""
+        if not self._options.echo:
+            self.fall_behind(connection)  # it must skip what it publishes
         before = self._fanout.published_bytes
         self._fanout.publish(connection.cursor, connection.prefix, lines)
         self._turn_bytes += self._fanout.published_bytes - before
         if self._turn_bytes > TURN_BYTES:
             self._share()
-        elif self._turn is None:
-            self._turn = self._reactor.callLater(0, self._share)
+        elif not self._turn_open:
+            self._turn_open = True
+            at_turn_end(self._reactor, self._end_turn)
 
     def line_too_long(self, connection: PubSubServer) -> None:
         """Tell a client that sent one, and part from it."""
@@ -117,20 +132,29 @@ class PubSubService:
 
     # Sharing out ------------------------------------------------------------------------------------------------------
 
+    def _end_turn(self) -> None:
+        if self._turn_open:
+            self._share()
+
     def _share(self) -> None:
         """Close the turn: send its lines to everyone who can take them, and part from who is too far behind."""
-        if self._turn is not None:
-            turn, self._turn = self._turn, None
-            if turn.active():
-                turn.cancel()
+        self._turn_open = False
         self._turn_bytes = 0
         if not self._fanout.seal():
             return
-        for connection in list(self._members.values()):
+        self._abreast.share(self._hold_back)
+        for cursor, connection in list(self._behind.items()):
             if connection.writable:
                 connection.deliver()
+                if cursor.caught_up and not connection.leaving and self._abreast.add(connection):
+                    del self._behind[cursor]
+                    self._fanout.unsubscribe(cursor)
         for cursor in self._fanout.overdue():
-            self._expel(self._members[cursor])
+            self._expel(self._behind[cursor])
+
+    def _hold_back(self, connection: PubSubServer, rest: bytes) -> None:
+        self.fall_behind(connection)
+        connection.stream.write(rest)
 
     def _expel(self, connection: PubSubServer) -> None:
         lines, unsent_bytes = connection.cursor.backlog_lines, connection.cursor.backlog_bytes
