@@ -7,8 +7,14 @@ import pytest
 
 
 def need(*programs: str) -> None:
-    """Skip the test, by name, where one of the programs is missing. In CI (CI=true) that is a failure instead."""
-    missing = [program for program in programs if shutil.which(program) is None]
+    """Skip the test, by name, where one of the programs is missing. In CI (CI=true) that is a failure instead.
+
+    A path stands for itself: a library's header, say.
+    """
+    found = {
+        program: os.path.exists(program) if program.startswith("/") else shutil.which(program) for program in programs
+    }
+    missing = [program for program, where in found.items() if not where]
     if not missing:
         return
     reason = f"needs {', '.join(missing)}"

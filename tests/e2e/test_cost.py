@@ -1,7 +1,7 @@
 """A guard against losing the speed: CPU cost for each message, relative to a plain Twisted server in the same run.
 
-The margins are wide: an echo costs 0.47 of the plain one's, a delivery 0.03 (see tests/benchmarks). Cost is CPU time:
-a busy machine changes it little.
+The margins are wide: an echo costs 0.47 of the plain one's, 0.4 over TLS, a delivery 0.03 (see tests/benchmarks). Cost
+is CPU time: a busy machine changes it little.
 """
 
 import statistics
@@ -9,16 +9,23 @@ from collections.abc import Callable
 
 import pytest
 
-from benchmarks.bench import HERE, PYTHON, TW, Figures, Peer, load, run
+from benchmarks.bench import HERE, PYTHON, TW, Figures, Peer, certificate, load, run
 from e2e.programs import need
 
 ROUNDS = 3
 
 
-def cost_ratio(service: str, plain: str, work: Callable[[Peer], Figures]) -> float:
+def cost_ratio(service: str, plain: str, work: Callable[[Peer], Figures], pair: tuple[str, str] | None = None) -> float:
+    """What a message costs tw, in shares of what it costs the plain server. `pair` is a certificate and its key."""
+    tls = ("--tls-cert", pair[0], "--tls-key", pair[1]) if pair else ()
+    generator = "tlsgen" if pair else "loadgen"
     peers = [
-        Peer("tw", lambda port: [TW, "serve", service, "--no-config", "--port", str(port)]),
-        Peer("plain", lambda port: [PYTHON, str(HERE / "peers.py"), plain, str(port)]),
+        Peer("tw", lambda port: [TW, "serve", service, "--no-config", "--port", str(port), *tls], generator=generator),
+        Peer(
+            "plain",
+            lambda port: [PYTHON, str(HERE / "peers.py"), plain, str(port), *(pair or ())],
+            generator=generator,
+        ),
     ]
     ours, theirs = run(peers, [("work", work)], ROUNDS)
     middle = [statistics.median(figures["srv_us_msg"] for figures in peer.figures["work"]) for peer in (ours, theirs)]
@@ -29,6 +36,14 @@ def cost_ratio(service: str, plain: str, work: Callable[[Peer], Figures]) -> flo
 def test_an_echo_costs_well_below_a_plain_one() -> None:
     need("gcc")
     ratio = cost_ratio("echo", "plain_echo", lambda peer: load(peer, "pingpong", "-c", "50", seconds=1.0))
+    assert ratio < 0.75
+
+
+@pytest.mark.timeout(180)
+def test_an_echo_over_tls_costs_well_below_a_plain_one() -> None:
+    need("gcc", "openssl", "/usr/include/openssl/ssl.h")  # Debian: libssl-dev
+    pair = certificate()
+    ratio = cost_ratio("echo", "plain_echo", lambda peer: load(peer, "pingpong", "-c", "50", seconds=1.0), pair)
     assert ratio < 0.75
 
 
