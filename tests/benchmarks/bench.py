@@ -152,5 +152,5 @@ def table(peers: Sequence[Peer], work: str, columns: Sequence[tuple[str, str, fl
             middle = statistics.median(values)
             other = statistics.median(figures[key] / unit for figures in reference.figures[work])
             ratio = middle / other if other else float("nan")
-            cells += f"{middle:12.2f} {ratio:9.2f}x {min(values):7.2f}-{max(values):<7.2f}"
+            cells += f"{middle:12.4g} {ratio:9.2f}x {min(values):7.4g}-{max(values):<7.4g}"
         print(f"  {peer.name:14}{cells}")

@@ -48,7 +48,8 @@ def steady(subscribers: int, lines_per_s: int) -> Work:
 
 
 def main(rounds: int) -> None:
-    works = [deep(100), deep(1000), deep(10, window=1), deep(100, window=1), deep(100, 20), steady(100, 300)]
+    one_at_a_time = [deep(count, window=1) for count in (10, 100, 1000)]
+    works = [deep(100), deep(1000), *one_at_a_time, deep(100, 20), steady(100, 300)]
     here = run(PEERS, works, rounds)
     for name, _ in works:
         rate = ("k msg/s", "rate_s", 1e3)

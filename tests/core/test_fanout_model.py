@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import accumulate
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -21,6 +22,12 @@ class _Subscriber:
     next_line: int
     end: int | None = None
     own: set[int] = field(default_factory=set)
+    has_taken: bool = False
+
+    @property
+    def first(self) -> int:
+        """Where it may be at the least: in the own lines before `next_line`."""
+        return next((number for number in range(self.next_line, 0, -1) if number - 1 not in self.own), 0)
 
 
 _SHORT = st.binary(max_size=6).map(lambda data: data.replace(b"\n", b"/"))
@@ -73,6 +80,44 @@ class FanOutModel(RuleBasedStateMachine):
         cursor = self.fanout.subscribe(echo=echo)
         self.subscribers.append(_Subscriber(cursor, echo, self._history_start(len(self.log))))
 
+    @precondition(lambda self: self.subscribers)
+    @rule(data=st.data(), echo=st.booleans())
+    def subscribe_beside(self, data: st.DataObject, echo: bool) -> None:
+        self._subscribe_beside(data.draw(st.sampled_from(self.subscribers)), echo)
+
+    def _subscribe_beside(self, other: _Subscriber, echo: bool) -> None:
+        try:
+            cursor = self.fanout.subscribe(echo=echo, beside=other.cursor)
+        except ValueError:
+            # It has lines to skip, or its history may have begun inside a batch.
+            assert other.end is not None or not other.has_taken or any(own >= other.first for own in other.own)
+        else:
+            assert other.end is None
+            assert all(own < other.next_line for own in other.own)
+            self.subscribers.append(_Subscriber(cursor, echo, other.next_line, has_taken=True))
+
+    @precondition(lambda self: len(self.subscribers) > 1)
+    @rule(data=st.data(), echo=st.booleans(), turns=st.integers(0, 3))
+    def subscribe_beside_one_that_lags(self, data: st.DataObject, echo: bool, turns: int) -> None:
+        """Behind short turns, whose batches are merged into what another one holds that lags further still."""
+        further, other, *rest = data.draw(st.permutations(self.subscribers))
+        for turn in range(turns + 1):
+            self.fanout.publish(None, b"", [b"short"])
+            self._add([b"short" + self.line_end])
+            self.seal()
+            for subscriber in rest if turn else [other]:
+                self._take(subscriber, ALL)
+        self._subscribe_beside(other, echo)
+        if data.draw(st.booleans()):
+            self._take(other, ALL)
+            self._unsubscribe(further)
+
+    @precondition(lambda self: self.gone)
+    @rule(data=st.data(), echo=st.booleans())
+    def subscribe_beside_one_that_is_gone(self, data: st.DataObject, echo: bool) -> None:
+        with pytest.raises(ValueError, match="subscribed"):
+            self.fanout.subscribe(echo=echo, beside=data.draw(st.sampled_from(self.gone)))
+
     def _publish(self, data: st.DataObject, prefix: bytes, lines: list[bytes]) -> None:
         source = data.draw(st.sampled_from([None, *self.subscribers]))
         self.fanout.publish(source.cursor if source else None, prefix, lines)
@@ -107,6 +152,7 @@ class FanOutModel(RuleBasedStateMachine):
         lines = whole_lines(taken)
         assert lines == [self.log[number] for number in expected[: len(lines)]]
         assert bool(lines) == bool(expected)
+        subscriber.has_taken |= bool(lines)
         assert len(taken) <= max(limit_bytes, self.largest_batch)
         if len(lines) < len(expected):
             assert len(taken) + self.largest_batch >= limit_bytes  # no less than could be had
@@ -140,7 +186,9 @@ class FanOutModel(RuleBasedStateMachine):
     @precondition(lambda self: self.subscribers)
     @rule(data=st.data())
     def unsubscribe(self, data: st.DataObject) -> None:
-        subscriber = data.draw(st.sampled_from(self.subscribers))
+        self._unsubscribe(data.draw(st.sampled_from(self.subscribers)))
+
+    def _unsubscribe(self, subscriber: _Subscriber) -> None:
         self.subscribers.remove(subscriber)
         self.fanout.unsubscribe(subscriber.cursor)
         self.gone.append(subscriber.cursor)
@@ -167,10 +215,9 @@ class FanOutModel(RuleBasedStateMachine):
             end = len(self.log)
             first = subscriber.next_line
             passed = next((n for n in range(first, end) if n not in subscriber.own), end)
-            before = next((n for n in range(first, 0, -1) if n - 1 not in subscriber.own), 0)
             if self._bytes_from(passed) > self.backlog_bytes:
                 assert subscriber.cursor in overdue
-            if self._bytes_from(before) <= self.backlog_bytes:
+            if self._bytes_from(subscriber.first) <= self.backlog_bytes:
                 assert subscriber.cursor not in overdue
         assert overdue == [subscriber.cursor for subscriber in self.subscribers if subscriber.cursor in overdue]
 

@@ -5,7 +5,6 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,71 +12,14 @@ from twisted.internet import tcp
 from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IHalfCloseableProtocol
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.protocol import connectionDone
 from twisted.logger import LogEvent
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from reactor_loop import Loop, Program
 from tw.net import reactor as lean
-from tw.net.reactor import LeanReactor, usable
-
-
-class Program(Protocol):
-    """Notes what it gets, in the order of all of them (`story`), and does what it is told to on the way."""
-
-    def __init__(self, name: str, story: list[str]) -> None:
-        self.name = name
-        self.story = story
-
-    def dataReceived(self, data: bytes) -> None:
-        self.story.append(f"{self.name} got {data.decode()}")
-        self.act()
-
-    def act(self) -> None:
-        """Nothing, by default."""
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self.story.append(f"{self.name} lost: {type(reason.value).__name__}")
-
-
-class Loop:
-    """A reactor that nobody has installed, its connections, and what became of them."""
-
-    def __init__(self) -> None:
-        self.reactor = LeanReactor()
-        self.story: list[str] = []
-        self.ends: list[socket.socket] = []
-
-    def connect(self, kind: type[Program] = Program) -> Program:
-        near, far = socket.socketpair()
-        program = kind(str(len(self.ends)), self.story)
-        no_port: Any = None
-        transport: Any = tcp.Server(near, program, ("192.0.2.1", 5), no_port, 1, self.reactor)
-        program.makeConnection(transport)
-        self.ends.append(far)
-        return program
-
-    def poll(self) -> list[str]:
-        """One batch of events; what happened in it."""
-        self.story.clear()
-        self.reactor.doPoll(0)
-        return self.story
-
-    def close(self) -> None:
-        for selectable in self.reactor.removeAll():
-            selectable.connectionLost(Failure(ConnectionLost()))
-        waker: Any = self.reactor.waker
-        waker.connectionLost(Failure(ConnectionLost()))
-        self.reactor._poller.close()
-        for end in self.ends:
-            end.close()
-
-
-@pytest.fixture
-def loop() -> Iterator[Loop]:
-    made = Loop()
-    yield made
-    made.close()
+from tw.net.reactor import usable
 
 
 @pytest.mark.usefixtures("quiet")

@@ -75,7 +75,7 @@ def test_a_connection_that_breaks_off_has_no_last_line(client: Client) -> None:
 def test_the_lines_before_one_that_is_too_long_still_count_and_nothing_after_it(clock: Clock, client: Client) -> None:
     client.server.dataReceived(b"first\n" + b"x" * 11 + b"\nnever\n")
     client.server.dataReceived(b"never\n")
-    assert client.hub.told == ["too long"]
+    assert client.hub.told == ["too long", "leave"]
     assert client.hub.lines == [b"first"]
     assert client.transport.read() == b"first\n" + FAREWELL
     assert client.server.received_bytes == 30

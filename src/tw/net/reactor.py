@@ -42,7 +42,9 @@ class LeanReactor(EPollReactor):
     def doPoll(self, timeout: float | None) -> None:
         """Wait at most `timeout` seconds (None: for ever) for events, and dispatch them."""
         if self._turn_ends:
-            self._end_turn()  # asked for by delayed calls
+            # Asked for by delayed calls. These calls may ask for others: how long there is to wait must be asked again.
+            self._end_turn()
+            timeout = 0
         selectables = self._selectables
         # A signal does not end it early with EINTR, as it did before PEP 475.
         for fd, event in self._poller.poll(-1 if timeout is None else timeout, len(selectables)):

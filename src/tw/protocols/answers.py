@@ -78,6 +78,15 @@ class CounterSite:
             self._date = http_date(second)
             self._templates = [self._template(kind) for kind in range(KINDS)]
 
+    def next_answer(self, kind: int) -> tuple[int | None, bytes]:
+        """The next number and its 200; None and a 503 where no number can be promised. `tick` must have been called."""
+        try:
+            number = self.take()
+        except LocalError as error:
+            self.failed(error)
+            return None, self.refusal(503, "the state cannot be written", kind)
+        return number, self.numbered(number, kind)
+
     def numbered(self, number: int, kind: int) -> bytes:
         """The 200 for `number`. `tick` must have been called."""
         self.requests += 1

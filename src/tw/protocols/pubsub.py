@@ -63,10 +63,10 @@ class PubSubServer(ServerConnection):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self._linger is not None and self._linger.active():
             self._linger.cancel()
-        if reason.check(ConnectionDone):
-            self._publish_rest()
         self.writable = False
         self._hub.leave(self)
+        if reason.check(ConnectionDone):
+            self._publish_rest()  # others' business by now
         super().connectionLost(reason)
 
     # What the client sends ------------------------------------------------------------------------------------------
@@ -102,12 +102,11 @@ class PubSubServer(ServerConnection):
 
     def deliver(self) -> None:
         """Send what the cursor has not taken, until the transport's buffer is full."""
-        if self.abreast:
-            return
         cursor, stream = self.cursor, self.stream
         while self.writable and (data := cursor.take(PAUSE_BYTES)):
             stream.write(data)
         if self.leaving and cursor.finished:
+            self._hub.leave(self)  # nothing more is in the log for it, however long it takes to read what was written
             self._say_goodbye()
 
     def pauseProducing(self) -> None:

@@ -1,0 +1,105 @@
+"""A request that is repeated byte for byte is not parsed again: nobody may be able to tell."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from counter_memory import Rig, get, post, responses
+from tw.protocols import requests
+from tw.protocols.request_rules import REPEATED_LIMIT_BYTES
+
+PARTS = st.sampled_from(
+    [
+        get(),
+        get("/x", "Accept: application/json"),
+        get("/y", method="HEAD"),
+        get("/", "Connection: keep-alive", version="1.0"),
+        get("/", "Connection: close"),
+        get("/", "Content-Length: 4") + b"\r\n\r\n",
+        get("/", "Content-Length: 4"),
+        get("/", method="PURGE"),
+        get("/", method="DELETE"),
+        get("/", "Expect: 100-continue", "Content-Length: 1"),
+        get("/", "Host: b"),
+        get()[:5],
+        get()[5:],
+        get() * 2,
+        post(b"some body"),
+        b"\r\n",
+        b"abcd",
+        b"\0",
+        get("/" + "a" * REPEATED_LIMIT_BYTES),
+    ]
+)
+
+
+def answers_to(pieces: list[bytes], *, forgetful: bool = False) -> tuple[bytes, bool]:
+    rig = Rig()
+    for piece in pieces:
+        if forgetful:
+            rig.server._requests._repeated = None
+        rig.send(piece)
+    return rig.transport.read(), rig.closed
+
+
+@given(st.lists(st.tuples(PARTS, st.integers(1, 3)), max_size=12))
+@settings(max_examples=400)
+def test_the_answers_are_those_of_one_who_parses_everything(script: list[tuple[bytes, int]]) -> None:
+    pieces = [piece for piece, times in script for _ in range(times)]
+    assert answers_to(pieces) == answers_to(pieces, forgetful=True)
+
+
+def test_a_repeated_request_never_reaches_the_parser() -> None:
+    rig = Rig()
+    rig.send(get())
+    rig.server._requests._parser = None  # whoever feeds it fails
+    for _ in range(3):
+        rig.send(get())
+    assert [answer.number for answer in responses(rig.transport.read())] == [1, 2, 3, 4]
+
+
+def test_another_kind_of_request_in_between_changes_nothing() -> None:
+    rig = Rig()
+    as_json = get("/", "Accept: application/json")
+    for piece in (get(), as_json + as_json, get(), as_json, get(), as_json):
+        rig.send(piece)
+    kinds = [answer.body[:1] for answer in responses(rig.transport.read())]
+    assert kinds == [b"I", b"{", b"{", b"I", b"{", b"I", b"{"]
+
+
+def test_a_repeated_request_is_the_last_while_the_server_stops() -> None:
+    rig = Rig()
+    rig.send(get())
+    rig.send(get())
+    rig.send(get()[:5])
+    rig.server.drain()
+    rig.send(get()[5:])
+    assert [answer.number for answer in responses(rig.transport.read())] == [1, 2, 3]
+    assert rig.closed
+
+
+def test_with_an_access_log_every_request_is_parsed_and_told() -> None:
+    rig = Rig(access_log=True)
+    for _ in range(3):
+        rig.send(get("/path"))
+    assert len(rig.requested) == 3
+    assert rig.server._requests._repeated is None
+
+
+def test_a_long_request_is_not_kept() -> None:
+    rig = Rig()
+    for _ in range(2):
+        rig.send(get("/" + "a" * requests.REPEATED_LIMIT_BYTES))
+    assert rig.server._requests._repeated is None
+
+
+def test_a_repeated_request_that_is_held_is_the_last_while_the_server_stops() -> None:
+    rig = Rig()
+    rig.send(get())
+    rig.server.pauseProducing()
+    rig.send(get())
+    rig.server.drain()
+    rig.server.resumeProducing()
+    rig.send(get())
+    first, last = responses(rig.transport.read())
+    assert (first.number, last.number, rig.closed) == (1, 2, True)
+    assert [answer.headers.get("connection") for answer in (first, last)] == [None, "close"]
