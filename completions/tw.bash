@@ -34,11 +34,23 @@ _tw_names() { # the subcommands and the options of the command $1
         options=(--count --interval --timeout --wait-for --tls --ca-file --pin --insecure --server-name --client-cert --client-key -4 --ipv4 -6 --ipv6 --bind --self --json --size -i --interactive --publish --no-wait --subscribe --idle -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
         ;;
     'tw imap')
-        commands=(first-subject)
+        commands=(first-subject subjects mailboxes status watch)
         options=(-v --verbose -q --quiet --color --reactor --config --no-config -h --help)
         ;;
     'tw imap first-subject')
-        options=(--user --host --port --endpoint --security --mailbox --password-file --password-command --timeout --ca-file --pin --insecure --json -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
+        options=(--user --host --port --endpoint --tunnel --security --auth --password-file --password-fd --password-command --netrc --netrc-file --keyring --token-command --send-id --trace --timeout --ca-file --pin --insecure --server-name --client-cert --client-key --json --mailbox --raw -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
+        ;;
+    'tw imap subjects')
+        options=(--user --host --port --endpoint --tunnel --security --auth --password-file --password-fd --password-command --netrc --netrc-file --keyring --token-command --send-id --trace --timeout --ca-file --pin --insecure --server-name --client-cert --client-key --json --mailbox --raw --last --newest --search -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
+        ;;
+    'tw imap mailboxes')
+        options=(--user --host --port --endpoint --tunnel --security --auth --password-file --password-fd --password-command --netrc --netrc-file --keyring --token-command --send-id --trace --timeout --ca-file --pin --insecure --server-name --client-cert --client-key --json -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
+        ;;
+    'tw imap status')
+        options=(--user --host --port --endpoint --tunnel --security --auth --password-file --password-fd --password-command --netrc --netrc-file --keyring --token-command --send-id --trace --timeout --ca-file --pin --insecure --server-name --client-cert --client-key --json -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
+        ;;
+    'tw imap watch')
+        options=(--user --host --port --endpoint --tunnel --security --auth --password-file --password-fd --password-command --netrc --netrc-file --keyring --token-command --send-id --trace --timeout --ca-file --pin --insecure --server-name --client-cert --client-key --json --mailbox --raw --count --poll -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
         ;;
     'tw completion')
         options=(-v --verbose -q --quiet --color --reactor --config --no-config -h --help)
@@ -128,9 +140,50 @@ _tw_takes() { # what the option $2 of the command $1 takes, or its argument numb
         ;;
     'tw imap first-subject')
         case $2 in
-        --user | --host | --port | --endpoint | --mailbox | --password-command | --timeout | --pin) takes=text ;;
+        --user | --host | --port | --endpoint | --tunnel | --password-fd | --password-command | --token-command | --timeout | --pin | --server-name | --mailbox) takes=text ;;
         --security) takes=words choices=(tls starttls plain) ;;
-        --password-file | --ca-file | --config) takes=file ;;
+        --auth) takes=words choices=(auto scram-sha-256 scram-sha-1 cram-md5 plain login xoauth2 oauthbearer) ;;
+        --password-file | --netrc-file | --ca-file | --client-cert | --client-key | --config) takes=file ;;
+        --color) takes=words choices=(auto always never) ;;
+        --reactor) takes=words choices=(auto stock) ;;
+        esac
+        ;;
+    'tw imap subjects')
+        case $2 in
+        --user | --host | --port | --endpoint | --tunnel | --password-fd | --password-command | --token-command | --timeout | --pin | --server-name | --mailbox | --last | --search) takes=text ;;
+        --security) takes=words choices=(tls starttls plain) ;;
+        --auth) takes=words choices=(auto scram-sha-256 scram-sha-1 cram-md5 plain login xoauth2 oauthbearer) ;;
+        --password-file | --netrc-file | --ca-file | --client-cert | --client-key | --config) takes=file ;;
+        --color) takes=words choices=(auto always never) ;;
+        --reactor) takes=words choices=(auto stock) ;;
+        esac
+        ;;
+    'tw imap mailboxes')
+        case $2 in
+        --user | --host | --port | --endpoint | --tunnel | --password-fd | --password-command | --token-command | --timeout | --pin | --server-name | 0) takes=text ;;
+        --security) takes=words choices=(tls starttls plain) ;;
+        --auth) takes=words choices=(auto scram-sha-256 scram-sha-1 cram-md5 plain login xoauth2 oauthbearer) ;;
+        --password-file | --netrc-file | --ca-file | --client-cert | --client-key | --config) takes=file ;;
+        --color) takes=words choices=(auto always never) ;;
+        --reactor) takes=words choices=(auto stock) ;;
+        esac
+        ;;
+    'tw imap status')
+        case $2 in
+        --user | --host | --port | --endpoint | --tunnel | --password-fd | --password-command | --token-command | --timeout | --pin | --server-name | 0) takes=text ;;
+        --security) takes=words choices=(tls starttls plain) ;;
+        --auth) takes=words choices=(auto scram-sha-256 scram-sha-1 cram-md5 plain login xoauth2 oauthbearer) ;;
+        --password-file | --netrc-file | --ca-file | --client-cert | --client-key | --config) takes=file ;;
+        --color) takes=words choices=(auto always never) ;;
+        --reactor) takes=words choices=(auto stock) ;;
+        esac
+        ;;
+    'tw imap watch')
+        case $2 in
+        --user | --host | --port | --endpoint | --tunnel | --password-fd | --password-command | --token-command | --timeout | --pin | --server-name | --mailbox | --count | --poll) takes=text ;;
+        --security) takes=words choices=(tls starttls plain) ;;
+        --auth) takes=words choices=(auto scram-sha-256 scram-sha-1 cram-md5 plain login xoauth2 oauthbearer) ;;
+        --password-file | --netrc-file | --ca-file | --client-cert | --client-key | --config) takes=file ;;
         --color) takes=words choices=(auto always never) ;;
         --reactor) takes=words choices=(auto stock) ;;
         esac

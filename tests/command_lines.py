@@ -20,6 +20,10 @@ class Started:
     common: CommonOptions
     options: Any
 
+    def value(self, field: str) -> Any:
+        """The value of one option; those that all commands of mail share are in an object of their own."""
+        return getattr(self.options if hasattr(self.options, field) else self.options.imap, field)
+
 
 @dataclass
 class Shell:

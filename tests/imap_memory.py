@@ -16,7 +16,26 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from tw.core.imap_types import ImapAnswer
+from imap_script import request
+from tw.core.imap_errands import FirstMessage
+from tw.core.imap_types import Messages
+from tw.protocols.imap import ImapClient
+
+
+class Client(ImapClient):
+    """A client that wants a mailbox's first message, unless another errand is given."""
+
+    def __init__(self, creator: Any = None, errand: Any = None, *, show: Any = None, **asked: Any) -> None:
+        asked_for = request(**asked)
+        self.errand = errand or FirstMessage(asked_for.mailbox)
+        super().__init__(asked_for, self.errand, creator, show)
+
+    @property
+    def answer(self) -> Messages:
+        """What was found; it is done."""
+        assert result_of(self.done) is None
+        assert self.errand.answer is not None
+        return self.errand.answer  # type: ignore[no-any-return]
 
 
 @implementer(ITLSTransport)
@@ -143,7 +162,8 @@ class Message:
 @implementer(imap4.IMailbox)
 class Mailbox:
     def __init__(self, *messages: Message) -> None:
-        self._messages = messages
+        self._messages = list(messages)
+        self._listeners: list[Any] = []
 
     def getUIDValidity(self) -> int:
         return 1
@@ -166,12 +186,25 @@ class Mailbox:
     def isWriteable(self) -> bool:
         return False
 
-    def addListener(self, listener: object) -> None: ...
+    def addListener(self, listener: Any) -> None:
+        self._listeners.append(listener)
 
-    def removeListener(self, listener: object) -> None: ...
+    def removeListener(self, listener: Any) -> None:
+        self._listeners.remove(listener)
+
+    def requestStatus(self, names: list[str]) -> dict[str, int]:
+        counts = {"MESSAGES": len(self._messages), "UNSEEN": 1, "UIDNEXT": 100, "UIDVALIDITY": 1}
+        return {name: counts[name] for name in names}
 
     def fetch(self, messages: Any, uid: bool) -> Iterator[tuple[int, Message]]:
+        messages.last = len(self._messages)
         return iter([(number, self._messages[number - 1]) for number in messages if number <= len(self._messages)])
+
+    def deliver(self, message: Message) -> None:
+        """A new message: whoever looks at the mailbox is told."""
+        self._messages.append(message)
+        for listener in self._listeners:
+            listener.newMessages(len(self._messages), 1)
 
 
 def twisted_server(
@@ -202,14 +235,14 @@ def run_at_once(steps: Iterator[object]) -> Deferred[None]:
     return succeed(None)
 
 
-def result_of(deferred: Deferred[ImapAnswer]) -> ImapAnswer:
-    results: list[ImapAnswer] = []
+def result_of(deferred: Deferred[None]) -> None:
+    results: list[None] = []
     deferred.addCallback(results.append)
     assert len(results) == 1
     return results[0]
 
 
-def failure_of(deferred: "Deferred[ImapAnswer] | Deferred[None]") -> BaseException:
+def failure_of(deferred: Deferred[None]) -> BaseException:
     failures: list[Failure] = []
     deferred.addErrback(failures.append)
     assert len(failures) == 1

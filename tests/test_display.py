@@ -9,17 +9,20 @@ from typing import Any, TextIO
 
 import pytest
 
-from tw.display import Screen, event_text, make_display, render_report
+from mail_found import first_subject
+from tw.display import Screen, event_text, make_display
 from tw.errors import ConnectError
 from tw.events import Closed, Dropped, Listening, Opened, Refused, Requested, ServerEvent, ServerSummary, Stopping
 from tw.options import CommonOptions
-from tw.report import MailReport, ProbeReport, Sample, SubscribeSummary
+from tw.report import ProbeReport, Sample, SubscribeSummary
+from tw.summary import report_rows
+from tw.tables import render_report
 
 ESC = "\x1b[2J"
 REPORT = ProbeReport(probe="echo", target=f"h{ESC}", ok=False, sent=5, received=4, lost=1, errors={"timeout": 1})
 GOOD = ProbeReport(probe="echo", target="tcp:[fe80::1]:7", ok=True, sent=1, received=1)
 SUMMARY = SubscribeSummary(target="h:1", ok=True, lines=3, expected=3, received_bytes=9, duration_s=1.25)
-MAIL = MailReport(mailbox="INBOX", exists=1, subject=f"Grüße{ESC}", uid=1, date=None, sender=None)
+MAIL = first_subject(f"Grüße{ESC}")
 COUNTS = {"connections": 1, "received_bytes": 2, "sent_bytes": 3, "refused": 4, "duration_s": 1.5}
 
 
@@ -158,16 +161,16 @@ def test_a_terminal_gets_the_report_as_a_table_with_the_verdict_in_red(terminal:
 
 
 def test_a_good_verdict_is_green_and_no_colour_is_no_escape_sequence_at_all() -> None:
-    colored = render_report(GOOD, color=True)
+    colored = render_report(report_rows(GOOD), color=True)
     assert "\x1b[32mok" in colored
     assert "\x1b[1msent" in colored, "names are bold"
-    assert "\x1b" not in render_report(GOOD, color=False)
+    assert "\x1b" not in render_report(report_rows(GOOD), color=False)
 
 
 def test_brackets_in_a_target_are_not_taken_for_markup() -> None:
     for target in ("tcp:[fe80::1]:7", "unix:/tmp/[bold]x", "unix:/tmp/[/x]"):
         report = ProbeReport(probe="echo", target=target, ok=True, sent=1, received=1)
-        assert f"echo {target}  ok" in render_report(report, color=False)
+        assert f"echo {target}  ok" in render_report(report_rows(report), color=False)
 
 
 @pytest.mark.parametrize(

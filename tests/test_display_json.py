@@ -8,15 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mail_found import first_subject
 from tw.core.text import safe
 from tw.display import JsonDisplay, Output, make_display, to_text
 from tw.events import Opened
 from tw.options import CommonOptions
-from tw.report import LineReceived, MailReport, ProbeReport, Sample, SubscribeSummary
+from tw.report import LineReceived, ProbeReport, Sample, SubscribeSummary
 
 REPORT = ProbeReport(probe="echo", target="h", ok=False, sent=5, received=4, lost=1, errors={"timeout": 1})
 SUMMARY = SubscribeSummary(target="h:1", ok=True, lines=3, expected=3, received_bytes=9, duration_s=1.25)
-MAIL = MailReport(mailbox="INBOX", exists=1, subject="Grüße\x1b[2J", uid=1, date=None, sender=None)
+MAIL = first_subject("Grüße\x1b[2J")
 
 
 def test_each_result_is_one_line_of_json_that_is_out_at_once(tmp_path: Path) -> None:
@@ -74,4 +75,4 @@ def test_json_is_utf_8_whatever_the_locale_is() -> None:
     data = io.BytesIO()
     with io.TextIOWrapper(data, encoding="latin-1") as stream:
         make_display(CommonOptions(), as_json=True, stdout=stream).mail(MAIL)
-        assert json.loads(data.getvalue().decode("utf-8"))["subject"] == MAIL.subject
+        assert json.loads(data.getvalue().decode("utf-8"))["subject"] == "Grüße\x1b[2J"

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from tw.errors import UsageError
+from tw.mail_options import ImapOptions
 from tw.options import (
     MAX_DATAGRAM_BYTES,
     CommonOptions,
-    ImapOptions,
     ProbeCounterOptions,
     ProbeEchoOptions,
     ProbePubSubOptions,

@@ -16,11 +16,14 @@ import pytest
 
 from tw import password
 from tw.errors import LocalError, TwError, UsageError
-from tw.password import MAX_PASSWORD_BYTES, VARIABLE, Secret, read_password
+from tw.password import MAX_PASSWORD_BYTES, VARIABLE, PasswordSources, Secret, read_credentials
 
 
 def _read(file: str | None = None, command: str | None = None, timeout_s: float = 30.0, **environ: str) -> str:
-    return read_password(file=file, command=command, environ=environ, timeout_s=timeout_s).reveal()
+    sources = PasswordSources(file=file, command=command)
+    found = read_credentials(sources, host="", user="alice", environ=environ, timeout_s=timeout_s)
+    assert found.user == "alice"
+    return found.password.reveal()
 
 
 def _stdin(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
@@ -184,17 +187,18 @@ def test_without_any_source_and_without_a_terminal_the_sources_are_named(monkeyp
     with pytest.raises(UsageError) as caught:
         _read()
     assert caught.value.what == "no password, and no terminal to ask on"
-    for way in ("--password-file", "--password-command", VARIABLE):
+    for way in ("--password-file", "--password-fd", "--password-command", VARIABLE, "--netrc", "--keyring"):
         assert way in caught.value.hint
 
 
 PROMPT = """
 import sys
 from tw.errors import TwError
-from tw.password import read_password
+from tw.password import PasswordSources, read_credentials
+ask = "Password of \\x1b[2J\\u202eß: "
 try:
-    secret = read_password(file=None, command=None, environ={}, timeout_s=1, prompt="Password of \\x1b[2J\\u202eß: ")
-    print(ascii(secret.reveal()))
+    found = read_credentials(PasswordSources(), host="", user="alice", environ={}, timeout_s=1, prompt=ask)
+    print(ascii(found.password.reveal()))
 except TwError as error:
     print(int(error.exit_code), error)
 except KeyboardInterrupt:

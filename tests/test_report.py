@@ -15,7 +15,6 @@ from tw.report import (
     Delivery,
     Distribution,
     LineReceived,
-    MailReport,
     Numbers,
     ProbeReport,
     Sample,
@@ -213,20 +212,6 @@ def test_the_end_of_a_subscription_has_these_fields() -> None:
     failed = SubscribeSummary(**{**fields, "ok": False}, duration_s=1.23456789, error=AnswerTimeout("x"))
     error = {"kind": "timeout", "exit": 4, "message": "x"}
     assert failed.to_json() == {**summary, "ok": False, "error": error}
-
-
-def test_a_mail_report_has_these_fields_and_calls_the_sender_from() -> None:
-    report = MailReport(mailbox="INBOX", exists=2, subject="Grüße", uid=7, date=None, sender="a@b")
-    assert report.to_json() == {
-        "v": 1,
-        "ok": True,
-        "mailbox": "INBOX",
-        "exists": 2,
-        "subject": "Grüße",
-        "uid": 7,
-        "date": None,
-        "from": "a@b",
-    }
 
 
 def test_a_refused_login_is_told_with_its_exit_code() -> None:

@@ -1,6 +1,5 @@
 """What the client commands run: a probe until it is done; with `--self`, its server beside it."""
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Protocol, TypeAlias, TypeVar
@@ -11,7 +10,6 @@ from tw.errors import ExitCode, Interrupted, TwError
 from tw.events import Listening, ServerEvent
 from tw.options import (
     CommonOptions,
-    ImapOptions,
     ProbeCounterOptions,
     ProbeEchoOptions,
     ProbeOptions,
@@ -74,36 +72,6 @@ def aimed_at(options: Options, listening: list[Listening]) -> Options:
     verify = TlsClientOptions(pin=pin) if pin is not None else TlsClientOptions()
     place = format_peer(listening[0].host or "", listening[0].port or 0)
     return replace(options, target=place, self_test=False, verify=verify)
-
-
-def first_subject(common: CommonOptions, options: ImapOptions) -> int:
-    """Print the subject of a mailbox's first message. Gives the exit code."""
-    from tw.password import read_password
-
-    # Before the reactor runs: a prompt and a command may take their time, and `--timeout` is for the network.
-    password = read_password(
-        file=options.password_file,
-        command=options.password_command,
-        environ=os.environ,
-        timeout_s=options.timeout_s,
-        prompt=f"Password of {options.user}: ",
-    )
-
-    async def main(reactor: Any, stop: Stop) -> int:
-        from tw.probes.imap import fetch_first_subject
-
-        display = make_display(common, as_json=options.json)
-        display.out.on_failure = stop.fire
-        report = await until_stopped(stop, spawn(fetch_first_subject(reactor, options, password)))
-        if stop.signal is not None:
-            raise Interrupted(stop.signal.name)
-        if report is not None:
-            display.mail(report)
-        if display.out.failure is not None:
-            raise display.out.failure
-        return ExitCode.OK
-
-    return run(common, main)
 
 
 async def run_client(stop: Stop, display: Screen, client: ClientRun) -> int:

@@ -1,4 +1,4 @@
-"""How results and events look: JSON, plain lines, or a terminal's. The only module that imports rich.
+"""How results and events look: JSON, plain lines, or a terminal's tables (`tables`).
 
 stdout carries results alone, flushed by line; everything else goes to stderr. Text of a peer's passes `core.text.safe`
 on its way to a person; JSON escapes it by itself.
@@ -12,15 +12,19 @@ import select
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 from tw.core.text import SafeStream, safe, safe_bytes
 from tw.errors import LocalError, TwError
 from tw.events import Closed, Opened, Requested, ServerEvent
 from tw.options import CommonOptions
 from tw.progress import Display
-from tw.report import Json, LineReceived, MailReport, ProbeReport, Sample, SubscribeSummary
+from tw.report import Json, LineReceived, ProbeReport, Sample, SubscribeSummary
 from tw.summary import event_text, report_lines, report_rows
+
+if TYPE_CHECKING:
+    from tw.core.imap_types import Message
+    from tw.mail_report import MailResult
 
 
 class Output:
@@ -107,7 +111,8 @@ class Screen(Display, Protocol):
     now: Callable[[], float]
     """Seconds since the epoch, as events are stamped."""
 
-    def mail(self, report: MailReport) -> None: ...
+    def mail(self, result: "MailResult", *, raw: bool = False) -> None: ...
+    def new_mail(self, mailbox: str, message: "Message", *, raw: bool = False) -> None: ...
 
 
 class JsonDisplay:
@@ -132,8 +137,13 @@ class JsonDisplay:
     def subscribed(self, summary: SubscribeSummary) -> None:
         self._write(summary.to_json())
 
-    def mail(self, report: MailReport) -> None:
-        self._write(report.to_json())
+    def mail(self, result: "MailResult", *, raw: bool = False) -> None:
+        self._write(result.to_json())
+
+    def new_mail(self, mailbox: str, message: "Message", *, raw: bool = False) -> None:
+        from tw.mail_report import watched_json
+
+        self._write(watched_json(mailbox, message, self.now()))
 
     def talk(self, data: bytes) -> None:
         raise AssertionError("talk mode beside --json is a usage error")
@@ -199,7 +209,9 @@ class TextDisplay:
         if report.error is not None and not report.sent:
             return  # nothing was measured, and the error says why
         if self._table:
-            self.out.text(render_report(report, color=self._color))
+            from tw.tables import render_report
+
+            self.out.text(render_report(report_rows(report), color=self._color))
             return
         for line in report_lines(report):
             self.out.line(line)
@@ -215,8 +227,27 @@ class TextDisplay:
         if not self._quiet and not self.out.broken:
             self._err.line(f"tw: {summary.lines} lines in {summary.duration_s:.1f} s from {summary.target}")
 
-    def mail(self, report: MailReport) -> None:
-        self.out.line(safe(report.subject))
+    # Mail -----------------------------------------------------------------------------------------------------------
+
+    def mail(self, result: "MailResult", *, raw: bool = False) -> None:
+        """A table on a terminal, a line each elsewhere; `raw`: the bytes as they came."""
+        rows = result.rows()
+        if raw:
+            for line in result.raw():
+                self.out.raw(line + b"\n")
+        elif rows and self._table:
+            from tw.tables import render_rows
+
+            self.out.text(render_rows(result.header, rows, color=self._color))
+        else:
+            for text in result.lines():
+                self.out.line(safe(text))
+
+    def new_mail(self, mailbox: str, message: "Message", *, raw: bool = False) -> None:
+        if raw:
+            self.out.raw(message.raw_subject + b"\n")
+        else:
+            self.out.line(safe(message.subject))
 
     def talk(self, data: bytes) -> None:
         """What the server says in talk mode: bytes as they are into a pipe or a file, made safe on a terminal."""
@@ -234,27 +265,6 @@ class TextDisplay:
     @staticmethod
     def _painted(text: str, good: bool) -> str:
         return f"\x1b[{32 if good else 31}m{text}\x1b[0m"
-
-
-def render_report(report: ProbeReport, *, color: bool) -> str:
-    """The report as a terminal's table."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    # "standard" has the three styles below; "auto" has none under TERM=dumb, even for those who insist.
-    system: Any = "standard" if color else None
-    console = Console(force_terminal=color, no_color=not color, highlight=False, color_system=system)
-    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False, title_justify="left")
-    table.add_column(style="bold" if color else "")
-    table.add_column()
-    for name, value, good in report_rows(report):
-        style = "" if good is None else "green" if good else "red"
-        # Text, since rich reads markup in a str: `[fe80::1]` would be a style, and gone.
-        table.add_row(Text(name), Text(value, style=style))
-    with console.capture() as capture:
-        console.print(table)
-    return capture.get()
 
 
 def make_display(

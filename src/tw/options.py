@@ -10,10 +10,10 @@ from tw.errors import UsageError
 
 ColorMode: TypeAlias = Literal["auto", "always", "never"]
 ReactorChoice: TypeAlias = Literal["auto", "stock"]
-Security: TypeAlias = Literal["tls", "starttls", "plain"]
 
 
-def _require(condition: bool, what: str, hint: str = "", where: str = "") -> None:
+def require(condition: bool, what: str, hint: str = "", where: str = "") -> None:
+    """Raises UsageError unless `condition` holds."""
     if not condition:
         raise UsageError(what, where, hint)
 
@@ -47,17 +47,17 @@ class ServeOptions:
 
     def __post_init__(self) -> None:
         pem = self.tls_cert is not None or self.tls_key is not None
-        _require(
+        require(
             (self.tls_cert is None) == (self.tls_key is None),
             "a certificate needs its key, and a key its certificate",
             "give both --tls-cert and --tls-key (they may name the same file)",
         )
-        _require(
+        require(
             not (pem and self.tls_self_signed),
             "--tls-self-signed beside --tls-cert",
             "give one of them",
         )
-        _require(
+        require(
             self.tls_client_ca is None or self.tls,
             "--tls-client-ca without TLS",
             "add --tls-cert and --tls-key, or --tls-self-signed",
@@ -78,12 +78,12 @@ class ServeEchoOptions(ServeOptions):
 
     def __post_init__(self) -> None:
         ServeOptions.__post_init__(self)
-        _require(
+        require(
             not (self.udp and self.listen),
             "--udp beside --listen",
             "UDP goes with --host and --port only",
         )
-        _require(not (self.udp and self.tls), "--udp beside TLS", "echo over UDP has no TLS; leave one of them out")
+        require(not (self.udp and self.tls), "--udp beside TLS", "echo over UDP has no TLS; leave one of them out")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,12 +123,12 @@ class TlsClientOptions:
     """Names of those that nobody typed: a standing setting (environment, file) is for whenever there is TLS."""
 
     def __post_init__(self) -> None:
-        _require(
+        require(
             self.client_key is None or self.client_cert is not None,
             "--client-key without --client-cert",
             "add --client-cert",
         )
-        _require(
+        require(
             not (self.insecure and self.ca_file is not None),
             "--insecure beside --ca-file",
             "leave --insecure out: the CA file verifies the server",
@@ -152,13 +152,13 @@ class ProbeOptions:
     json: bool = False
 
     def __post_init__(self) -> None:
-        _require(
+        require(
             not (self.self_test and self.target is not None),
             "--self beside a TARGET",
             "leave one of them out: --self starts its own server",
         )
         typed = self.verify
-        _require(
+        require(
             not (self.self_test and typed != TlsClientOptions()),
             "--self beside certificate options",
             "leave them out: --self --tls pins its own certificate",
@@ -176,14 +176,14 @@ class ProbeEchoOptions(ProbeOptions):
 
     def __post_init__(self) -> None:
         ProbeOptions.__post_init__(self)
-        _require(not (self.udp and self.tls), "--udp beside --tls", "echo over UDP has no TLS; leave one of them out")
-        _require(not (self.udp and self.interactive), "-i beside --udp", "talk mode needs a stream; leave one out")
-        _require(
+        require(not (self.udp and self.tls), "--udp beside --tls", "echo over UDP has no TLS; leave one of them out")
+        require(not (self.udp and self.interactive), "-i beside --udp", "talk mode needs a stream; leave one out")
+        require(
             not (self.udp and self.size_bytes > MAX_DATAGRAM_BYTES),
             f"--size {self.size_bytes} does not fit into a datagram",
             f"use at most {MAX_DATAGRAM_BYTES}",
         )
-        _require(not (self.interactive and self.json), "-i beside --json", "talk mode writes what the server sends")
+        require(not (self.interactive and self.json), "-i beside --json", "talk mode writes what the server sends")
 
 
 MAX_DATAGRAM_BYTES = 65_507
@@ -217,12 +217,12 @@ class ProbePubSubOptions(ProbeOptions):
     def __post_init__(self) -> None:
         ProbeOptions.__post_init__(self)
         modes = [name for name, on in self._modes() if on]
-        _require(len(modes) < 2, " beside ".join(modes), "choose one mode")
-        _require(not (self.interactive and self.json), "-i beside --json", "talk mode writes what the server sends")
-        _require(self.wait or bool(self.publish), "--no-wait without --publish", "add --publish LINE")
-        _require(self.publish.count("-") < 2, "--publish - given twice", "stdin can be read once")
+        require(len(modes) < 2, " beside ".join(modes), "choose one mode")
+        require(not (self.interactive and self.json), "-i beside --json", "talk mode writes what the server sends")
+        require(self.wait or bool(self.publish), "--no-wait without --publish", "add --publish LINE")
+        require(self.publish.count("-") < 2, "--publish - given twice", "stdin can be read once")
         for line in self.publish:
-            _require("\n" not in line and "\r" not in line, "a line end inside --publish", "repeat --publish per line")
+            require("\n" not in line and "\r" not in line, "a line end inside --publish", "repeat --publish per line")
 
     def _modes(self) -> tuple[tuple[str, bool], ...]:
         return (
@@ -230,26 +230,3 @@ class ProbePubSubOptions(ProbeOptions):
             ("--publish", bool(self.publish)),
             ("--subscribe", self.subscribe),
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImapOptions:
-    """`tw imap first-subject`. `host_given`: whether the user named one, since a failure says how to otherwise."""
-
-    user: str
-    host: str = "localhost"
-    host_given: bool = True
-    port: int | None = None
-    endpoint: str | None = None
-    security: Security = "tls"
-    mailbox: str = "INBOX"
-    password_file: str | None = None
-    password_command: str | None = None
-    timeout_s: float = 30.0
-    verify: TlsClientOptions = TlsClientOptions()
-    json: bool = False
-
-    def __post_init__(self) -> None:
-        _require(bool(self.user), "no user", "give --user, or set TW_IMAP_USER")
-        for name, text in (("--user", self.user), ("--mailbox", self.mailbox)):
-            _require(not set(text) & set("\r\n\0"), f"a line end or NUL in {name}", "leave it out")

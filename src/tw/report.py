@@ -214,27 +214,3 @@ class SubscribeSummary:
         if self.error is not None:
             document["error"] = error_json(self.error)
         return document
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MailReport:
-    """The first message's subject, decoded and unfolded but not yet safe for a terminal: the display sees to that."""
-
-    mailbox: str
-    exists: int | None
-    subject: str
-    uid: int | None
-    date: str | None
-    sender: str | None
-
-    def to_json(self) -> Json:
-        return {
-            "v": VERSION,
-            "ok": True,
-            "mailbox": self.mailbox,
-            "exists": self.exists,
-            "subject": self.subject,
-            "uid": self.uid,
-            "date": self.date,
-            "from": self.sender,
-        }

@@ -17,7 +17,11 @@ RUNS = (
     "tw.clients.probe_echo",
     "tw.clients.probe_counter",
     "tw.clients.probe_pubsub",
-    "tw.clients.first_subject",
+    "tw.mail_clients.first_subject",
+    "tw.mail_clients.subjects",
+    "tw.mail_clients.mailboxes",
+    "tw.mail_clients.status",
+    "tw.mail_clients.watch",
 )
 
 

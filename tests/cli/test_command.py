@@ -91,7 +91,7 @@ def test_typed_goes_before_the_environment_before_the_file_before_the_default(sh
         (case.command, None, case.config),
         (case.command, None, None),
     ]
-    came = [getattr(shell.start(*run).options, case.field) for run in runs[: len(case.expected)]]
+    came = [shell.start(*run).value(case.field) for run in runs[: len(case.expected)]]
     assert came == case.expected
 
 
@@ -157,8 +157,8 @@ def test_insecure_counts_only_when_typed(shell: Shell) -> None:
         ("probe echo", "TW_PROBE_ECHO_INSECURE"),
         ("imap first-subject --user me", "TW_IMAP_INSECURE"),
     ):
-        assert shell.start(f"{command} --insecure").options.verify.insecure
-        assert not shell.start(command, {variable: "1"}).options.verify.insecure
+        assert shell.start(f"{command} --insecure").value("verify").insecure
+        assert not shell.start(command, {variable: "1"}).value("verify").insecure
     assert shell.refused("probe echo", config="[probe.echo]\ninsecure = true").startswith(
         "unknown key 'probe.echo.insecure'"
     )

@@ -39,7 +39,7 @@ def test_help_lists_every_exit_code(shell: Shell) -> None:
         ("--help", ["serve", "probe", "imap", "completion"]),
         ("serve -h", ["echo", "counter", "pubsub"]),
         ("probe -h", ["echo", "counter", "pubsub"]),
-        ("imap -h", ["first-subject"]),
+        ("imap -h", ["first-subject", "subjects", "mailboxes", "status", "watch"]),
     ],
 )
 def test_help_lists_the_commands_in_their_order(shell: Shell, line: str, commands: list[str]) -> None:

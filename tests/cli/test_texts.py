@@ -67,8 +67,8 @@ def test_a_host_may_have_the_brackets_of_a_url(shell: Shell) -> None:
     ]  # fmt: skip
     assert shell.start("serve echo --host [::1]").options.host == "::1"
     assert shell.start("serve echo", None, "[serve.echo]\nhost = '[::]'").options.host == "::"
-    assert shell.start("imap first-subject --user u --host [::1]").options.host == "::1"
-    assert shell.start("imap first-subject --user u", {"TW_IMAP_HOST": "[::1]"}).options.host == "::1"
+    assert shell.start("imap first-subject --user u --host [::1]").value("host") == "::1"
+    assert shell.start("imap first-subject --user u", {"TW_IMAP_HOST": "[::1]"}).value("host") == "::1"
     assert shell.start("probe echo --bind [::1]").options.bind == "::1"
 
 
@@ -84,7 +84,7 @@ def test_what_is_at_a_file_s_name_is_for_its_reader_to_say(path: str) -> None:
 
 
 def test_a_dash_is_stdin_or_refused_and_never_a_file_of_that_name(shell: Shell) -> None:
-    assert shell.start("imap first-subject --user u --password-file -").options.password_file == "-"
+    assert shell.start("imap first-subject --user u --password-file -").value("password_file") == "-"
     for line in ("serve echo --ready-file", "serve counter --state", "serve echo --tls-key", "probe echo --ca-file"):
         option = line.split()[-1]
         said = shell.refused(f"{line} -")

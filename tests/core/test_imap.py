@@ -7,6 +7,7 @@ import pytest
 from imap_script import (
     AUTHENTICATE,
     EXAMINE,
+    FETCH,
     FETCHED,
     GREETING,
     HEADER,
@@ -17,21 +18,20 @@ from imap_script import (
     TLS,
     WHOLE,
     Turn,
+    Visit,
     converse,
-    request,
 )
-from tw.core.imap import FETCH, ImapSession
-from tw.core.imap_types import ImapAnswer, Phase
+from tw.core.imap_types import Message, Messages, Phase
 
 SERVER: list[Turn] = [turn for turn, _ in WHOLE]
 CLIENT = [said for _, said in WHOLE]
 
 
-def answer_to(*turns: Turn, **asked: str) -> ImapAnswer:
-    session = ImapSession(request(**asked))
+def after(*turns: Turn, **asked: str) -> Visit:
+    session = Visit(**asked)
     converse(session, *turns)
-    assert session.answer is not None
-    return session.answer
+    assert session.done
+    return session
 
 
 def fetched(items: bytes) -> bytes:
@@ -43,23 +43,21 @@ def header_item(header: bytes) -> bytes:
 
 
 def test_one_flight_to_log_in_and_one_for_the_message() -> None:
-    session = ImapSession(request())
+    session = Visit()
     assert converse(session, *SERVER) == CLIENT
-    assert session.answer == ImapAnswer(
-        mailbox="INBOX", exists=3, uid=42, internal_date=INTERNAL_DATE.decode(), header=HEADER
-    )
-    assert session.answer.subject == "Hello world"
-    assert session.answer.sender == "Bob <bob@example.org>"
-    assert session.answer.date == "Mon, 1 Jan 2024 00:00:00 +0000"
+    message = Message(uid=42, internal_date=INTERNAL_DATE.decode(), header=HEADER, is_seen=True)
+    assert session.answer == Messages(mailbox="INBOX", exists=3, messages=(message,))
+    assert session.message.subject == "Hello world"
+    assert session.message.sender == "Bob <bob@example.org>"
+    assert session.message.date == "Mon, 1 Jan 2024 00:00:00 +0000"
     assert session.phase is Phase.LOGOUT
 
 
 @pytest.mark.parametrize("size", range(1, 80))
 def test_pieces_of_any_size_make_the_same_conversation(size: int) -> None:
-    session = ImapSession(request())
+    session = Visit()
     assert converse(session, *SERVER, size=size) == CLIENT
-    assert session.answer is not None
-    assert session.answer.header == HEADER
+    assert session.message.header == HEADER
 
 
 @pytest.mark.parametrize("turn", range(len(WHOLE)))
@@ -67,13 +65,13 @@ def test_each_turn_may_be_cut_anywhere(turn: int) -> None:
     data = SERVER[turn]
     assert isinstance(data, bytes)
     for cut in range(1, len(data)):
-        session = ImapSession(request())
+        session = Visit()
         *_, first, second = converse(session, *SERVER[:turn], data[:cut], data[cut:])
         assert first + second == CLIENT[turn]
 
 
 def test_the_phase_says_how_far_it_has_come() -> None:
-    session = ImapSession(request(security="starttls"))
+    session = Visit(security="starttls")
     seen = [session.phase]
     for turn in (
         b"* OK [CAPABILITY STARTTLS] hi\r\n",
@@ -92,7 +90,7 @@ def test_the_phase_says_how_far_it_has_come() -> None:
 
 
 def test_capabilities_are_asked_for_where_the_greeting_has_none() -> None:
-    session = ImapSession(request())
+    session = Visit()
     assert converse(
         session,
         b"* OK\r\n",
@@ -102,13 +100,13 @@ def test_capabilities_are_asked_for_where_the_greeting_has_none() -> None:
 
 
 def test_capabilities_may_come_in_the_code_of_their_ok() -> None:
-    session = ImapSession(request())
+    session = Visit()
     said = converse(session, b"* OK hi\r\n", b"A1 OK [CAPABILITY IMAP4rev1] done\r\n")
     assert said == [b"A1 CAPABILITY\r\n", b'A2 LOGIN "alice" "s3cret"\r\n']
 
 
 def test_an_alert_without_its_bracket_is_no_list_of_capabilities() -> None:
-    session = ImapSession(request())
+    session = Visit()
     assert converse(session, b"* OK [CAPABILITY IMAP4rev1 LOGINDISABLED\r\n") == [b"A1 CAPABILITY\r\n"]
 
 
@@ -116,7 +114,7 @@ def test_an_alert_without_its_bracket_is_no_list_of_capabilities() -> None:
 
 
 def test_a_login_with_literals_waits_for_the_server_each_time() -> None:
-    session = ImapSession(request(user="älice", password="pä"))
+    session = Visit(user="älice", password="pä")
     assert converse(session, b"* OK [CAPABILITY X] hi\r\n", b"+ go\r\n", b"+\r\n", b"A1 OK in\r\n") == [
         b"A1 LOGIN {6}\r\n",
         b"\xc3\xa4lice {3}\r\n",
@@ -126,13 +124,14 @@ def test_a_login_with_literals_waits_for_the_server_each_time() -> None:
 
 
 def test_preauth_skips_the_login() -> None:
-    session = ImapSession(request())
-    assert converse(session, b"* PREAUTH [CAPABILITY IMAP4rev1] welcome\r\n") == [b'A1 EXAMINE "INBOX"\r\nA2 ' + FETCH]
+    session = Visit()
+    (said,) = converse(session, b"* PREAUTH [CAPABILITY IMAP4rev1] welcome\r\n")
+    assert said == b'A1 EXAMINE "INBOX"\r\nA2 ' + FETCH + b"A3 LOGOUT\r\n"
 
 
 def test_a_utf_8_password_of_any_length_goes_out_whole_under_plain() -> None:
     password = "pä" * 500
-    session = ImapSession(request(password=password))
+    session = Visit(password=password)
     (said,) = converse(session, GREETING)
     line, end, rest = said.partition(b"\r\n")
     assert (end, rest) == (b"\r\n", b"")
@@ -147,7 +146,7 @@ STARTTLS_GREETING = b"* OK [CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED] hi\r\n"
 
 @pytest.mark.parametrize("size", [0, 1, 2, 7])
 def test_starttls_comes_first_and_what_was_said_before_it_is_forgotten(size: int) -> None:
-    session = ImapSession(request(security="starttls"))
+    session = Visit(security="starttls")
     said = converse(
         session,
         b"* OK [ALERT] pay me\r\n",
@@ -167,12 +166,12 @@ def test_starttls_comes_first_and_what_was_said_before_it_is_forgotten(size: int
         b"A3 CAPABILITY\r\n",
         b'A4 LOGIN "alice" "s3cret"\r\n',
     ]
-    assert session.answer is not None
-    assert session.answer.alerts == ()
+    assert session.done
+    assert session.alerts == []
 
 
 def test_tls_is_wanted_from_the_servers_consent_until_it_has_started() -> None:
-    session = ImapSession(request(security="starttls"))
+    session = Visit(security="starttls")
     seen = [session.wants_tls]
     for turn in (STARTTLS_GREETING, b"A1 OK\r\n", TLS):
         converse(session, turn)
@@ -181,14 +180,14 @@ def test_tls_is_wanted_from_the_servers_consent_until_it_has_started() -> None:
 
 
 def test_with_tls_from_the_start_the_greeting_is_awaited_after_the_handshake() -> None:
-    session = ImapSession(request(security="tls"))
+    session = Visit(security="tls")
     session.receive(b"")
     assert (session.phase, session.wants_tls) == (Phase.TLS, False)
     assert converse(session, TLS, *SERVER)[1:] == CLIENT
 
 
 def test_a_handshake_that_nobody_waits_for_changes_nothing() -> None:
-    session = ImapSession(request())
+    session = Visit()
     assert converse(session, TLS, GREETING, TLS) == [b"", AUTHENTICATE, b""]
 
 
@@ -196,13 +195,13 @@ def test_a_handshake_that_nobody_waits_for_changes_nothing() -> None:
 
 
 def test_the_mailbox_is_examined_under_its_encoded_name() -> None:
-    session = ImapSession(request(mailbox='Entwürfe & "x"\\'))
+    session = Visit(mailbox='Entwürfe & "x"\\')
     *_, said = converse(session, GREETING, LOGGED_IN)
-    assert said == rb'A2 EXAMINE "Entw&APw-rfe &- \"x\"\\"' + b"\r\nA3 " + FETCH
+    assert said == rb'A2 EXAMINE "Entw&APw-rfe &- \"x\"\\"' + b"\r\nA3 " + FETCH + b"A4 LOGOUT\r\n"
 
 
 def test_looking_marks_nothing_as_read() -> None:
-    session = ImapSession(request())
+    session = Visit()
     said = b"".join(converse(session, *SERVER))
     assert b"EXAMINE" in said
     assert b"BODY.PEEK[" in said
@@ -210,7 +209,7 @@ def test_looking_marks_nothing_as_read() -> None:
 
 
 def test_a_fetch_in_several_responses_with_others_in_between_is_put_together() -> None:
-    answer = answer_to(
+    session = after(
         GREETING,
         b"* CAPABILITY X\r\n" + LOGGED_IN,
         OPENED,
@@ -221,34 +220,36 @@ def test_a_fetch_in_several_responses_with_others_in_between_is_put_together() -
         b"* 1 FETCH (UID 43 FLAGS ())\r\n* 7 EXISTS\r\n* 1 EXPUNGE\r\n",
         b"A3 OK\r\n",
     )
-    assert (answer.uid, answer.exists, answer.header, answer.internal_date) == (42, 6, HEADER, None)
+    message = session.message
+    assert (message.uid, session.answer.exists, message.header, message.internal_date) == (42, 6, HEADER, None)
 
 
 def test_what_is_said_about_a_mailbox_before_one_is_opened_means_nothing() -> None:
     early = b"* 0 EXISTS\r\n* 1 FETCH (UID 1)\r\n"
-    answer = answer_to(GREETING, early + LOGGED_IN, OPENED, FETCHED)
-    assert (answer.exists, answer.uid) == (3, 42)
+    session = after(GREETING, early + LOGGED_IN, OPENED, FETCHED)
+    assert (session.answer.exists, session.message.uid) == (3, 42)
 
 
 def test_parts_of_a_message_that_was_expunged_are_not_mixed_with_the_next_ones() -> None:
-    answer = answer_to(
+    session = after(
         GREETING,
         LOGGED_IN,
         OPENED,
         b"* 1 FETCH (UID 42)\r\n* 1 EXPUNGE\r\n* 1 FETCH (UID 50 " + header_item(HEADER) + b")\r\nA3 OK\r\n",
     )
-    assert (answer.uid, answer.exists) == (50, 2)
+    assert (session.message.uid, session.answer.exists) == (50, 2)
 
 
 def test_a_server_that_never_counts_its_messages_is_believed_by_the_fetch() -> None:
-    answer = answer_to(GREETING, LOGGED_IN, b"* 1 EXPUNGE\r\nA2 OK\r\n", FETCHED)
-    assert answer.exists is None
+    session = after(GREETING, LOGGED_IN, b"* 1 EXPUNGE\r\nA2 OK\r\n", FETCHED)
+    assert session.answer.exists is None
 
 
 @pytest.mark.parametrize("item", [b"BODY[HEADER.FIELDS (Subject)] NIL", b'BODY[HEADER.FIELDS ("SUBJECT")]<0> ""'])
 def test_a_message_without_any_of_the_fields_has_an_empty_subject(item: bytes) -> None:
-    answer = answer_to(GREETING, LOGGED_IN, OPENED, fetched(item) + b"A3 OK\r\n")
-    assert (answer.header, answer.subject, answer.sender, answer.uid) == (b"", "", "", None)
+    session = after(GREETING, LOGGED_IN, OPENED, fetched(item) + b"A3 OK\r\n")
+    message = session.message
+    assert (message.header, message.subject, message.sender, message.uid) == (b"", "", "", None)
 
 
 @pytest.mark.parametrize(
@@ -264,23 +265,23 @@ def test_a_message_without_any_of_the_fields_has_an_empty_subject(item: bytes) -
     ],
 )
 def test_the_subject_is_the_first_field_of_that_name(header: bytes, subject: str) -> None:
-    answer = answer_to(GREETING, LOGGED_IN, OPENED, fetched(header_item(header)) + b"A3 OK\r\n")
-    assert answer.subject == subject
+    session = after(GREETING, LOGGED_IN, OPENED, fetched(header_item(header)) + b"A3 OK\r\n")
+    assert session.message.subject == subject
 
 
 @pytest.mark.parametrize(("uid", "expected"), [(b"4294967295", 4294967295), (b"12345678901", None), (b"x", None)])
 def test_a_uid_is_a_number_or_left_out(uid: bytes, expected: int | None) -> None:
-    answer = answer_to(GREETING, LOGGED_IN, OPENED, fetched(b"UID " + uid + b" " + header_item(b"")) + b"A3 OK\r\n")
-    assert answer.uid == expected
+    session = after(GREETING, LOGGED_IN, OPENED, fetched(b"UID " + uid + b" " + header_item(b"")) + b"A3 OK\r\n")
+    assert session.message.uid == expected
 
 
 def test_alerts_are_kept_for_a_person_safe_and_few() -> None:
-    answer = answer_to(GREETING, b"* OK [ALERT] disk \x1b[31m full\r\n" * 20 + LOGGED_IN, OPENED, FETCHED)
-    assert answer.alerts == ("disk \\x1b[31m full",) * 8
+    session = after(GREETING, b"* OK [ALERT] disk \x1b[31m full\r\n" * 20 + LOGGED_IN, OPENED, FETCHED)
+    assert session.alerts == ["disk \\x1b[31m full"] * 8
 
 
 def test_what_comes_after_the_answer_is_ignored() -> None:
-    session = ImapSession(request())
+    session = Visit()
     converse(session, *SERVER[:-1], FETCHED + b"* BYE\r\nA4 BAD {5}\r\nrubbish", b"\0 more rubbish\r\n")
-    assert session.answer is not None
+    assert session.message.header == HEADER
     assert session.outgoing() == b""

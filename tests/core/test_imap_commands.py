@@ -1,13 +1,17 @@
-"""What an IMAP client says."""
+"""What an IMAP client says: arguments, and the names of mailboxes."""
 
-import base64
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.mail import imap4
 
-from tw.core.imap_commands import command, encode_mailbox, login_command, plain_response
+from tw.core.imap_commands import command, decode_mailbox, encode_mailbox
+from tw.core.imap_types import check_mailbox
+from tw.errors import UsageError
+
+NAMES = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 
 @pytest.mark.parametrize(
@@ -44,31 +48,6 @@ def test_a_literal_does_not_wait_where_the_server_needs_no_waiting() -> None:
     assert command(b"LOGIN", arguments, {"LITERAL-"}) == minus
 
 
-def test_plain_goes_out_at_once_with_an_initial_response_and_else_when_asked() -> None:
-    answer = base64.b64encode("\0älice\0päss".encode())
-    user, password = "älice".encode(), "päss".encode()
-    assert login_command(user, password, {"AUTH=PLAIN", "SASL-IR"}) == [b"AUTHENTICATE PLAIN " + answer + b"\r\n"]
-    assert login_command(user, password, {"AUTH=PLAIN"}) == [b"AUTHENTICATE PLAIN\r\n", answer + b"\r\n"]
-
-
-def test_login_is_for_servers_without_plain() -> None:
-    assert login_command(b"u", b"p", {"IMAP4REV1", "AUTH=CRAM-MD5"}) == [b'LOGIN "u" "p"\r\n']
-
-
-def test_logindisabled_forbids_login_but_not_a_mechanism_that_is_offered() -> None:
-    assert login_command(b"u", b"p", {"LOGINDISABLED"}) is None
-    assert login_command(b"u", b"p", {"LOGINDISABLED", "AUTH=CRAM-MD5"}) is None
-    chunks = login_command(b"u", b"p", {"LOGINDISABLED", "AUTH=PLAIN"})
-    assert chunks is not None
-    assert chunks[0] == b"AUTHENTICATE PLAIN\r\n"
-
-
-def test_the_base64_of_a_long_password_stays_on_one_line() -> None:
-    answer = plain_response(b"u", b"p" * 3_000)
-    assert b"\n" not in answer
-    assert base64.b64decode(answer) == b"\0u\0" + b"p" * 3_000
-
-
 @pytest.mark.parametrize(
     ("name", "encoded"),
     [
@@ -86,10 +65,76 @@ def test_the_base64_of_a_long_password_stays_on_one_line() -> None:
 )
 def test_mailbox_names_in_modified_utf_7(name: str, encoded: bytes) -> None:
     assert encode_mailbox(name) == encoded
+    assert decode_mailbox(encoded) == name
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=20))
-def test_twisted_reads_our_mailbox_names_back(name: str) -> None:
+@given(NAMES)
+def test_twisted_and_we_read_our_mailbox_names_back(name: str) -> None:
     encoded = encode_mailbox(name)
     assert encoded.isascii()
     assert imap4.decoder(encoded)[0] == name
+    assert decode_mailbox(encoded) == name
+
+
+@pytest.mark.parametrize(
+    ("sent", "name"),
+    [
+        (b"a & b", "a & b"),  # no shift without its end
+        (b"&", "&"),
+        (b"&&-", "&&"),
+        (b"&AOk", "&AOk"),
+        (b"&AOk-&AOk", "é&AOk"),
+        (b"&!-", "&!-"),
+        (b"&AA-", "&AA-"),  # half a character
+        (b"&2D0-", "&2D0-"),  # half a pair
+        (b"&A=Ok-", "&A=Ok-"),
+        ("Entwürfe &AOk-".encode(), "Entwürfe é"),
+        ("&é-".encode(), "&é-"),
+        (b"Entw\xfcrfe &AOk-", "Entwürfe &AOk-"),
+        (b"", ""),
+    ],
+)
+def test_a_name_that_is_no_utf_7_stays_as_it_came(sent: bytes, name: str) -> None:
+    assert decode_mailbox(sent) == name
+
+
+PARTS = st.sampled_from([b"&", b"-", b"AOk", b",", b"\xe9", b"2D3eAA"])
+
+
+@given(st.binary(max_size=30) | st.lists(PARTS).map(b"".join))
+def test_any_bytes_make_a_name(sent: bytes) -> None:
+    assert isinstance(decode_mailbox(sent), str)
+
+
+@pytest.mark.parametrize("sent", [b"&" * 1_000_000, b"&A" * 500_000, b"&AOk-" * 200_000, b"&" + b"A" * 1_000_000])
+def test_a_name_of_a_megabyte_is_read_in_no_time(sent: bytes) -> None:
+    before = time.process_time()
+    decode_mailbox(sent)
+    assert time.process_time() - before < 10.0  # what takes the square of the length takes minutes
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("", "the name of the mailbox is empty"),
+        ("IN\nBOX", "a line end, NUL or a broken character in the name of the mailbox"),
+        ("\0", "a line end, NUL or a broken character in the name of the mailbox"),
+        ("a\udcff", "a line end, NUL or a broken character in the name of the mailbox"),
+        ("x" * 1_001, "the name of the mailbox is longer than 1000 bytes"),
+        ("é" * 400, "the name of the mailbox is longer than 1000 bytes"),
+    ],
+)
+def test_a_name_that_no_mailbox_can_have_is_refused(name: str, what: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        check_mailbox(name, "here")
+    assert (caught.value.what, caught.value.where) == (what, "here")
+
+
+@given(NAMES | st.integers(0, 1_010).map(lambda size: "x" * size))
+def test_a_name_that_passes_is_never_a_literal(name: str) -> None:
+    """Several commands go out in one flight: none of them may wait for the server in its middle."""
+    try:
+        check_mailbox(name, "")
+    except UsageError:
+        return
+    assert len(command(b"STATUS", [encode_mailbox(name)])) == 1

@@ -15,11 +15,13 @@ from imap_script import (
     WHOLE,
     FixedSecret,
     Turn,
+    Visit,
     converse,
     failure_of,
     request,
 )
 from tw.core.imap import ImapSession
+from tw.core.imap_errands import FirstMessage
 from tw.core.imap_types import ImapRequest, Security
 from tw.errors import AnswerTimeout, AuthError, NothingThere, ProtocolError, TwError, UsageError
 
@@ -92,23 +94,23 @@ def test_a_fetch_that_brings_no_message(answer: bytes, what: str) -> None:
 def test_bye_and_a_lost_connection_in_the_middle_break_the_protocol(turns: int) -> None:
     error = failure_of(*SERVER[:turns], b"* BYE bye\r\n")
     assert (type(error), error.what) == (ProtocolError, "the server hung up: bye")
-    session = ImapSession(request())
+    session = Visit()
     converse(session, *SERVER[:turns])
     lost = session.lost("the connection was reset")
     assert (type(lost), lost.what) == (ProtocolError, "the connection was reset")
 
 
 def test_silence_for_a_greeting_may_mean_that_the_port_wants_tls() -> None:
-    session = ImapSession(request())
+    session = Visit()
     assert session.overdue(1).hint == "does this port want TLS at once? --security tls"
-    session = ImapSession(request(security="tls"))
+    session = Visit(security="tls")
     for phase in ("tls", "greeting"):
         assert str(session.overdue(1)) == f"no answer within 1 s (mail.example.org:143, {phase}); see --timeout"
         session.tls_started()
 
 
 def test_a_deadline_names_the_phase() -> None:
-    session = ImapSession(request())
+    session = Visit()
     converse(session, *SERVER[:2])
     error = session.overdue(2.5)
     assert type(error) is AnswerTimeout
@@ -118,7 +120,7 @@ def test_a_deadline_names_the_phase() -> None:
 # Before anything is sent
 
 
-@pytest.mark.parametrize("what", ["user", "password", "mailbox"])
+@pytest.mark.parametrize("what", ["user", "password", "token", "mailbox"])
 @pytest.mark.parametrize("character", ["\r", "\n", "\0"])
 def test_a_line_end_or_nul_is_a_usage_error_before_there_is_a_session(what: str, character: str) -> None:
     with pytest.raises(UsageError, match=f"^a line end or NUL in the {what} ") as caught:
@@ -126,7 +128,7 @@ def test_a_line_end_or_nul_is_a_usage_error_before_there_is_a_session(what: str,
     assert "s3cret" not in repr(caught.value)
 
 
-@pytest.mark.parametrize("what", ["user", "password", "mailbox"])
+@pytest.mark.parametrize("what", ["user", "password", "token", "mailbox"])
 @pytest.mark.parametrize("text", ["s3cret\udce9", "s3cret\udfff x"])
 def test_what_is_not_utf_8_is_a_usage_error(what: str, text: str) -> None:
     with pytest.raises(UsageError, match=f"the {what} is not UTF-8") as caught:
@@ -140,10 +142,10 @@ def test_a_mailbox_without_a_name_is_a_usage_error() -> None:
 
 
 def test_nothing_shows_the_password() -> None:
-    asked = ImapRequest(where="h:1", user="u", password=FixedSecret())
-    session = ImapSession(asked)
+    asked = ImapRequest(where="h:1", user="u", password=FixedSecret(), token=FixedSecret())
+    session = ImapSession(asked, FirstMessage("INBOX"))
     converse(session, TLS, GREETING)
-    assert PASSWORD not in repr(asked) + repr(session) + repr(session._wording)
+    assert PASSWORD not in repr(asked) + repr(session) + repr(session.wording) + repr(session._errand)
 
 
 @given(
@@ -157,7 +159,7 @@ def test_nothing_shows_the_password() -> None:
     st.integers(0, 5),
 )
 def test_no_server_brings_forth_anything_but_a_typed_error(turns: list[Turn], security: Security, size: int) -> None:
-    session = ImapSession(request(security=security))
+    session = Visit(security=security)
     said = b""
     try:
         for turn in turns:

@@ -7,18 +7,19 @@ import pytest
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from e2e.certificates import make_certificates
+from imap_runs import first_subject
 from memory import Network
 from running import Running
 from tw.errors import TlsError, UsageError
+from tw.mail_options import ImapOptions
 from tw.net.tls import server_tls
-from tw.options import ImapOptions, TlsClientOptions
+from tw.options import TlsClientOptions
 from tw.password import Secret
-from tw.probes.imap import fetch_first_subject
 
 
 def visit(net: Network, security: str, **verify: Any) -> Running:
     options: Any = {"user": "alice", "security": security, "verify": TlsClientOptions(**verify)}
-    return net.run(fetch_first_subject(net, ImapOptions(**options), Secret("s3cret")))
+    return net.run(first_subject(net, ImapOptions(**options), Secret("s3cret")))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
-from imap_memory import failure_of, result_of
+from imap_memory import Client, failure_of
 from imap_script import (
     AUTHENTICATE,
     FETCHED,
@@ -19,6 +19,7 @@ from imap_script import (
     WHOLE,
     request,
 )
+from tw.core.imap_errands import FirstMessage
 from tw.core.imap_types import Security
 from tw.errors import AnswerTimeout, AuthError, ConnectError, NothingThere, ProtocolError, TlsError, TwError
 from tw.protocols.imap import ImapClient
@@ -47,10 +48,10 @@ class StartTlsTransport(Transport):
 
 
 def connected(
-    transport: Transport | None = None, security: Security = "plain", creator: object = None
-) -> tuple[ImapClient, Transport]:
+    transport: Transport | None = None, security: Security = "plain", creator: object = None, errand: object = None
+) -> tuple[Client, Transport]:
     transport = transport or Transport()
-    client = ImapClient(request(security=security), creator)
+    client = Client(creator, errand, security=security)
     client.makeConnection(transport)
     return client, transport
 
@@ -72,7 +73,7 @@ def test_the_answer_is_given_at_once_and_the_goodbye_left_to_the_connection(size
             client.dataReceived(turn[start : start + size])
         answers.append(said(transport))
     assert answers == CLIENT
-    assert result_of(client.done).header == HEADER
+    assert [one.header for one in client.answer.messages] == [HEADER]
     assert (transport.disconnecting, transport.aborted, client.closed.called) == (True, False, False)
     assert client.received_bytes == sum(map(len, SERVER))
     client.dataReceived(b"* BYE\r\nA4 OK\r\n")
@@ -85,7 +86,7 @@ def test_a_dropped_connection_after_the_answer_spoils_nothing() -> None:
     for turn in SERVER:
         client.dataReceived(turn)
     client.connectionLost(Failure(ConnectionLost()))
-    assert result_of(client.done).exists == 3
+    assert client.answer.exists == 3
     assert client.closed.called
 
 
@@ -241,7 +242,7 @@ def test_a_connection_that_cannot_start_tls_is_a_tls_failure() -> None:
 
 def test_starttls_without_a_creator_is_our_own_mistake() -> None:
     with pytest.raises(ValueError, match="connection creator"):
-        ImapClient(request(security="starttls"))
+        ImapClient(request(security="starttls"), FirstMessage("INBOX"))
 
 
 # The caller's side
@@ -272,7 +273,7 @@ def test_cancelling_in_the_handshake_aborts_too_and_nothing_is_sent_after_it() -
 
 
 def test_cancelling_without_a_connection_aborts_nothing() -> None:
-    client = ImapClient(request())
+    client = Client()
     client.done.cancel()
     assert isinstance(failure_of(client.done), CancelledError)
 

@@ -13,13 +13,12 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from imap_memory import Connection, Mailbox, Message, failure_of, result_of, twisted_server
-from imap_script import PASSWORD, PLAIN, request
+from imap_memory import Client, Connection, Mailbox, Message, failure_of, twisted_server
+from imap_script import PASSWORD, PLAIN
 from tw.core.imap_types import Security
 from tw.errors import AuthError, NothingThere, TlsError, TwError
 from tw.net.tls import client_creator, tls_failure
 from tw.options import TlsClientOptions
-from tw.protocols.imap import ImapClient
 
 HOST = "mail.example.org"
 SUBJECT = r"=?utf-8?Q?Gr=C3=BC=C3=9Fe?= from C:\temp\ "[:-1]
@@ -62,10 +61,10 @@ class Party:
         with_plain: bool = True,
         password: str = PASSWORD,
         mailbox: str = "INBOX",
-    ) -> ImapClient:
+    ) -> Client:
         clock = Clock()
         creator = client_creator(name, TlsClientOptions(ca_file=str(self._ca_file) if trusts_it else None))
-        client = ImapClient(request(security=security, password=password, mailbox=mailbox), creator)
+        client = Client(creator, security=security, password=password, mailbox=mailbox)
         mailboxes = {"INBOX": Mailbox(self.message), "EMPTY": Mailbox()}
         offered = self._server_tls if security == "starttls" else None
         server = twisted_server(clock, mailboxes, {"alice": PASSWORD.encode()}, offered, with_plain=with_plain)
@@ -96,9 +95,9 @@ def party(ca: trustme.CA, tmp_path: Path) -> Party:
 @pytest.mark.parametrize("with_plain", [True, False])
 def test_twisteds_server_gives_its_first_message(party: Party, security: Security, with_plain: bool) -> None:
     client = party.meet(security, with_plain=with_plain)
-    answer = result_of(client.done)
-    assert (answer.subject, answer.exists, answer.uid) == ("Grüße from C:\\temp\\", 1, 7)
-    assert answer.sender == "bob@example.org"
+    (message,) = client.answer.messages
+    assert (message.subject, client.answer.exists, message.uid) == ("Grüße from C:\\temp\\", 1, 7)
+    assert message.sender == "bob@example.org"
     assert party.message.flags == []
     crossed = party.connection.client.crossed
     secret = PLAIN if with_plain else PASSWORD.encode()
@@ -138,7 +137,7 @@ def test_tls_with_the_wrong_certificate_is_never_ready(party: Party, name: str, 
 
 
 def test_a_server_that_vanishes_after_starttls_is_a_tls_failure(party: Party) -> None:
-    client = ImapClient(request(security="starttls"), client_creator(HOST, TlsClientOptions(insecure=True)))
+    client = Client(client_creator(HOST, TlsClientOptions(insecure=True)), security="starttls")
     connection = Connection(client, Protocol(), Clock())
     connection.server.write(b"* OK [CAPABILITY STARTTLS] hi\r\nA1 OK go\r\n")
     connection.pump()

@@ -16,6 +16,15 @@ VERIFY_OPTIONS: list[Callable[..., Any]] = [
     click.option("--insecure", is_flag=True, help="Do not verify the certificate. Counts only when typed."),
 ]
 
+SERVER_NAME_OPTION: Callable[..., Any] = click.option(
+    "--server-name", type=TEXT, metavar="NAME", help="Expect a certificate for this name (and send it as SNI)."
+)
+
+CLIENT_CERT_OPTIONS: list[Callable[..., Any]] = [
+    click.option("--client-cert", type=FILE, metavar="PEM", help="Show this certificate to the server."),
+    click.option("--client-key", type=FILE, metavar="PEM", help="Its private key, if not in the same file."),
+]
+
 
 def apply(options: list[Callable[..., Any]]) -> Callable[[Any], Any]:
     """One decorator of many."""

@@ -6,9 +6,9 @@ from typing import Any
 import click
 
 from tw.cli.command import command, keep_json, rank, session_of, typed
-from tw.cli.options import VERIFY_OPTIONS, apply, verify_from
+from tw.cli.options import CLIENT_CERT_OPTIONS, SERVER_NAME_OPTION, VERIFY_OPTIONS, apply, verify_from
 from tw.cli.params import DURATION_OR_ZERO, DURATION_TYPE, HeaderType, ListType, ResolveType, SizeType
-from tw.cli.texts import FILE, HOST, TEXT
+from tw.cli.texts import HOST, TEXT
 
 MAX_SIZE = 16 * 1024 * 1024
 MAX_COUNT = 10**10 - 1
@@ -36,11 +36,8 @@ COMMON_OPTIONS: list[Callable[..., Any]] = [
     click.option("--wait-for", "wait_for_s", type=DURATION_TYPE, help="Keep trying to connect for so long."),
     click.option("--tls", is_flag=True, help="Speak TLS."),
     *VERIFY_OPTIONS,
-    click.option(
-        "--server-name", type=TEXT, metavar="NAME", help="Expect a certificate for this name (and send it as SNI)."
-    ),
-    click.option("--client-cert", type=FILE, metavar="PEM", help="Show this certificate to the server."),
-    click.option("--client-key", type=FILE, metavar="PEM", help="Its private key, if not in the same file."),
+    SERVER_NAME_OPTION,
+    *CLIENT_CERT_OPTIONS,
     click.option("-4", "--ipv4", is_flag=True, help="Use IPv4 only."),
     click.option("-6", "--ipv6", is_flag=True, help="Use IPv6 only."),
     click.option("--bind", type=HOST, metavar="HOST", help="Source address."),

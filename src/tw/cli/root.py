@@ -26,7 +26,13 @@ PROBE = {
     "counter": ("tw.cli.probe", "counter", "Prove that requests are answered, each once."),
     "pubsub": ("tw.cli.probe", "pubsub", "Prove that lines reach their subscribers."),
 }
-IMAP = {"first-subject": ("tw.cli.imap", "first_subject", "Print the subject of a mailbox's first message.")}
+IMAP = {
+    "first-subject": ("tw.cli.imap", "first_subject", "Print the subject of a mailbox's first message."),
+    "subjects": ("tw.cli.imap", "subjects", "Print subjects: the last ones, or those found."),
+    "mailboxes": ("tw.cli.imap", "mailboxes", "Print the names of the mailboxes."),
+    "status": ("tw.cli.imap", "status", "Print how many messages mailboxes hold."),
+    "watch": ("tw.cli.imap", "watch", "Print the subject of each message as it comes in."),
+}
 
 serve = TwGroup("serve", lazy=SERVE, help="Stand up a known-good server.", no_args_is_help=True)
 probe = TwGroup("probe", lazy=PROBE, help="Prove that bytes, requests and lines get through.", no_args_is_help=True)

@@ -1,7 +1,7 @@
-"""What an IMAP client says: arguments, mailbox names, and the choice of a way to log in (RFC 3501, sections 4 to 6).
+"""What an IMAP client says: arguments, mailbox names, search criteria (RFC 3501, sections 4 to 6).
 
 A command is a list of chunks without its tag: the first is sent at once, each other one after the server has asked for
-it with a continuation (a synchronising literal, or a SASL exchange without SASL-IR).
+it with a continuation (a synchronising literal).
 """
 
 import base64
@@ -9,10 +9,14 @@ import re
 from collections.abc import Sequence, Set
 from typing import TypeAlias
 
+from tw.errors import UsageError
+
 Chunks: TypeAlias = list[bytes]
 
 QUOTED_LIMIT_BYTES = 1_000
 """Longer strings go as literals: RFC 2683, section 3.2.1.5, asks clients to keep a line within 1,000 bytes or so."""
+NAME_LIMIT_BYTES = QUOTED_LIMIT_BYTES
+"""Of a mailbox's name as it is sent: longer ones could not be quoted. File systems stop at 255 bytes a level."""
 SHORT_LITERAL_BYTES = 4_096
 """What LITERAL- allows without waiting (RFC 7888, section 5)."""
 FORBIDDEN = frozenset("\r\n\0")
@@ -34,7 +38,7 @@ def command(name: bytes, arguments: Sequence[bytes], capabilities: Set[str] = fr
         if len(argument) <= QUOTED_LIMIT_BYTES and _QUOTABLE.fullmatch(argument):
             line += b" " + quoted(argument)
             continue
-        at_once = "LITERAL+" in capabilities or ("LITERAL-" in capabilities and len(argument) <= SHORT_LITERAL_BYTES)
+        at_once = _at_once(len(argument), capabilities)
         line += b" {%d%s}\r\n" % (len(argument), b"+" if at_once else b"")
         if not at_once:
             chunks.append(line)
@@ -43,25 +47,9 @@ def command(name: bytes, arguments: Sequence[bytes], capabilities: Set[str] = fr
     return [*chunks, line + b"\r\n"]
 
 
-def login_command(user: bytes, password: bytes, capabilities: Set[str]) -> Chunks | None:
-    """The best way to log in that the server offers, or None where there is none in common.
-
-    AUTHENTICATE PLAIN before LOGIN, since it takes UTF-8 (RFC 4616) and any byte but NUL. LOGINDISABLED forbids LOGIN
-    alone (RFC 3501, section 6.2.3): a mechanism that is offered beside it may be used.
-    """
-    if "AUTH=PLAIN" in capabilities:
-        answer = plain_response(user, password)
-        if "SASL-IR" in capabilities:
-            return [b"AUTHENTICATE PLAIN " + answer + b"\r\n"]
-        return [b"AUTHENTICATE PLAIN\r\n", answer + b"\r\n"]
-    if "LOGINDISABLED" in capabilities:
-        return None
-    return command(b"LOGIN", (user, password), capabilities)
-
-
-def plain_response(user: bytes, password: bytes) -> bytes:
-    """RFC 4616's message in base64, on one line whatever its length (RFC 3501, section 6.2.2)."""
-    return base64.b64encode(b"\0" + user + b"\0" + password)
+def _at_once(size: int, capabilities: Set[str]) -> bool:
+    """Whether a literal needs no leave (RFC 7888)."""
+    return "LITERAL+" in capabilities or ("LITERAL-" in capabilities and size <= SHORT_LITERAL_BYTES)
 
 
 def encode_mailbox(name: str) -> bytes:
@@ -78,3 +66,84 @@ def encode_mailbox(name: str) -> bytes:
             packed = base64.b64encode(run.encode("utf-16-be"), altchars=b"+,")
             encoded += b"&" + packed.rstrip(b"=") + b"-"
     return encoded
+
+
+def decode_mailbox(name: bytes) -> str:
+    """A name from modified UTF-7. What is none stays as it came, 8-bit names in UTF-8 or else Latin-1."""
+    try:
+        text = name.decode()
+    except UnicodeDecodeError:
+        return name.decode("latin-1")
+    return _SHIFTED.sub(_unshifted, text)
+
+
+# Without `&` inside, since a name of a thousand of them would take the square of its length.
+_SHIFTED = re.compile("&([^&-]*)-")
+
+
+def _unshifted(found: re.Match[str]) -> str:
+    if not found[1]:
+        return "&"
+    packed = found[1].replace(",", "/")
+    try:
+        return base64.b64decode(packed + "=" * (-len(packed) % 4), validate=True).decode("utf-16-be")
+    except ValueError:
+        return found[0]
+
+
+_SEARCH_TOKEN = re.compile(r'\s+|[()]|"(?P<quoted>[^"\\]*(?:\\.[^"\\]*)*)"|(?P<bare>[^\s()"]+)', re.DOTALL)
+
+
+def search_tokens(criteria: str) -> list[str | bytes]:
+    """Search criteria, checked: what is sent as it is, and as bytes what must be a literal, since it is not ASCII.
+
+    Raises UsageError for criteria that could not be sent in one command, or are none.
+    """
+    if FORBIDDEN & set(criteria) or "\x7f" in criteria or _SURROGATE.search(criteria):
+        raise UsageError("a line end, NUL or a broken character in the criteria", "--search", "leave it out")
+    criteria = criteria.strip()
+    tokens: list[str | bytes] = []
+    position = 0
+    for found in _SEARCH_TOKEN.finditer(criteria):
+        if found.start() != position:
+            break
+        position = found.end()
+        text = found["quoted"] if found["quoted"] is not None else found["bare"]
+        if "{" in (found["bare"] or ""):
+            # At the end of a line it would announce a literal; no word of IMAP's has one (RFC 3501, section 9, atom).
+            raise UsageError("a brace outside quotes in the criteria", "--search", "quote it")
+        if text is not None and not text.isascii():
+            tokens.append((_UNESCAPE.sub(r"\1", text) if found["quoted"] is not None else text).encode())
+        else:
+            tokens.append(" " if found[0].isspace() else found[0])
+    if position != len(criteria):
+        raise UsageError("a quote without an end in the criteria", "--search", "close it")
+    if not criteria:
+        raise UsageError("no criteria", "--search", "such as UNSEEN, or FROM bob SINCE 1-Jan-2026")
+    if len(criteria.encode()) > SEARCH_LIMIT_BYTES:
+        raise UsageError(f"criteria of over {SEARCH_LIMIT_BYTES} bytes", "--search", "ask for less")
+    return tokens
+
+
+SEARCH_LIMIT_BYTES = 4_000
+"""Servers take lines of 8,000 bytes at least (RFC 2683, section 3.2.1.5)."""
+_UNESCAPE = re.compile(r'\\(["\\])')
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def search_command(tokens: Sequence[str | bytes], capabilities: Set[str]) -> Chunks:
+    """`UID SEARCH`, in UTF-8 where anything is not ASCII (RFC 3501, section 6.4.4)."""
+    is_ascii = all(isinstance(token, str) for token in tokens)
+    line = b"UID SEARCH " if is_ascii else b"UID SEARCH CHARSET UTF-8 "
+    chunks: Chunks = []
+    for token in tokens:
+        if isinstance(token, str):
+            line += token.encode("ascii")
+            continue
+        at_once = _at_once(len(token), capabilities)
+        line += b"{%d%s}\r\n" % (len(token), b"+" if at_once else b"")
+        if not at_once:
+            chunks.append(line)
+            line = b""
+        line += token
+    return [*chunks, line + b"\r\n"]

@@ -1,5 +1,6 @@
 """An IMAP client's connection: bytes to `core.imap` and back, STARTTLS, and an end that reaches the caller."""
 
+from collections.abc import Callable
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred
@@ -9,7 +10,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from tw.core.imap import ImapSession
-from tw.core.imap_types import ImapAnswer, ImapRequest, Phase
+from tw.core.imap_types import Errand, ImapRequest, Phase
 from tw.errors import TlsError, TwError
 from tw.net.stream import Stream
 from tw.net.tls import tls_failure
@@ -17,10 +18,10 @@ from tw.protocols.client import ClientConnection
 
 
 class ImapClient(ClientConnection):
-    """Fetches what `request` asks for, over a connection that somebody else makes.
+    """Runs one errand as `request` says, over a connection that somebody else makes.
 
-    `done` fires once, after `ready`: with the answer, as soon as it is in hand, or with the TwError that ended the
-    session. Where the connection ends before it is `ready`, that fails, and `done` never fires. Cancelling either
+    `done` fires once, after `ready`: as soon as the errand is done, or with the TwError that ended the session.
+    Where the connection ends before it is `ready`, that fails, and `done` never fires. Cancelling either
     aborts the connection. `closed` fires (never fails) when the connection is gone; after an answer that takes as long
     as the server takes over its goodbye, so a caller in a hurry aborts `stream`.
 
@@ -28,14 +29,22 @@ class ImapClient(ClientConnection):
     security `tls` the connection is TLS already, and nothing is sent before its handshake is done.
     """
 
-    def __init__(self, request: ImapRequest, starttls: IOpenSSLClientConnectionCreator | None = None) -> None:
+    def __init__(
+        self,
+        request: ImapRequest,
+        errand: Errand,
+        starttls: IOpenSSLClientConnectionCreator | None = None,
+        show: Callable[[str], None] | None = None,
+    ) -> None:
         if request.security == "starttls" and starttls is None:
             raise ValueError("security starttls needs a connection creator")
         super().__init__(tls=request.security == "tls")
         self.ready = Deferred(self._cancelled)
-        self.done: Deferred[ImapAnswer] = Deferred(self._cancelled)
+        self.done: Deferred[None] = Deferred(self._cancelled)
         self.closed: Deferred[None] = Deferred()
-        self._session = ImapSession(request)
+        self.moved: Callable[[], None] = lambda: None
+        """Called whenever the session may have got on, and is not over."""
+        self._session = ImapSession(request, errand, show)
         self._starttls = starttls
         self._where = request.where
         self._is_over = False
@@ -44,22 +53,34 @@ class ImapClient(ClientConnection):
         """The error for a deadline of `timeout_s` seconds that has passed; it names the phase."""
         return self._session.overdue(timeout_s)
 
+    @property
+    def alerts(self) -> list[str]:
+        """What the server wants a person to see (RFC 3501, section 7.1), safe for a terminal."""
+        return self._session.alerts
+
     def dataReceived(self, data: bytes) -> None:
         self.received_bytes += len(data)
+        self.do(lambda: self._session.receive(data))
+
+    def do(self, something: Callable[[], None]) -> None:
+        """Let the session or its errand do something, and send what comes of it. Whatever it raises ends the session:
+        the caller gets it from `done`, where Twisted would log it and close."""
         if self._is_over:
             return
         try:
-            self._session.receive(data)
-            self._advance()
-        except Exception as error:  # whatever it is, the caller gets it: Twisted would log it and close
+            something()
+            if not self._is_over:  # it may have been cancelled in there, by one who was told of a message
+                self._advance()
+            if not self._is_over:
+                self.moved()
+        except Exception as error:
             self._fail(error)
 
     def handshakeCompleted(self) -> None:
         super().handshakeCompleted()
         if self._is_over or not self.is_ready:
             return
-        self._session.tls_started()
-        self.stream.write(self._session.outgoing())
+        self.do(self._session.tls_started)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         super().connectionLost(reason)
@@ -79,10 +100,10 @@ class ImapClient(ClientConnection):
             self.stream.write(said)
         if self._session.wants_tls:
             self._start_tls()
-        elif self._session.answer is not None:
+        elif self._session.done:
             self._is_over = True
             self.stream.close()
-            self.done.callback(self._session.answer)
+            self.done.callback(None)
 
     def _start_tls(self) -> None:
         transport = cast(Any, self.transport)

@@ -10,9 +10,10 @@ import pytest
 from imap_memory import Mailbox, Message, twisted_server
 from launching import Launch
 from memory import Network
-from tw import clients
+from tw import mail_clients
 from tw.errors import ExitCode, Interrupted, LocalError
-from tw.options import CommonOptions, ImapOptions
+from tw.mail_options import FirstSubjectOptions, ImapOptions
+from tw.options import CommonOptions
 
 COMMON = CommonOptions()
 
@@ -30,7 +31,7 @@ def net() -> Iterator[Network]:
 @pytest.fixture
 def launch(net: Network, monkeypatch: pytest.MonkeyPatch) -> Launch:
     made = Launch(net)
-    monkeypatch.setattr(clients, "run", made)
+    monkeypatch.setattr(mail_clients, "run", made)
     return made
 
 
@@ -46,10 +47,14 @@ def mail(net: Network, tmp_path: Path) -> ImapOptions:
     return ImapOptions(user="me", host="127.0.0.1", security="plain", password_file=str(secret))
 
 
+def first_subject(mail: ImapOptions) -> None:
+    mail_clients.first_subject(COMMON, FirstSubjectOptions(imap=mail))
+
+
 def test_the_subject_is_shown(
     net: Network, launch: Launch, mail: ImapOptions, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    clients.first_subject(COMMON, mail)
+    first_subject(mail)
     net.pass_s(1.0)
     assert launch.running.result == ExitCode.OK
     assert capsys.readouterr().out == "hello\n"
@@ -57,7 +62,7 @@ def test_the_subject_is_shown(
 
 def test_a_signal_ends_it(net: Network, launch: Launch, mail: ImapOptions) -> None:
     net.silent.add(143)
-    clients.first_subject(COMMON, mail)
+    first_subject(mail)
     launch.signal(signal.SIGINT)
     assert isinstance(launch.running.error, Interrupted)
 
@@ -66,7 +71,7 @@ def test_a_signal_that_comes_with_the_answer_counts(
     net: Network, launch: Launch, mail: ImapOptions, capsys: pytest.CaptureFixture[str]
 ) -> None:
     launch.stop.on_signal(signal.SIGINT, None)
-    clients.first_subject(COMMON, mail)
+    first_subject(mail)
     net.pass_s(1.0)
     assert isinstance(launch.running.error, Interrupted)
     assert capsys.readouterr().out == ""
@@ -78,7 +83,7 @@ def test_nobody_to_read_it_is_the_end(net: Network, launch: Launch, mail: ImapOp
     net.silent.add(143)
     if at_first:
         launch.stop.fire()
-    clients.first_subject(COMMON, mail)
+    first_subject(mail)
     launch.stop.fire()
     assert launch.running.result == ExitCode.OK
 
@@ -88,7 +93,7 @@ def test_an_output_that_is_full_is_the_error(
 ) -> None:
     with open("/dev/full", "w") as full:
         monkeypatch.setattr("sys.stdout", full)
-        clients.first_subject(COMMON, mail)
+        first_subject(mail)
         net.pass_s(1.0)
         assert isinstance(launch.running.error, LocalError)
         assert launch.running.error.exit_code == ExitCode.LOCAL

@@ -1,0 +1,201 @@
+"""`tw imap watch` against a real Dovecot: what comes in is told at once, and every way that it ends."""
+
+import imaplib
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import pexpect
+import pytest
+
+from e2e.dovecot import GOOD, PASSWORDS, PLAIN, Dovecot, dovecot
+from e2e.harness import TIMEOUT_S, TW, Ran, environment
+from e2e.imap_peers import relay
+from tw.errors import ExitCode
+
+AT_ONCE_S = 5.0
+"""Dovecot gathers news for half a second; the rest is a busy machine's."""
+
+OLD = b"Subject: old\r\n\r\n."
+BOXES = ("one", "two", "expunge", "poll", "quit", "leave", "screen", "raw", "killed")
+
+
+@pytest.fixture(scope="module")
+def mail() -> Iterator[Dovecot]:
+    with dovecot({"INBOX": [OLD], "void": [], **{name: [OLD, OLD] for name in BOXES}}) as server:
+        yield server
+
+
+class Watching:
+    """A `tw imap watch --trace`, once it has begun to wait."""
+
+    def __init__(self, line: list[str], stdout: int | IO[bytes] = subprocess.PIPE) -> None:
+        self.process = subprocess.Popen(
+            [TW, *line, "--trace"],
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            env=environment(TW_IMAP_PASSWORD=PASSWORDS["alice"]),
+        )
+        self.traced = ""
+
+    def wait_for(self, words: str) -> None:
+        """Wait until the trace says so, from here on."""
+        assert self.process.stderr is not None
+        while True:
+            line = self.process.stderr.readline().decode()
+            assert line, f"it ended: {self.traced}"
+            self.traced += line
+            if words in line:
+                return
+
+    def line(self) -> str:
+        """The next line of its output."""
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().decode()
+
+    def end(self, number: int | None = None) -> Ran:
+        """Wait for its end, or send it a signal first. `err` is without the trace."""
+        if number is not None:
+            self.process.send_signal(number)
+        out, err = self.process.communicate(timeout=TIMEOUT_S)
+        said = [line for line in err.decode().splitlines() if not line.startswith(("C: ", "S: "))]
+        return Ran(self.process.returncode, (out or b"").decode(), "\n".join(said))
+
+
+@contextmanager
+def watching(mail: Dovecot, *args: str, security: str = "tls", until: str = "S: + idling") -> Iterator[Watching]:
+    watch = Watching(mail.arguments("watch", *args, security=security))
+    try:
+        watch.wait_for(until)
+        yield watch
+    finally:
+        watch.process.kill()
+        watch.process.communicate()
+
+
+@pytest.mark.parametrize("security", ["tls", "starttls"])
+def test_what_comes_in_is_told_at_once_and_what_was_there_is_not(mail: Dovecot, security: str) -> None:
+    with watching(mail, "--mailbox", "void", "--count", "1", security=security) as watch:
+        began = time.monotonic()
+        mail.deliver(b"Subject: =?utf-8?b?R3LDvMOfZQ==?= =1B \x1b[31m\r\n\r\n.", "void")
+        ran = watch.end()
+        assert time.monotonic() - began < AT_ONCE_S
+    assert ran == Ran(0, "Grüße =1B \\x1b[31m\n", "")
+    assert {name.split("/")[0] for name in mail.files("void")} == {"new"}
+
+
+def test_each_line_comes_with_its_message_and_the_json_has_the_rest(mail: Dovecot) -> None:
+    with watching(mail, "--mailbox", "two", "--count", "2", "--json") as watch:
+        mail.deliver(b"Subject: third\r\nFrom: bob@example.org\r\n\r\n.", "two")
+        third = Ran(0, watch.line(), "").json
+        watch.wait_for("S: + idling")
+        mail.deliver(b"Subject: fourth\r\n\r\n.", "two")
+        ran = watch.end()
+    assert (ran.code, ran.err) == (0, "")
+    fourth = ran.json
+    for event in (third, fourth):
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", event["at"]), event
+        assert (event["v"], event["event"], event["mailbox"], event["seen"]) == (1, "message", "two", False)
+    assert [(one["uid"], one["subject"], one["from"]) for one in (third, fourth)] == [
+        (3, "third", "bob@example.org"),
+        (4, "fourth", None),
+    ]
+
+
+def test_a_message_that_somebody_deletes_is_not_taken_for_a_new_one(mail: Dovecot) -> None:
+    with watching(mail, "--mailbox", "expunge", "--count", "2") as watch:
+        mail.deliver(b"Subject: third\r\n\r\n.", "expunge")
+        assert watch.line() == "third\n"
+        watch.wait_for("S: + idling")
+        with imaplib.IMAP4(GOOD, mail.imap_port) as client:
+            client.login("alice", PASSWORDS["alice"])
+            client.select("expunge")
+            client.store("1:2", "+FLAGS", "\\Deleted")
+            client.expunge()
+        watch.wait_for("EXPUNGE")
+        mail.deliver(b"Subject: fourth\r\n\r\n.", "expunge")
+        assert watch.end() == Ran(0, "fourth\n", "")
+
+
+def test_without_idle_it_looks_now_and_then(mail: Dovecot) -> None:
+    with relay(PLAIN, mail.imap_port, lambda said: said.replace(b" IDLE ", b" X-HIDDEN ")) as between:
+        args = ("--endpoint", between.strport, "--mailbox", "poll", "--count", "1", "--poll", "50ms")
+        with watching(mail, *args, security="plain", until="NOOP completed") as watch:
+            mail.deliver(b"Subject: polled\r\n\r\n.", "poll")
+            assert watch.end() == Ran(0, "polled\n", "")
+    assert b" IDLE" not in between.heard
+
+
+def test_raw_is_the_header_as_it_came(mail: Dovecot) -> None:
+    with watching(mail, "--mailbox", "raw", "--count", "1", "--raw") as watch:
+        mail.deliver(b"Subject: =?utf-8?b?R3LDvMOfZQ==?=\r\n folded \x1b[31m\r\n\r\n.", "raw")
+        assert watch.end() == Ran(0, "=?utf-8?b?R3LDvMOfZQ==?=\r\n folded \x1b[31m\n", "")
+
+
+def test_on_a_terminal_each_line_is_safe_and_ctrl_c_ends_it_with_130(mail: Dovecot, tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    child = pexpect.spawn(
+        "/bin/sh",
+        ["-c", 'exec "$0" "$@" 2> "$TRACE"', TW, *mail.arguments("watch", "--mailbox", "screen", "--trace")],
+        env=environment(TW_IMAP_PASSWORD=PASSWORDS["alice"], TERM="xterm", TRACE=str(trace)),
+        timeout=TIMEOUT_S,
+        encoding="utf-8",
+    )
+    deadline = time.monotonic() + TIMEOUT_S
+    while not (trace.exists() and "S: + idling" in trace.read_text()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    mail.deliver(b"Subject: =?UTF-8?Q?=1B]0;owned=07=E2=80=AEtfel?=\r\n\r\n.", "screen")
+    child.expect_exact("\\x1b]0;owned\\x07\\u202etfel\r\n")
+    assert child.before == ""
+    child.sendintr()
+    child.expect(pexpect.EOF)
+    child.close()
+    assert (child.exitstatus, child.before) == (130, "^C")
+
+
+# How it ends ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_it_at_once_with_its_code(mail: Dovecot, number: int, code: int) -> None:
+    with watching(mail, "--mailbox", "quit") as watch:
+        began = time.monotonic()
+        assert watch.end(number) == Ran(code, "", "")
+        assert time.monotonic() - began < AT_ONCE_S
+
+
+def test_a_reader_that_leaves_ends_it_quietly(mail: Dovecot) -> None:
+    read_end, write_end = os.pipe()
+    watch = Watching(mail.arguments("watch", "--mailbox", "leave"), stdout=write_end)
+    os.close(write_end)
+    watch.wait_for("S: + idling")
+    os.close(read_end)
+    mail.deliver(b"Subject: for nobody\r\n\r\n.", "leave")
+    assert watch.end() == Ran(0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [(signal.SIGKILL, "closed the connection"), (signal.SIGTERM, "hung up: Server shutting down")]
+)
+def test_a_server_that_goes_away_is_7_at_once(mail: Dovecot, number: int, words: str) -> None:
+    with watching(mail, "--mailbox", "killed", "--json") as watch:
+        began = time.monotonic()
+        os.kill(int(re.findall(r"Login: .* mpid=(\d+)", mail.log())[-1]), number)
+        ran = watch.end()
+        assert time.monotonic() - began < AT_ONCE_S
+    assert (ran.code, ran.json["error"]["kind"]) == (ExitCode.PROTOCOL, "protocol")
+    assert words in ran.error_line
+    assert "watch)" in ran.error_line
+
+
+def test_a_mailbox_that_is_not_there_cannot_be_watched(mail: Dovecot) -> None:
+    ran = mail.run("watch", "--mailbox", "no such", "--json", code=ExitCode.NOTHING)
+    assert (ran.json["error"]["kind"], ran.json["error"]["exit"]) == ("nothing", ExitCode.NOTHING)
