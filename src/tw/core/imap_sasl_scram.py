@@ -1,6 +1,6 @@
 """SCRAM, by the library `scramp` and within limits (RFC 5802, RFC 7677).
 
-The library is an extra. It takes 25 ms to load, so that waits until a server offers SCRAM and it is wanted.
+The library is an extra. It takes 60 ms to load, so that waits until a server offers SCRAM and it is wanted.
 """
 
 import re
