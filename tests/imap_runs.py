@@ -2,6 +2,10 @@
 
 from typing import Any
 
+from ends import Peer
+from imap_script import FETCHED, GREETING, LOGGED_IN, OPENED, PASSWORD
+from memory import Network
+from running import Running
 from tw.core.imap_errands import FirstMessage
 from tw.mail_options import ImapOptions
 from tw.mail_report import FirstSubject
@@ -16,3 +20,30 @@ async def first_subject(net: Any, options: ImapOptions, password: Secret) -> Jso
     await MailRun(net, options, errand, password=password).run()
     assert errand.answer is not None
     return FirstSubject(errand.answer).to_json()
+
+
+PORT = 143
+TURNS = [(b"AUTHENTICATE", LOGGED_IN), (b"FETCH", OPENED + FETCHED)]
+"""What the server answers to a command that holds the word."""
+
+
+def options(**more: Any) -> ImapOptions:
+    return ImapOptions(**{"user": "alice", "security": "plain", "timeout_s": 5.0, **more})
+
+
+def visit(net: Network, **more: Any) -> Running:
+    return net.run(first_subject(net, options(**more), Secret(PASSWORD)))
+
+
+def greets(peer: Peer) -> None:
+    peer.say(GREETING)
+
+
+def answers(peer: Peer, data: bytes) -> None:
+    for word, answer in TURNS:
+        if word in data:
+            peer.say(answer)
+
+
+def all_closed(net: Network) -> bool:
+    return bool(net.ends) and not any(end.connected for end in net.ends)

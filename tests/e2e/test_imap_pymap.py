@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from e2e.pymap_server import Pymap, pymap
+from e2e.harness import Ran
+from e2e.imap_watching import watching
+from e2e.pymap_server import PASSWORD, Pymap, pymap
 from tw.errors import ExitCode
 
 SUBJECTS = [
@@ -52,3 +54,21 @@ def test_what_cannot_be_had(mail: Pymap) -> None:
     assert "login refused" in mail.run("mailboxes", password="wrong", code=ExitCode.AUTH).error_line
     assert mail.run("subjects", "--search", "SUBJECT nowhere", code=ExitCode.NOTHING).out == ""
     assert "no such" in mail.run("first-subject", "--mailbox", "no such", code=ExitCode.NOTHING).error_line
+
+
+def test_what_comes_in_while_it_is_watched(mail: Pymap) -> None:
+    line = mail.arguments("watch", "--mailbox", "Incoming", "--count", "2", security="starttls")
+    with mail.client() as client:
+
+        def deliver(subject: bytes) -> None:
+            said, _ = client.append("Incoming", "", "", b"Subject: " + subject + b"\r\n\r\n.")
+            assert said == "OK"
+
+        client.create("Incoming")
+        with watching(line, PASSWORD, "S: + Idling") as watch:
+            deliver(b"one")
+            assert watch.line() == "one\n"
+            watch.wait_for("S: + Idling")
+            deliver(b"two")
+            assert watch.end() == Ran(0, "two\n", "")
+        client.delete("Incoming")

@@ -4,23 +4,25 @@ import imaplib
 import os
 import re
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO
 
 import pexpect
 import pytest
 
+from e2e import imap_watching
 from e2e.dovecot import GOOD, PASSWORDS, PLAIN, Dovecot, dovecot
 from e2e.harness import TIMEOUT_S, TW, Ran, environment
 from e2e.imap_peers import relay
+from e2e.imap_watching import Watching
 from tw.errors import ExitCode
 
 AT_ONCE_S = 5.0
 """Dovecot gathers news for half a second; the rest is a busy machine's."""
+
+IDLES = "S: + idling"
 
 OLD = b"Subject: old\r\n\r\n."
 BOXES = ("one", "two", "expunge", "poll", "quit", "leave", "screen", "raw", "killed")
@@ -32,52 +34,8 @@ def mail() -> Iterator[Dovecot]:
         yield server
 
 
-class Watching:
-    """A `tw imap watch --trace`, once it has begun to wait."""
-
-    def __init__(self, line: list[str], stdout: int | IO[bytes] = subprocess.PIPE) -> None:
-        self.process = subprocess.Popen(
-            [TW, *line, "--trace"],
-            stdin=subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=subprocess.PIPE,
-            env=environment(TW_IMAP_PASSWORD=PASSWORDS["alice"]),
-        )
-        self.traced = ""
-
-    def wait_for(self, words: str) -> None:
-        """Wait until the trace says so, from here on."""
-        assert self.process.stderr is not None
-        while True:
-            line = self.process.stderr.readline().decode()
-            assert line, f"it ended: {self.traced}"
-            self.traced += line
-            if words in line:
-                return
-
-    def line(self) -> str:
-        """The next line of its output."""
-        assert self.process.stdout is not None
-        return self.process.stdout.readline().decode()
-
-    def end(self, number: int | None = None) -> Ran:
-        """Wait for its end, or send it a signal first. `err` is without the trace."""
-        if number is not None:
-            self.process.send_signal(number)
-        out, err = self.process.communicate(timeout=TIMEOUT_S)
-        said = [line for line in err.decode().splitlines() if not line.startswith(("C: ", "S: "))]
-        return Ran(self.process.returncode, (out or b"").decode(), "\n".join(said))
-
-
-@contextmanager
-def watching(mail: Dovecot, *args: str, security: str = "tls", until: str = "S: + idling") -> Iterator[Watching]:
-    watch = Watching(mail.arguments("watch", *args, security=security))
-    try:
-        watch.wait_for(until)
-        yield watch
-    finally:
-        watch.process.kill()
-        watch.process.communicate()
+def watching(mail: Dovecot, *args: str, security: str = "tls", until: str = IDLES) -> AbstractContextManager[Watching]:
+    return imap_watching.watching(mail.arguments("watch", *args, security=security), PASSWORDS["alice"], until)
 
 
 @pytest.mark.parametrize("security", ["tls", "starttls"])
@@ -95,7 +53,7 @@ def test_each_line_comes_with_its_message_and_the_json_has_the_rest(mail: Doveco
     with watching(mail, "--mailbox", "two", "--count", "2", "--json") as watch:
         mail.deliver(b"Subject: third\r\nFrom: bob@example.org\r\n\r\n.", "two")
         third = Ran(0, watch.line(), "").json
-        watch.wait_for("S: + idling")
+        watch.wait_for(IDLES)
         mail.deliver(b"Subject: fourth\r\n\r\n.", "two")
         ran = watch.end()
     assert (ran.code, ran.err) == (0, "")
@@ -113,7 +71,7 @@ def test_a_message_that_somebody_deletes_is_not_taken_for_a_new_one(mail: Doveco
     with watching(mail, "--mailbox", "expunge", "--count", "2") as watch:
         mail.deliver(b"Subject: third\r\n\r\n.", "expunge")
         assert watch.line() == "third\n"
-        watch.wait_for("S: + idling")
+        watch.wait_for(IDLES)
         with imaplib.IMAP4(GOOD, mail.imap_port) as client:
             client.login("alice", PASSWORDS["alice"])
             client.select("expunge")
@@ -149,7 +107,7 @@ def test_on_a_terminal_each_line_is_safe_and_ctrl_c_ends_it_with_130(mail: Dovec
         encoding="utf-8",
     )
     deadline = time.monotonic() + TIMEOUT_S
-    while not (trace.exists() and "S: + idling" in trace.read_text()):
+    while not (trace.exists() and IDLES in trace.read_text()):
         assert time.monotonic() < deadline
         time.sleep(0.02)
     mail.deliver(b"Subject: =?UTF-8?Q?=1B]0;owned=07=E2=80=AEtfel?=\r\n\r\n.", "screen")
@@ -174,9 +132,9 @@ def test_a_signal_ends_it_at_once_with_its_code(mail: Dovecot, number: int, code
 
 def test_a_reader_that_leaves_ends_it_quietly(mail: Dovecot) -> None:
     read_end, write_end = os.pipe()
-    watch = Watching(mail.arguments("watch", "--mailbox", "leave"), stdout=write_end)
+    watch = Watching(mail.arguments("watch", "--mailbox", "leave"), PASSWORDS["alice"], stdout=write_end)
     os.close(write_end)
-    watch.wait_for("S: + idling")
+    watch.wait_for(IDLES)
     os.close(read_end)
     mail.deliver(b"Subject: for nobody\r\n\r\n.", "leave")
     assert watch.end() == Ran(0, "", "")

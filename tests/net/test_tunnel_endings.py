@@ -81,6 +81,19 @@ def test_one_that_does_not_heed_the_end_gets_a_signal_to_end_itself(
 
 
 @pytest.mark.usefixtures("quiet")
+def test_one_whose_input_has_ended_long_ago_has_its_time_from_the_closing_on(tunnels: Tunnels) -> None:
+    end = tunnels.opened("echo up; exec sleep 1000")
+    assert end.stream.half_close()
+    tunnels.reactor.turns()
+    tunnels.reactor.pass_s(1000)
+    assert not ended(end)
+    end.stream.close()
+    tunnels.reactor.pass_s(GRACE_S)
+    tunnels.reactor.until(lambda: end.ends)
+    assert type(end.ends[0]) is ConnectionDone
+
+
+@pytest.mark.usefixtures("quiet")
 def test_one_that_does_not_heed_that_either_is_killed(tunnels: Tunnels) -> None:
     end = tunnels.opened(STUBBORN)
     end.stream.close()

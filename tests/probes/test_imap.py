@@ -6,47 +6,15 @@ from typing import Any
 import pytest
 from twisted.internet.defer import CancelledError
 from twisted.logger import LogEvent, LogLevel, globalLogPublisher
-from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from ends import Peer
-from imap_runs import first_subject
-from imap_script import AUTHENTICATE, FETCHED, GREETING, HEADER, LOGGED_IN, OPENED, PASSWORD
+from imap_runs import PORT, all_closed, answers, greets, options, visit
+from imap_script import FETCHED, GREETING, HEADER, LOGGED_IN, OPENED, PASSWORD
 from memory import Network
-from running import Running
 from tw.core.target import EndpointTarget, HostTarget, Target, UnixTarget
-from tw.errors import AnswerTimeout, AuthError, ConnectError, ProtocolError, TlsError, TwError, UsageError
-from tw.mail_options import ImapOptions
-from tw.net.tls import ServerTls, self_signed_tls
+from tw.errors import AnswerTimeout, AuthError, ConnectError, ProtocolError, TwError, UsageError
 from tw.options import TlsClientOptions
-from tw.password import Secret
-from tw.probes.imap import GOODBYE_S, imap_target
-
-PORT = 143
-TURNS = [(b"AUTHENTICATE", LOGGED_IN), (b"FETCH", OPENED + FETCHED)]
-"""What the server answers to a command that holds the word."""
-
-
-def options(**more: Any) -> ImapOptions:
-    return ImapOptions(**{"user": "alice", "security": "plain", "timeout_s": 5.0, **more})
-
-
-def visit(net: Network, **more: Any) -> Running:
-    return net.run(first_subject(net, options(**more), Secret(PASSWORD)))
-
-
-def greets(peer: Peer) -> None:
-    peer.say(GREETING)
-
-
-def answers(peer: Peer, data: bytes) -> None:
-    for word, answer in TURNS:
-        if word in data:
-            peer.say(answer)
-
-
-def all_closed(net: Network) -> bool:
-    return bool(net.ends) and not any(end.connected for end in net.ends)
-
+from tw.probes.imap import imap_target
 
 # Where to ------------------------------------------------------------------------------------------------------------
 
@@ -233,73 +201,4 @@ def test_a_cancelled_visit_cuts_the_connection(net: Network, word: bytes) -> Non
     running.deferred.cancel()
     net.settle()
     assert isinstance(running.error, CancelledError)
-    assert all_closed(net)
-
-
-# The goodbye ---------------------------------------------------------------------------------------------------------
-
-
-def over_tls(net: Network, hears: Callable[[Peer, bytes], object], server: ServerTls) -> dict[str, Any]:
-    """Have a server speak TLS; gives the options that reach it."""
-    net.scripted(PORT, hears, greets, lambda factory: TLSMemoryBIOFactory(server.context, False, factory, net))
-    return {"security": "tls", "port": PORT, "verify": TlsClientOptions(pin=server.pin)}
-
-
-def deaf_at_the_end(net: Network, then: Callable[[], object] = lambda: None) -> Callable[[Peer, bytes], None]:
-    """A server of which nothing is heard once it has answered, not even that it closes."""
-
-    def hears(peer: Peer, data: bytes) -> None:
-        answers(peer, data)
-        if b"LOGOUT" in data:
-            net.ends[1].move = last_move
-
-    def last_move() -> bool:
-        end = net.ends[1]
-        if end.out:  # the answer
-            del end.move
-            end.move()
-            end.stuck = True
-            then()
-        return True
-
-    return hears
-
-
-def test_over_tls_the_goodbye_reaches_the_server(net: Network) -> None:
-    running = visit(net, **over_tls(net, answers, self_signed_tls("localhost")))
-    assert running.result["subject"] == "Hello world"
-    assert net.peers[0].got.startswith(AUTHENTICATE)
-    assert net.peers[0].got.endswith(b"A4 LOGOUT\r\n")
-    assert (net.seconds(), all_closed(net)) == (0.0, True)
-
-
-@pytest.mark.parametrize(("timeout_s", "waited_s"), [(5.0, GOODBYE_S), (0.25, 0.25)])
-def test_a_goodbye_that_is_not_answered_is_cut_short_and_the_answer_stands(
-    net: Network, timeout_s: float, waited_s: float
-) -> None:
-    running = visit(net, timeout_s=timeout_s, **over_tls(net, deaf_at_the_end(net), self_signed_tls("localhost")))
-    net.pass_s(waited_s - 0.125)
-    assert not running.over
-    net.pass_s(0.125)
-    assert running.result["subject"] == "Hello world"
-    assert all_closed(net)
-
-
-def test_a_connection_that_breaks_in_the_goodbye_spoils_nothing(net: Network) -> None:
-    hears = deaf_at_the_end(net, lambda: net.ends[1].abortConnection())
-    running = visit(net, **over_tls(net, hears, self_signed_tls("localhost")))
-    assert running.result["subject"] == "Hello world"
-
-
-def test_a_visit_can_be_cancelled_in_the_goodbye(net: Network) -> None:
-    running = visit(net, **over_tls(net, deaf_at_the_end(net), self_signed_tls("localhost")))
-    running.deferred.cancel()
-    assert isinstance(running.error, CancelledError)
-
-
-def test_a_server_that_is_not_the_pinned_one_hears_no_password(net: Network) -> None:
-    given = over_tls(net, answers, self_signed_tls("localhost"))
-    running = visit(net, **{**given, "verify": TlsClientOptions(pin=self_signed_tls("localhost").pin)})
-    assert type(running.error) is TlsError
-    assert net.peers[0].got == b""
     assert all_closed(net)
