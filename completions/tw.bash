@@ -34,7 +34,7 @@ _tw_names() { # the subcommands and the options of the command $1
         options=(--count --interval --timeout --wait-for --tls --ca-file --pin --insecure --server-name --client-cert --client-key -4 --ipv4 -6 --ipv6 --bind --self --json --size -i --interactive --publish --no-wait --subscribe --idle -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
         ;;
     'tw imap')
-        commands=(first-subject subjects mailboxes status watch)
+        commands=(first-subject subjects mailboxes status watch check)
         options=(-v --verbose -q --quiet --color --reactor --config --no-config -h --help)
         ;;
     'tw imap first-subject')
@@ -51,6 +51,9 @@ _tw_names() { # the subcommands and the options of the command $1
         ;;
     'tw imap watch')
         options=(--user --host --port --endpoint --tunnel --security --auth --password-file --password-fd --password-command --netrc --netrc-file --keyring --token-command --send-id --trace --timeout --ca-file --pin --insecure --server-name --client-cert --client-key --json --mailbox --raw --count --poll -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
+        ;;
+    'tw imap check')
+        options=(--user --host --port --endpoint --tunnel --security --auth --password-file --password-fd --password-command --netrc --netrc-file --keyring --token-command --send-id --trace --timeout --ca-file --pin --insecure --server-name --client-cert --client-key --json --mailbox --expect-subject --max-age --max-unread --cert-days --nagios --accounts --jobs -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
         ;;
     'tw completion')
         options=(-v --verbose -q --quiet --color --reactor --config --no-config -h --help)
@@ -184,6 +187,16 @@ _tw_takes() { # what the option $2 of the command $1 takes, or its argument numb
         --security) takes=words choices=(tls starttls plain) ;;
         --auth) takes=words choices=(auto scram-sha-256 scram-sha-1 cram-md5 plain login xoauth2 oauthbearer) ;;
         --password-file | --netrc-file | --ca-file | --client-cert | --client-key | --config) takes=file ;;
+        --color) takes=words choices=(auto always never) ;;
+        --reactor) takes=words choices=(auto stock) ;;
+        esac
+        ;;
+    'tw imap check')
+        case $2 in
+        --user | --host | --port | --endpoint | --tunnel | --password-fd | --password-command | --token-command | --timeout | --pin | --server-name | --mailbox | --expect-subject | --max-age | --max-unread | --cert-days | --jobs) takes=text ;;
+        --security) takes=words choices=(tls starttls plain) ;;
+        --auth) takes=words choices=(auto scram-sha-256 scram-sha-1 cram-md5 plain login xoauth2 oauthbearer) ;;
+        --password-file | --netrc-file | --ca-file | --client-cert | --client-key | --accounts | --config) takes=file ;;
         --color) takes=words choices=(auto always never) ;;
         --reactor) takes=words choices=(auto stock) ;;
         esac

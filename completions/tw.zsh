@@ -20,6 +20,56 @@ _tw_completion() {
     return ret
 }
 
+_tw_imap_check() {
+    local curcontext="$curcontext" context state state_descr line ret=1
+    typeset -A opt_args
+    _arguments -s -S -C : \
+        '--user=[Whose mail.]:NAME: ' \
+        '--host=[IMAP server.]:TEXT: ' \
+        '--port=[Its port. \[default: 993, or 143 with starttls and plain\]]:INTEGER RANGE: ' \
+        '--endpoint=[Twisted client endpoint string instead of host and port.]:STRPORT: ' \
+        '--tunnel=[Talk to this shell command (ssh HOST imapd) instead; as --security plain.]:CMD: ' \
+        '--security=[How the connection is protected; never downgraded. plain counts only when typed.]:CHOICE:(tls starttls plain)' \
+        '--auth=[How to log in: the strongest (auto).]:CHOICE:(auto scram-sha-256 scram-sha-1 cram-md5 plain login xoauth2 oauthbearer)' \
+        '--password-file=[File with the password; - reads stdin.]:FILE:_files' \
+        '--password-fd=[Open descriptor to read it from.]:N: ' \
+        '--password-command=[Shell command that prints the password.]:CMD: ' \
+        '--netrc[Look the password, and the user, up in ~/.netrc ($NETRC).]' \
+        '--netrc-file=[The same in another file.]:FILE:_files' \
+        '--keyring[Look it up in the keyring (needs the extra '"'"'keyring'"'"').]' \
+        '--token-command=[Shell command that prints a token (xoauth2, oauthbearer).]:CMD: ' \
+        '--send-id[Say a name (ID) before a mailbox is opened; some providers insist.]' \
+        '--trace[Show the conversation on stderr, without passwords.]' \
+        '--timeout=[For the whole.]:DURATION: ' \
+        '--ca-file=[Trust these authorities instead of the system'"'"'s.]:PEM:_files' \
+        '--pin=[Expect this public key (as curl'"'"'s --pinnedpubkey).]:sha256//…: ' \
+        '--insecure[Do not verify the certificate. Counts only when typed.]' \
+        '--server-name=[Expect a certificate for this name (and send it as SNI).]:NAME: ' \
+        '--client-cert=[Show this certificate to the server.]:PEM:_files' \
+        '--client-key=[Its private key, if not in the same file.]:PEM:_files' \
+        '--json[One object on stdout.]' \
+        '--mailbox=[Mailbox to look at.]:NAME: ' \
+        '--expect-subject=[One of the last 100 subjects matches this.]:RE: ' \
+        '--max-age=[The newest message (the newest that matches) arrived within this time.]:DURATION: ' \
+        '--max-unread=[At most so many are unread.]:N: ' \
+        '--cert-days=[The certificate is good for W days, else a warning; for C, else it is critical.]:W[,C]: ' \
+        '--nagios[A plugin for Nagios and its kin: one line, exit 0, 1, 2 or 3.]' \
+        '--accounts=[Check every \[\[account\]\] of this TOML file.]:FILE:_files' \
+        '--jobs=[At most so many accounts at a time.]:N: ' \
+        '*-v[Say more; -vv shows tracebacks.]' \
+        '*--verbose[Say more; -vv shows tracebacks.]' \
+        '(-q --quiet)-q[Say only what was asked for.]' \
+        '(-q --quiet)--quiet[Say only what was asked for.]' \
+        '--color=[Colour on a terminal (auto), always or never. NO_COLOR is obeyed.]:CHOICE:(auto always never)' \
+        '--reactor=[The lean epoll reactor where it works (auto), or Twisted'"'"'s own (stock).]:CHOICE:(auto stock)' \
+        '--config=[Settings file instead of $XDG_CONFIG_HOME/tw/config.toml.]:FILE:_files' \
+        '--no-config[Read no settings file.]' \
+        '(-h --help)-h[Show this message and exit.]' \
+        '(-h --help)--help[Show this message and exit.]' \
+        && ret=0
+    return ret
+}
+
 _tw_imap_watch() {
     local curcontext="$curcontext" context state state_descr line ret=1
     typeset -A opt_args
@@ -268,6 +318,7 @@ _tw_imap() {
                 'mailboxes:Print the names of the mailboxes.'
                 'status:Print how many messages mailboxes hold.'
                 'watch:Print the subject of each message as it comes in.'
+                'check:Check that mail can be read, for monitoring.'
             )
             _describe -t commands 'tw imap command' commands && ret=0
             ;;
@@ -278,6 +329,7 @@ _tw_imap() {
                 mailboxes) _tw_imap_mailboxes && ret=0 ;;
                 status) _tw_imap_status && ret=0 ;;
                 watch) _tw_imap_watch && ret=0 ;;
+                check) _tw_imap_check && ret=0 ;;
             esac
             ;;
     esac

@@ -137,6 +137,8 @@ def _origin(error: click.ClickException) -> str:
 
 
 def _fail(error: TwError, session: Session) -> int:
+    if session.nagios:
+        return _fail_as_nagios(error)
     if session.json_client and not error.reported:
         _print_failure(error)
     from tw.core.text import safe, safe_lines
@@ -149,6 +151,18 @@ def _fail(error: TwError, session: Session) -> int:
     if not isinstance(error, Interrupted):
         _say(f"tw: {safe(str(error))}")  # one line, whatever is quoted in it
     return error.exit_code
+
+
+def _fail_as_nagios(error: TwError) -> int:
+    """One line on stdout, which is all that Nagios reads, and one of its four codes."""
+    from tw.core.nagios import state_of, status
+
+    state = state_of(error)
+    try:
+        click.echo(status(state, str(error)))
+    except OSError:
+        _silence_stdout()
+    return state
 
 
 def _say(text: str) -> None:

@@ -96,13 +96,13 @@ def status(common: CommonOptions, options: StatusOptions) -> int:
 
 def watch(common: CommonOptions, options: WatchOptions) -> int:
     """Print the subject of each message as it comes in, until a signal or `--count`. Gives the exit code."""
-    imap, secrets = _secrets(options.imap)
+    imap, secrets = secrets_of(options.imap)
 
     async def main(reactor: Any, stop: Stop) -> int:
         from tw.core.imap_watch import Watch
         from tw.probes.imap import MailRun
 
-        display = _display(common, imap, stop)
+        display = display_of(common, imap.json, stop)
         mailbox = imap.mailbox
         errand = Watch(
             mailbox,
@@ -111,9 +111,9 @@ def watch(common: CommonOptions, options: WatchOptions) -> int:
             timeout_s=imap.timeout_s,
             count=options.count,
         )
-        visit = MailRun(reactor, imap, errand, show=_shown(imap), **secrets)
+        visit = MailRun(reactor, imap, errand, show=shown(imap), **secrets)
         await until_stopped(stop, spawn(visit.watch(errand)))
-        return _ended(display, stop)
+        return ended(display, stop)
 
     return run(common, main)
 
@@ -126,10 +126,10 @@ def _look(
     raw: bool = False,
 ) -> int:
     # Before the reactor runs: a prompt and a command may take their time, and `--timeout` is for the network.
-    ready, secrets = _secrets(options)
+    ready, secrets = secrets_of(options)
 
     async def main(reactor: Any, stop: Stop) -> int:
-        display = _display(common, options, stop)
+        display = display_of(common, options.json, stop)
         result = await until_stopped(stop, spawn(look(reactor, ready, secrets)))
         if result is not None and stop.signal is None:
             display.mail(result, raw=raw)
@@ -137,7 +137,7 @@ def _look(
             if failed is not None and display.out.failure is None:
                 failed.reported = True
                 raise failed
-        return _ended(display, stop)
+        return ended(display, stop)
 
     return run(common, main)
 
@@ -145,16 +145,18 @@ def _look(
 async def _visit(reactor: Any, options: ImapOptions, errand: Any, secrets: Secrets) -> None:
     from tw.probes.imap import MailRun
 
-    await MailRun(reactor, options, errand, show=_shown(options), **secrets).run()
+    await MailRun(reactor, options, errand, show=shown(options), **secrets).run()
 
 
-def _display(common: CommonOptions, options: ImapOptions, stop: Stop) -> Screen:
-    display = make_display(common, as_json=options.json)
+def display_of(common: CommonOptions, as_json: bool, stop: Stop) -> Screen:
+    """The display; where its output breaks, the run ends."""
+    display = make_display(common, as_json=as_json)
     display.out.on_failure = stop.fire
     return display
 
 
-def _ended(display: Screen, stop: Stop) -> int:
+def ended(display: Screen, stop: Stop) -> int:
+    """The exit code of a run that came to its end. Raises Interrupted and LocalError for one that did not."""
     if stop.signal is not None:
         raise Interrupted(stop.signal.name)
     if display.out.failure is not None:
@@ -162,13 +164,16 @@ def _ended(display: Screen, stop: Stop) -> int:
     return ExitCode.OK
 
 
-def _shown(options: ImapOptions) -> Callable[[str], None] | None:
+def shown(options: ImapOptions) -> Callable[[str], None] | None:
     """Where a trace goes."""
     return Output(sys.stderr).line if options.trace else None
 
 
-def _secrets(options: ImapOptions) -> tuple[ImapOptions, Secrets]:
-    """The password, or the token where there is a command for one; and the options, with the user whom netrc names."""
+def secrets_of(options: ImapOptions, *, ask: bool = True) -> tuple[ImapOptions, Secrets]:
+    """The password, or the token where there is a command for one; and the options, with the user whom netrc names.
+
+    It may take its time: files, commands, and with `ask` the person at the terminal. Raises UsageError and LocalError.
+    """
     from tw.password import PasswordSources, read_credentials, read_token
 
     if options.token_command is not None:
@@ -190,6 +195,6 @@ def _secrets(options: ImapOptions) -> tuple[ImapOptions, Secrets]:
         user=options.user,
         environ=os.environ,
         timeout_s=options.timeout_s,
-        prompt=f"Password of {options.user}: ",
+        prompt=f"Password of {options.user}: " if ask else None,
     )
     return replace(options, user=found.user), {"password": found.password}

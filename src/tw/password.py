@@ -67,7 +67,7 @@ def read_credentials(
     user: str,
     environ: Mapping[str, str],
     timeout_s: float,
-    prompt: str = "Password: ",
+    prompt: str | None = "Password: ",
 ) -> Credentials:
     """The password from the first source: file, fd, command, `TW_IMAP_PASSWORD`, netrc, keyring, prompt, in this order.
 
@@ -75,8 +75,9 @@ def read_credentials(
     A source that fails is the end of it, but a netrc without an entry that fits leads on, as with curl.
 
     A file, a FIFO, a descriptor and a command may take `timeout_s`: what nobody writes to is waited for no longer.
-    stdin (`-`), the keyring and the prompt wait for the person. Raises LocalError where a source fails, and UsageError
-    where there is none and no terminal to ask on, or where nobody names a user, or the host for netrc or the keyring.
+    stdin (`-`), the keyring and the prompt wait for the person; without a `prompt` nobody is asked. Raises LocalError
+    where a source fails, and UsageError where there is none and no terminal to ask on, or where nobody names a user,
+    or the host for netrc or the keyring.
     """
     secret, netrc = _handed(sources, environ, timeout_s), ""
     if secret is None and (sources.netrc or sources.netrc_file is not None):
@@ -270,9 +271,11 @@ def _poured(fd: int, origin: _Origin, *, line: bool = False, process: subprocess
     return data
 
 
-def _from_prompt(prompt: str, netrc: str) -> Secret:
+def _from_prompt(prompt: str | None, netrc: str) -> Secret:
+    missed = " in netrc" if netrc else ""
+    if prompt is None:
+        raise UsageError(f"no password{missed}", netrc, WAYS)
     if not sys.stdin.isatty():
-        missed = " in netrc" if netrc else ""
         raise UsageError(f"no password{missed}, and no terminal to ask on", netrc, WAYS)
     import getpass
 

@@ -35,13 +35,15 @@ class Session:
     """What the edge must know although parsing may fail half-way. It is click's `ctx.obj`.
 
     `common` holds the global options, whichever level they were given at; `ranks` where each came from. `json_client`:
-    whether a client was asked for JSON; one object is then due on stdout, whatever fails.
+    whether a client was asked for JSON; one object is then due on stdout, whatever fails. `nagios`: whether one line
+    and an exit code are, as Nagios reads them.
     """
 
     def __init__(self) -> None:
         self.common: dict[str, Any] = {}
         self.ranks: dict[str, int] = {}
         self.json_client = False
+        self.nagios = False
 
     def options(self) -> "CommonOptions":
         """The global options, as the runs take them."""
@@ -72,6 +74,12 @@ def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
 def keep_json(ctx: click.Context, _param: click.Parameter, value: bool) -> bool:
     """The callback of a client's `--json`: the edge must know of it also when the rest does not parse."""
     session_of(ctx).json_client = value
+    return value
+
+
+def keep_nagios(ctx: click.Context, _param: click.Parameter, value: bool) -> bool:
+    """The callback of `--nagios`, likewise."""
+    session_of(ctx).nagios = value
     return value
 
 
@@ -162,19 +170,19 @@ class TwCommand(click.Command):
             if not ctx.resilient_parsing:
                 from tw.cli.config import read_settings
 
-                self._expect_json(ctx, args)
+                self._expect_forms(ctx, args)
                 read_settings(ctx, args)
             rest = super().parse_args(ctx, args)
             if rest and not ctx.resilient_parsing:
                 ctx.fail("got more arguments than it takes (quote a value that has spaces in it)")
             return rest
 
-    def _expect_json(self, ctx: click.Context, args: list[str]) -> None:
-        """Tell the edge that JSON is wanted before anything can fail; `keep_json` settles it."""
+    def _expect_forms(self, ctx: click.Context, args: list[str]) -> None:
+        """Tell the edge that JSON or Nagios's line is wanted before anything can fail; the callbacks settle it."""
         for param in self.params:
-            if isinstance(param, click.Option) and param.callback is keep_json:
-                wanted = "--json" in args or _truth(os.environ.get(str(param.envvar), ""))
-                session_of(ctx).json_client = wanted
+            if isinstance(param, click.Option) and param.callback in (keep_json, keep_nagios):
+                wanted = param.opts[0] in args or _truth(os.environ.get(str(param.envvar), ""))
+                param.callback(ctx, param, wanted)
 
 
 class TwGroup(click.Group):

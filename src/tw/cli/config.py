@@ -27,7 +27,7 @@ def read_settings(ctx: click.Context, args: list[str]) -> None:
     # A table may be shared: not every key of it is an option of this command.
     found = [(options[key], value) for key, value in tables.get(ctx.command.section, {}).items() if key in options]
     found += [(top[key], value) for key, value in tables[""].items()]
-    ctx.default_map = {option.name or "": _shaped(option, value, str(path)) for option, value in found}
+    ctx.default_map = {option.name or "": shaped(option, value, str(path)) for option, value in found}
 
 
 def _choice(ctx: click.Context, args: list[str]) -> tuple[str | None, bool]:
@@ -83,7 +83,7 @@ def _root(ctx: click.Context) -> click.Group:
     return command
 
 
-def _shaped(option: click.Option, value: Any, where: str) -> Any:
+def shaped(option: click.Option, value: Any, where: str) -> Any:
     """The value as click takes a default, or UsageError where it cannot be one of the option's."""
     problem = ""
     if isinstance(value, list) and not option.multiple:

@@ -74,7 +74,7 @@ COMMON = [*SERVER, *SECRETS, *REST]
 RAW = click.option("--raw", is_flag=True, help="The bytes as they came, not decoded and not made safe.")
 
 
-def _imap_options(ctx: click.Context, options: dict[str, Any]) -> Any:
+def imap_options(ctx: click.Context, options: dict[str, Any]) -> Any:
     """Take what is common to all commands out of `options`, as one object."""
     from dataclasses import fields
 
@@ -122,7 +122,7 @@ def first_subject(ctx: click.Context, /, **options: Any) -> int:
     from tw.mail_clients import first_subject as run
     from tw.mail_options import FirstSubjectOptions
 
-    chosen = FirstSubjectOptions(imap=_imap_options(ctx, options), **options)
+    chosen = FirstSubjectOptions(imap=imap_options(ctx, options), **options)
     return run(session_of(ctx).options(), chosen)
 
 
@@ -138,7 +138,7 @@ def subjects(ctx: click.Context, /, **options: Any) -> int:
     from tw.mail_clients import subjects as run
     from tw.mail_options import SubjectsOptions
 
-    return run(session_of(ctx).options(), SubjectsOptions(imap=_imap_options(ctx, options), **options))
+    return run(session_of(ctx).options(), SubjectsOptions(imap=imap_options(ctx, options), **options))
 
 
 @_mail_command("mailboxes", "Print the names of the mailboxes.")
@@ -149,7 +149,7 @@ def mailboxes(ctx: click.Context, /, **options: Any) -> int:
     from tw.mail_clients import mailboxes as run
     from tw.mail_options import MailboxesOptions
 
-    return run(session_of(ctx).options(), MailboxesOptions(imap=_imap_options(ctx, options), **options))
+    return run(session_of(ctx).options(), MailboxesOptions(imap=imap_options(ctx, options), **options))
 
 
 @_mail_command("status", "Print how many messages mailboxes hold, and how many of them are unseen.")
@@ -160,7 +160,7 @@ def status(ctx: click.Context, /, mailboxes: tuple[str, ...], **options: Any) ->
     from tw.mail_clients import status as run
     from tw.mail_options import StatusOptions
 
-    chosen = StatusOptions(imap=_imap_options(ctx, options), mailboxes=mailboxes or ("INBOX",), **options)
+    chosen = StatusOptions(imap=imap_options(ctx, options), mailboxes=mailboxes or ("INBOX",), **options)
     return run(session_of(ctx).options(), chosen)
 
 
@@ -175,4 +175,4 @@ def watch(ctx: click.Context, /, **options: Any) -> int:
     from tw.mail_clients import watch as run
     from tw.mail_options import WatchOptions
 
-    return run(session_of(ctx).options(), WatchOptions(imap=_imap_options(ctx, options), **options))
+    return run(session_of(ctx).options(), WatchOptions(imap=imap_options(ctx, options), **options))

@@ -6,17 +6,19 @@ from typing import Any
 
 import click
 
-DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(ms|s|m|h)?", re.ASCII)
-SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(ms|s|m|h|d)?", re.ASCII)
+SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, None: 1.0}
 MAX_DURATION_S = 365 * 24 * 3600.0
 """Longer waits overflow the timeouts of system calls, and mean "off" anyway."""
+
+DAYS = re.compile(r"(\d{1,5})(?:\s*,\s*(\d{1,5}))?", re.ASCII)
 
 SIZE = re.compile(r"(\d{1,20})\s*([kmg]?)", re.ASCII | re.IGNORECASE)
 FACTORS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 
 
 class DurationType(click.ParamType[Any]):
-    """`250ms`, `2s`, `1m`, `1h`, or a bare number of seconds; gives seconds as a float."""
+    """`250ms`, `2s`, `1m`, `1h`, `1d`, or a bare number of seconds; gives seconds as a float."""
 
     name = "duration"
 
@@ -54,6 +56,21 @@ class SizeType(click.ParamType[Any]):
         if not self._least <= size <= self._most:
             self.fail(f"{value!r} is out of range; use {self._least} to {self._most}", param, ctx)
         return size
+
+
+class DaysType(click.ParamType[Any]):
+    """`W,C`: whole days, a warning below the first number, critical below the second, as check_http's -C has them. One
+    number alone is the warning's; gives both."""
+
+    name = "days"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        if isinstance(value, tuple):
+            return value
+        match = DAYS.fullmatch(str(value).strip())
+        if match is None or isinstance(value, bool | float):
+            self.fail(f"{value!r} is not W,C; write 30,7 for a warning below 30 days, critical below 7", param, ctx)
+        return int(match[1]), int(match[2] or 0)
 
 
 class ListType(click.ParamType[Any]):

@@ -32,6 +32,7 @@ IMAP = {
     "mailboxes": ("tw.cli.imap", "mailboxes", "Print the names of the mailboxes."),
     "status": ("tw.cli.imap", "status", "Print how many messages mailboxes hold."),
     "watch": ("tw.cli.imap", "watch", "Print the subject of each message as it comes in."),
+    "check": ("tw.cli.imap_check", "check", "Check that mail can be read, for monitoring."),
 }
 
 serve = TwGroup("serve", lazy=SERVE, help="Stand up a known-good server.", no_args_is_help=True)

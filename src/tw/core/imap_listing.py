@@ -99,16 +99,11 @@ class Statuses:
     def take(self, data: Data) -> None:
         if data.name != "STATUS":
             return
-        match data.values():
-            case (bytes(), *_, tuple() as listed) as values:
-                # Some do not quote a name with a space in it; Twisted is one of them.
-                name = decode_mailbox(b" ".join(word for word in values if isinstance(word, bytes)))
-                if name in self._mailboxes:
-                    self._counts[name] = _counts(listed)
-                else:
-                    self._unnamed = _counts(listed)
-            case _:
-                raise MalformedError("a STATUS that is none", data.line)
+        name, counts = counts_of(data)
+        if name in self._mailboxes:
+            self._counts[name] = counts
+        else:
+            self._unnamed = counts
 
     def _counted(self, mailbox: str) -> Callable[[Status], None]:
         """Takes the tagged answer for one mailbox: answers come in the order of the commands."""
@@ -134,6 +129,17 @@ class Statuses:
                 self._session.finish()
 
         return counted
+
+
+def counts_of(data: Data) -> tuple[str, dict[bytes, int]]:
+    """What a STATUS counts, and in which mailbox. Raises MalformedError for one that is none."""
+    match data.values():
+        case (bytes(), *_, tuple() as listed) as values:
+            # Some do not quote a name with a space in it; Twisted is one of them.
+            name = decode_mailbox(b" ".join(word for word in values if isinstance(word, bytes)))
+            return name, _counts(listed)
+        case _:
+            raise MalformedError("a STATUS that is none", data.line)
 
 
 def _counts(listed: tuple[Value, ...]) -> dict[bytes, int]:

@@ -209,6 +209,12 @@ def _is_address(name: str) -> bool:
     return True
 
 
+def certificate_end_s(transport: Any) -> float | None:
+    """When the certificate of a connection's peer expires, in seconds since the epoch; None where there is none."""
+    shown = transport.getPeerCertificate() if hasattr(transport, "getPeerCertificate") else None
+    return None if shown is None else float(shown.to_cryptography().not_valid_after_utc.timestamp())
+
+
 def openssl_reason(error: Exception) -> str:
     """OpenSSL's own words, safe for a terminal."""
     stack = error.args[0] if error.args else []

@@ -17,7 +17,7 @@ from tw.core.text import safe
 from tw.errors import AnswerTimeout, ConnectError, TwError, UsageError
 from tw.mail_options import ImapOptions, mail_domain_of
 from tw.net.lean_tls import tls_factory
-from tw.net.tls import client_creator, tls_failure
+from tw.net.tls import certificate_end_s, client_creator, tls_failure
 from tw.net.tunnel import connect_tunnel
 from tw.options import TlsClientOptions
 from tw.password import Secret
@@ -80,6 +80,8 @@ class MailRun:
         self._options = options
         self._errand = errand
         self._show = show
+        self.certificate_end_s: float | None = None
+        """When the server's certificate expires, since the epoch, once the errand is done; None without TLS."""
         self._client: ImapClient | None = None
         self._connected = False
         self._way = _way(reactor, options)
@@ -100,6 +102,8 @@ class MailRun:
         """Do the errand, within the deadline. Raises TwError: each failure as its own kind, with its phase."""
         until = self._reactor.seconds() + self._options.timeout_s
         await self._hint(within(self._reactor, self._options.timeout_s, ensureDeferred(self._run()), self._overdue))
+        assert self._client is not None
+        self.certificate_end_s = certificate_end_s(self._client.stream.transport)
         await self._say_goodbye(min(GOODBYE_S, until - self._reactor.seconds()))
 
     async def watch(self, watch: Watch) -> None:
