@@ -15,8 +15,8 @@ from running import Running
 from served import Served
 from sockets import HandReactor
 from tw.events import Closed, Dropped, ServerEvent, ServerSummary
-from tw.options import ServePubSubOptions
 from tw.protocols.pubsub import PubSubServer
+from tw.serve_options import ServePubSubOptions
 from tw.services.pubsub import PubSubService
 
 

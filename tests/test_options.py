@@ -13,12 +13,9 @@ from tw.options import (
     ProbeCounterOptions,
     ProbeEchoOptions,
     ProbePubSubOptions,
-    ServeCounterOptions,
-    ServeEchoOptions,
-    ServeOptions,
-    ServePubSubOptions,
     TlsClientOptions,
 )
+from tw.serve_options import ServeCounterOptions, ServeEchoOptions, ServeOptions, ServePubSubOptions
 
 PEM = {"tls_cert": "c.pem", "tls_key": "k.pem"}
 SERVERS = (ServeEchoOptions, ServeCounterOptions, ServePubSubOptions)

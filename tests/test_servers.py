@@ -15,8 +15,9 @@ from running import Notes
 from scripts import program
 from tw import servers
 from tw.errors import ConnectError, ExitCode, LocalError
-from tw.options import CommonOptions, ProbeEchoOptions, ServeCounterOptions, ServeEchoOptions, ServePubSubOptions
+from tw.options import CommonOptions, ProbeEchoOptions
 from tw.probes.echo import EchoPing
+from tw.serve_options import ServeCounterOptions, ServeEchoOptions, ServePubSubOptions
 
 COMMON = CommonOptions()
 ECHO = ServeEchoOptions(json=True)

@@ -14,13 +14,11 @@ from tw.options import (
     ProbeEchoOptions,
     ProbeOptions,
     ProbePubSubOptions,
-    ServeCounterOptions,
-    ServeEchoOptions,
-    ServePubSubOptions,
     TlsClientOptions,
 )
 from tw.progress import Display
 from tw.runtime import Stop, run, spawn, until_stopped
+from tw.serve_options import ServeCounterOptions, ServeEchoOptions, ServePubSubOptions
 from tw.servers import Service
 
 

@@ -7,14 +7,9 @@ from typing import Any, Protocol, TypeAlias
 from tw.display import make_display
 from tw.errors import ExitCode
 from tw.events import Listening, ServerSummary, Stopping
-from tw.options import (
-    CommonOptions,
-    ServeCounterOptions,
-    ServeEchoOptions,
-    ServeOptions,
-    ServePubSubOptions,
-)
+from tw.options import CommonOptions
 from tw.runtime import Stop, run
+from tw.serve_options import ServeCounterOptions, ServeEchoOptions, ServeOptions, ServePubSubOptions
 from tw.services.listener import Emit
 from tw.services.ready import ReadyFile
 

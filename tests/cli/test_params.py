@@ -20,7 +20,7 @@ from tw.cli.params import (
 )
 
 SIZE = SizeType(1, 4 * 1024**3)
-UNITS_S = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "": 1}
+UNITS_S = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "": 1}
 UNITS_BYTES = {"": 1, "k": 1024, "K": 1024, "m": 1024**2, "M": 1024**2, "g": 1024**3, "G": 1024**3}
 
 
@@ -37,6 +37,7 @@ def _refused(kind: click.ParamType[Any], value: Any) -> str:
         ("2s", 2.0),
         ("1m", 60.0),
         ("1h", 3600.0),
+        ("2d", 172_800.0),
         ("5", 5.0),
         ("0.5", 0.5),
         (".5s", 0.5),
@@ -54,7 +55,7 @@ def test_a_duration_is_seconds(text: Any, seconds: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "s", "1d", "1 2", "-1s", "+1", "1e3", "1s2", "1MS", "½", "٣s", "nan", "inf", True]
+    "text", ["", "s", "1w", "1 2", "-1s", "+1", "1e3", "1s2", "1MS", "½", "٣s", "nan", "inf", True]
 )
 def test_what_is_no_duration_is_answered_with_examples(text: Any) -> None:
     assert _refused(DURATION_TYPE, text) == f"{text!r} is not a duration; write 250ms, 2s, 1m or a number of seconds"

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from command_lines import Shell
-from tw.options import ServeCounterOptions, ServeEchoOptions, ServePubSubOptions
+from tw.serve_options import ServeCounterOptions, ServeEchoOptions, ServePubSubOptions
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,11 @@ from memory import Network
 from running import ClientRig, Notes
 from tw.errors import AnswerTimeout, ExitCode, ProtocolError
 from tw.net.tls import self_signed_tls
-from tw.options import ProbePubSubOptions, ServePubSubOptions, TlsClientOptions
+from tw.options import ProbePubSubOptions, TlsClientOptions
 from tw.probes import publish
 from tw.probes.publish import Publish
 from tw.report import Delivery
+from tw.serve_options import ServePubSubOptions
 from tw.services.pubsub import PubSubService
 
 PORT = 1025

@@ -11,10 +11,11 @@ from running import ClientRig, Notes
 from tw.core.target import HostTarget
 from tw.errors import AnswerTimeout, ConnectError, ExitCode, ProtocolError, UsageError
 from tw.events import Closed, ServerEvent
-from tw.options import ProbePubSubOptions, ServePubSubOptions, TlsClientOptions
+from tw.options import ProbePubSubOptions, TlsClientOptions
 from tw.probes import pubsub
 from tw.probes.pubsub import LAST_READ_S, TALK_IDLE_S, PubSubPing, pubsub_target, talk
 from tw.report import Delivery, ProbeReport
+from tw.serve_options import ServePubSubOptions
 from tw.services.pubsub import PubSubService
 
 PORT = 1025

@@ -9,11 +9,12 @@ from ends import Peer
 from memory import Network
 from running import ClientRig, Notes
 from tw.errors import AnswerTimeout, ExitCode, ProtocolError
-from tw.options import ProbePubSubOptions, ServePubSubOptions
+from tw.options import ProbePubSubOptions
 from tw.probes import subscribe
 from tw.probes.publish import Publish
 from tw.probes.subscribe import Subscribe
 from tw.report import SubscribeSummary
+from tw.serve_options import ServePubSubOptions
 from tw.services.pubsub import PubSubService
 
 PORT = 1025

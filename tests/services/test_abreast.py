@@ -8,7 +8,7 @@ import pytest
 from pubsub_sockets import serving
 from reactor_loop import Loop
 from tw.net.stream import PAUSE_BYTES
-from tw.options import ServePubSubOptions
+from tw.serve_options import ServePubSubOptions
 from tw.services.pubsub import TURN_BYTES, PubSubService
 
 pytestmark = pytest.mark.usefixtures("quiet")

@@ -16,8 +16,8 @@ from sockets import HandReactor
 from tw.errors import ConnectError, LocalError, UsageError
 from tw.net.pem import load_chain
 from tw.net.tls import client_creator, pin_of
-from tw.options import ServeEchoOptions as Options
 from tw.options import TlsClientOptions
+from tw.serve_options import ServeEchoOptions as Options
 from tw.services.echo import EchoService
 from tw.services.listener import UDP_PORT_TRIES
 

@@ -14,8 +14,8 @@ from twisted.python.failure import Failure
 from counter_memory import AT_S, TcpTransport, get, responses
 from tw.errors import ConnectError, ExitCode, LocalError, UsageError
 from tw.events import Closed, Opened, Requested, ServerEvent, ServerSummary
-from tw.options import ServeCounterOptions
 from tw.protocols.counter import CounterServer
+from tw.serve_options import ServeCounterOptions
 from tw.services.counter import QUIET_S, CounterService
 from tw.services.state import FIRST_BLOCK, NumberFile, format_state
 

@@ -7,7 +7,7 @@ import pytest
 from served import Served
 from sockets import HandReactor
 from tw.errors import ConnectError
-from tw.options import ServeEchoOptions as Options
+from tw.serve_options import ServeEchoOptions as Options
 from tw.services.echo import EchoService
 
 pytestmark = pytest.mark.usefixtures("quiet")

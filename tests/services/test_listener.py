@@ -16,7 +16,7 @@ from running import Running
 from served import Served, Visitor
 from sockets import HandReactor
 from tw.events import Closed, Opened, Refused
-from tw.options import ServeEchoOptions as Options
+from tw.serve_options import ServeEchoOptions as Options
 from tw.services.echo import EchoService
 
 pytestmark = pytest.mark.usefixtures("quiet")

@@ -13,7 +13,7 @@ from running import Running
 from served import Served
 from sockets import HandReactor
 from tw.events import Closed, Dropped, Refused
-from tw.options import ServePubSubOptions
+from tw.serve_options import ServePubSubOptions
 from tw.services.pubsub import RESET_CHECK_S, TURN_BYTES, PubSubService
 
 pytestmark = pytest.mark.usefixtures("quiet")

@@ -82,7 +82,7 @@ def _place(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any]:
 @click.option("--udp", is_flag=True, help="The same port over UDP as well.")
 @click.pass_context
 def echo(ctx: click.Context, /, **options: Any) -> int:
-    from tw.options import ServeEchoOptions
+    from tw.serve_options import ServeEchoOptions
     from tw.servers import serve_echo
 
     return serve_echo(session_of(ctx).options(), ServeEchoOptions(**_place(ctx, options)))
@@ -94,7 +94,7 @@ def echo(ctx: click.Context, /, **options: Any) -> int:
 @click.option("--state", type=FILE, metavar="FILE", help="Keep the count across restarts in this file.")
 @click.pass_context
 def counter(ctx: click.Context, /, **options: Any) -> int:
-    from tw.options import ServeCounterOptions
+    from tw.serve_options import ServeCounterOptions
     from tw.servers import serve_counter
 
     return serve_counter(session_of(ctx).options(), ServeCounterOptions(**_place(ctx, options)))
@@ -139,7 +139,7 @@ def counter(ctx: click.Context, /, **options: Any) -> int:
 )
 @click.pass_context
 def pubsub(ctx: click.Context, /, *, no_prefix: bool, no_echo: bool, **options: Any) -> int:
-    from tw.options import ServePubSubOptions
+    from tw.serve_options import ServePubSubOptions
     from tw.servers import serve_pubsub
 
     chosen = ServePubSubOptions(**_place(ctx, options), prefix=not no_prefix, echo=not no_echo)

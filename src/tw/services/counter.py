@@ -9,10 +9,10 @@ from twisted.logger import Logger
 
 from tw.errors import LocalError
 from tw.events import Listening, ServerSummary
-from tw.options import ServeCounterOptions
 from tw.protocols.answers import CounterSite
 from tw.protocols.connection import Keeper, ServerConnection
 from tw.protocols.counter import CounterServer
+from tw.serve_options import ServeCounterOptions
 from tw.services.listener import Emit, Listener
 from tw.services.state import NumberFile, Numbers
 

@@ -5,9 +5,9 @@ from typing import Any
 from twisted.internet.interfaces import IAddress
 
 from tw.events import Listening, ServerSummary
-from tw.options import ServeEchoOptions
 from tw.protocols.connection import Keeper, ServerConnection
 from tw.protocols.echo import EchoServer, UdpEchoServer
+from tw.serve_options import ServeEchoOptions
 from tw.services.listener import Emit, Listener
 
 

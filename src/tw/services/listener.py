@@ -20,8 +20,8 @@ from tw.events import Closed, Listening, Opened, Refused, ServerEvent, ServerSum
 from tw.net.endpoint import address_text, bind_error, host_endpoint, is_tls, server_endpoint, unlock
 from tw.net.lean_tls import tls_factory
 from tw.net.tls import ServerTls, openssl_reason, self_signed_tls, server_tls
-from tw.options import ServeOptions
 from tw.protocols.connection import Keeper, ServerConnection
+from tw.serve_options import ServeOptions
 
 UDP_PORT_TRIES = 16
 """With `--udp` and port 0 the port must be free for both; a few tries find one wherever one is left."""

@@ -7,9 +7,9 @@ from twisted.internet.interfaces import IAddress
 from tw.core.fanout import Cursor, FanOut
 from tw.events import Dropped, Listening, ServerSummary
 from tw.net.reactor import at_turn_end
-from tw.options import ServePubSubOptions
 from tw.protocols.connection import Keeper, ServerConnection
 from tw.protocols.pubsub import PubSubServer
+from tw.serve_options import ServePubSubOptions
 from tw.services.abreast import Abreast
 from tw.services.listener import Emit, Listener
 
