@@ -92,6 +92,7 @@ ssl_key = <{folder}/{GOOD}.pem
 auth_mechanisms = {" ".join(profile.mechanisms).lower()}
 auth_username_chars =
 auth_failure_delay = 0
+mail_max_userip_connections = 1000
 passdb {{
  driver = passwd-file
  mechanisms = {" ".join(PASSWORD_MECHANISMS).lower()}
