@@ -7,7 +7,7 @@ from typing import Any
 from ends import Peer
 from memory import Network
 from running import ClientRig, Notes
-from tw.options import ProbeCounterOptions
+from tw.probe_options import ProbeCounterOptions
 from tw.probes.counter import CounterPing
 from tw.report import Numbers
 

@@ -11,7 +11,7 @@ from tw.mail_options import ImapOptions
 from tw.mail_report import FirstSubject
 from tw.password import Secret
 from tw.probes.imap import MailRun
-from tw.report import Json
+from tw.schema import Json
 
 
 async def first_subject(net: Any, options: ImapOptions, password: Secret) -> Json:

@@ -16,7 +16,8 @@ from tw import clients
 from tw.clients import aimed_at, run_client
 from tw.errors import AnswerTimeout, ExitCode, Interrupted, LocalError, ProtocolError, TwError
 from tw.events import Listening
-from tw.options import CommonOptions, ProbeCounterOptions, ProbeEchoOptions, ProbePubSubOptions, TlsClientOptions
+from tw.options import CommonOptions, TlsClientOptions
+from tw.probe_options import ProbeCounterOptions, ProbeEchoOptions, ProbePubSubOptions
 from tw.runtime import Stop
 
 COMMON = CommonOptions()

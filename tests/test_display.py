@@ -9,7 +9,6 @@ from typing import Any, TextIO
 
 import pytest
 
-from mail_found import first_subject
 from tw.display import Screen, event_text, make_display
 from tw.errors import ConnectError
 from tw.events import Closed, Dropped, Listening, Opened, Refused, Requested, ServerEvent, ServerSummary, Stopping
@@ -22,7 +21,6 @@ ESC = "\x1b[2J"
 REPORT = ProbeReport(probe="echo", target=f"h{ESC}", ok=False, sent=5, received=4, lost=1, errors={"timeout": 1})
 GOOD = ProbeReport(probe="echo", target="tcp:[fe80::1]:7", ok=True, sent=1, received=1)
 SUMMARY = SubscribeSummary(target="h:1", ok=True, lines=3, expected=3, received_bytes=9, duration_s=1.25)
-MAIL = first_subject(f"Grüße{ESC}")
 COUNTS = {"connections": 1, "received_bytes": 2, "sent_bytes": 3, "refused": 4, "duration_s": 1.5}
 
 
@@ -256,13 +254,6 @@ def test_lines_and_talk_reach_a_terminal_made_safe(terminal: Terminal) -> None:
     display.talk_over()
     display.talk_over()
     assert terminal.shown() == "\\xff\\x1b[2J\na\\x1b[2Jä b\nc\\xc3"
-
-
-def test_a_subject_is_alone_on_stdout_and_safe_in_a_pipe_too(file: TextIO) -> None:
-    err = io.StringIO()
-    _made(file, err).mail(MAIL)
-    assert _read(file).decode() == "Grüße\\x1b[2J\n"
-    assert err.getvalue() == ""
 
 
 def test_the_end_of_a_subscription_is_told_on_stderr_unless_quiet() -> None:

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from mail_found import first_subject
 from tw.core.text import safe
-from tw.display import JsonDisplay, Output, make_display, to_text
+from tw.display import JsonDisplay
 from tw.events import Opened
+from tw.mail_display import MailJson, make_mail_display
 from tw.options import CommonOptions
+from tw.output import Output, to_text
 from tw.report import LineReceived, ProbeReport, Sample, SubscribeSummary
 
 REPORT = ProbeReport(probe="echo", target="h", ok=False, sent=5, received=4, lost=1, errors={"timeout": 1})
@@ -27,7 +29,7 @@ def test_each_result_is_one_line_of_json_that_is_out_at_once(tmp_path: Path) -> 
         display.report(REPORT)
         display.received_line(b"<h:5> x")
         display.subscribed(SUMMARY)
-        display.mail(MAIL)
+        MailJson(Output(file)).mail(MAIL)
         documents = [json.loads(line) for line in (tmp_path / "out").read_text("utf-8").splitlines()]
     assert documents == [
         Opened(id=1, peer="h:5").to_json(0.0),
@@ -74,5 +76,5 @@ def test_every_text_comes_back_out_of_json_and_is_safe_inside(text: str) -> None
 def test_json_is_utf_8_whatever_the_locale_is() -> None:
     data = io.BytesIO()
     with io.TextIOWrapper(data, encoding="latin-1") as stream:
-        make_display(CommonOptions(), as_json=True, stdout=stream).mail(MAIL)
+        make_mail_display(CommonOptions(), as_json=True, stdout=stream).mail(MAIL)
         assert json.loads(data.getvalue().decode("utf-8"))["subject"] == "Grüße\x1b[2J"

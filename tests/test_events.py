@@ -9,18 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tw import events
-from tw.events import (
-    Closed,
-    Dropped,
-    Listening,
-    Opened,
-    Refused,
-    Requested,
-    ServerEvent,
-    ServerSummary,
-    Stopping,
-    iso_utc,
-)
+from tw.events import Closed, Dropped, Listening, Opened, Refused, Requested, ServerEvent, ServerSummary, Stopping
+from tw.schema import iso_utc
 
 AT_S = 784111777.25
 AT = "1994-11-06T08:49:37.250Z"

@@ -7,14 +7,8 @@ import pytest
 
 from tw.errors import UsageError
 from tw.mail_options import ImapOptions
-from tw.options import (
-    MAX_DATAGRAM_BYTES,
-    CommonOptions,
-    ProbeCounterOptions,
-    ProbeEchoOptions,
-    ProbePubSubOptions,
-    TlsClientOptions,
-)
+from tw.options import CommonOptions, TlsClientOptions
+from tw.probe_options import MAX_DATAGRAM_BYTES, ProbeCounterOptions, ProbeEchoOptions, ProbePubSubOptions
 from tw.serve_options import ServeCounterOptions, ServeEchoOptions, ServeOptions, ServePubSubOptions
 
 PEM = {"tls_cert": "c.pem", "tls_key": "k.pem"}

@@ -12,9 +12,10 @@ from typing import TextIO
 
 import pytest
 
-from tw.display import JsonDisplay, Output, TextDisplay, make_display, silence
+from tw.display import JsonDisplay, TextDisplay, make_display
 from tw.errors import LocalError
 from tw.options import CommonOptions
+from tw.output import Output, silence
 
 needs_dev_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 

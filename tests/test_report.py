@@ -9,18 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tw.core.histogram import Histogram
-from tw.display import to_text
 from tw.errors import AnswerTimeout, AuthError, ConnectError
-from tw.report import (
-    Delivery,
-    Distribution,
-    LineReceived,
-    Numbers,
-    ProbeReport,
-    Sample,
-    SubscribeSummary,
-    failure_json,
-)
+from tw.output import to_text
+from tw.report import Delivery, Distribution, LineReceived, Numbers, ProbeReport, Sample, SubscribeSummary
+from tw.schema import failure_json
 
 NOTHING_MEASURED = dict.fromkeys(("min", "mean", "p50", "p90", "p95", "p99", "p999", "max"))
 REPORT = {

@@ -15,7 +15,8 @@ from running import Notes
 from scripts import program
 from tw import servers
 from tw.errors import ConnectError, ExitCode, LocalError
-from tw.options import CommonOptions, ProbeEchoOptions
+from tw.options import CommonOptions
+from tw.probe_options import ProbeEchoOptions
 from tw.probes.echo import EchoPing
 from tw.serve_options import ServeCounterOptions, ServeEchoOptions, ServePubSubOptions
 

@@ -172,8 +172,8 @@ def _say(text: str) -> None:
 
 
 def _print_failure(error: TwError) -> None:
-    from tw.display import as_utf8, to_text
-    from tw.report import failure_json
+    from tw.output import as_utf8, to_text
+    from tw.schema import failure_json
 
     try:
         click.echo(to_text(failure_json(error)), file=as_utf8(sys.stdout))
@@ -191,7 +191,7 @@ def _bug(error: Exception, session: Session) -> int:
 
 
 def _silence_stdout() -> None:
-    from tw.display import silence
+    from tw.output import silence
 
     silence(sys.stdout)
 

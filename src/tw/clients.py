@@ -8,14 +8,8 @@ from tw.core.target import format_peer
 from tw.display import Screen, make_display
 from tw.errors import ExitCode, Interrupted, TwError
 from tw.events import Listening, ServerEvent
-from tw.options import (
-    CommonOptions,
-    ProbeCounterOptions,
-    ProbeEchoOptions,
-    ProbeOptions,
-    ProbePubSubOptions,
-    TlsClientOptions,
-)
+from tw.options import CommonOptions, TlsClientOptions
+from tw.probe_options import ProbeCounterOptions, ProbeEchoOptions, ProbeOptions, ProbePubSubOptions
 from tw.progress import Display
 from tw.runtime import Stop, run, spawn, until_stopped
 from tw.serve_options import ServeCounterOptions, ServeEchoOptions, ServePubSubOptions

@@ -2,15 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import ClassVar
 
-from tw.report import VERSION, Json
-
-
-def iso_utc(at_s: float) -> str:
-    """Seconds since the epoch as ISO 8601 in UTC, to the millisecond."""
-    return datetime.fromtimestamp(at_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+from tw.schema import VERSION, Json, iso_utc
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,13 +11,14 @@ from twisted.internet.threads import deferToThreadPool
 from tw.core.imap_check import Check
 from tw.core.imap_judgement import judge
 from tw.core.imap_types import Phase
-from tw.display import Output, Screen
 from tw.errors import ExitCode, TwError
 from tw.mail_check_options import CheckAllOptions, CheckOptions
 from tw.mail_check_report import CheckResult, CheckSummary
 from tw.mail_clients import Secrets, display_of, ended, secrets_of, shown
+from tw.mail_display import MailDisplay
 from tw.mail_options import ImapOptions
 from tw.options import CommonOptions
+from tw.output import Output
 from tw.probes.imap import MailRun
 from tw.runtime import Stop, run, spawn, until_stopped
 
@@ -37,7 +38,7 @@ def check(common: CommonOptions, options: CheckOptions) -> int:
     return run(common, main)
 
 
-def _show(display: Screen, result: CheckResult | CheckSummary, *, nagios: bool) -> None:
+def _show(display: MailDisplay, result: CheckResult | CheckSummary, *, nagios: bool) -> None:
     if nagios:
         display.out.line(result.nagios())
     else:

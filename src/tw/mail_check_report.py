@@ -11,7 +11,7 @@ from tw.core.nagios import Metric, State, number, state_of, status, worst
 from tw.errors import TwError
 from tw.mail_check_options import Expectations
 from tw.mail_report import Row, message_json
-from tw.report import VERSION, Json, error_json
+from tw.schema import VERSION, Json, error_json
 
 STATES = {State.OK: "ok", State.WARNING: "warning", State.CRITICAL: "bad", State.UNKNOWN: "unknown"}
 """The first word of a line. What could not be looked at is an `error`, whatever its state."""

@@ -6,8 +6,8 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tw.display import Output, Screen, make_display
 from tw.errors import ExitCode, Interrupted
+from tw.mail_display import MailDisplay, make_mail_display
 from tw.mail_options import (
     FirstSubjectOptions,
     ImapOptions,
@@ -19,6 +19,7 @@ from tw.mail_options import (
 )
 from tw.mail_report import MailResult
 from tw.options import CommonOptions
+from tw.output import Output
 from tw.runtime import Stop, run, spawn, until_stopped
 
 if TYPE_CHECKING:
@@ -148,14 +149,14 @@ async def _visit(reactor: Any, options: ImapOptions, errand: Any, secrets: Secre
     await MailRun(reactor, options, errand, show=shown(options), **secrets).run()
 
 
-def display_of(common: CommonOptions, as_json: bool, stop: Stop) -> Screen:
+def display_of(common: CommonOptions, as_json: bool, stop: Stop) -> MailDisplay:
     """The display; where its output breaks, the run ends."""
-    display = make_display(common, as_json=as_json)
+    display = make_mail_display(common, as_json=as_json)
     display.out.on_failure = stop.fire
     return display
 
 
-def ended(display: Screen, stop: Stop) -> int:
+def ended(display: MailDisplay, stop: Stop) -> int:
     """The exit code of a run that came to its end. Raises Interrupted and LocalError for one that did not."""
     if stop.signal is not None:
         raise Interrupted(stop.signal.name)

@@ -8,8 +8,7 @@ from typing import Protocol, TypeAlias
 
 from tw.core.imap_types import Mailbox, MailboxStatus, Message, Messages
 from tw.errors import TwError
-from tw.events import iso_utc
-from tw.report import VERSION, Json, error_json
+from tw.schema import VERSION, Json, error_json, iso_utc
 
 Row: TypeAlias = tuple[str, ...]
 

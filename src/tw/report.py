@@ -1,4 +1,4 @@
-"""Results of clients: frozen values, and their JSON form. The schema lives here and in `events`, nowhere else.
+"""Results of clients: frozen values, and their JSON form. The schema lives here, in `events` and `schema`.
 
 Every object carries `"v": 1`. Units end keys. What was not measured is null, never NaN. A field that is named here
 keeps its name and meaning.
@@ -7,27 +7,15 @@ keeps its name and meaning.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 from tw.core.histogram import Histogram
 from tw.errors import TwError
+from tw.schema import VERSION, Json, error_json
 
-VERSION = 1
 MS_PER_S = 1000
 
 SOURCE = re.compile(rb"<([^<>\s]{1,300})> ")
 """The prefix of a pub/sub line: who published it."""
-
-Json: TypeAlias = dict[str, object]
-
-
-def error_json(error: TwError) -> Json:
-    return {"kind": error.kind, "exit": int(error.exit_code), "message": str(error)}
-
-
-def failure_json(error: TwError) -> Json:
-    """The one object that a client prints when it has no report: it failed before it could have one."""
-    return {"v": VERSION, "ok": False, "error": error_json(error)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """A TCP proxy on loopback as far away as a server across an ocean: every chunk arrives so much later, each way.
 
-`python delay.py PORT DELAY_MS` prints the port that it listens on. The handshake costs a round trip as well: a client's first
-bytes, and the server's greeting, wait for it. It stands in for `tc netem`, which not every kernel has.
+`python delay.py PORT DELAY_MS` prints the port that it listens on. The handshake costs a round trip as well: the
+server's greeting, and a client's first bytes, wait for it. It stands in for `tc netem`, which not every kernel has.
 """
 
 import asyncio

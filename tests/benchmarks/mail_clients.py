@@ -1,4 +1,4 @@
-"""The clients that `tw imap first-subject` is held against: a careful script on each library, run as a process of its own.
+"""The clients that `tw imap first-subject` is held against: a careful script on each library, a process of its own.
 
 `python mail_clients.py CLIENT PORT CA_FILE PASSWORD_FILE` logs in as alice on localhost over verified TLS, opens INBOX
 read-only and prints the first message's subject. Each imports what it needs and nothing else.

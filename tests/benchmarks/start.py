@@ -16,7 +16,9 @@ from pathlib import Path
 
 PYTHON = sys.executable
 TW = str(Path(PYTHON).parent / "tw")
-ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("TW_")}
+UNSET = ("TW_", "PYTHONDONTWRITEBYTECODE")
+"""Settings of tw's, and what makes Python compile what it starts with each time, as no installed program does."""
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(UNSET)}
 
 
 def whole(*command: str) -> Callable[[], float]:

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from command_lines import Shell
-from tw.options import ProbeCounterOptions, ProbeEchoOptions, ProbePubSubOptions, TlsClientOptions
+from tw.options import TlsClientOptions
+from tw.probe_options import ProbeCounterOptions, ProbeEchoOptions, ProbePubSubOptions
 
 PROBES = ["probe echo", "probe counter", "probe pubsub"]
 

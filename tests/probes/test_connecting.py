@@ -10,7 +10,8 @@ from ends import Peer
 from memory import Network
 from tw.core.target import EndpointTarget, HostTarget, Target, UnixTarget
 from tw.errors import ConnectError, UsageError
-from tw.options import ProbeEchoOptions, TlsClientOptions
+from tw.options import TlsClientOptions
+from tw.probe_options import ProbeEchoOptions
 from tw.probes.connecting import Connector, Route
 
 # Where to ------------------------------------------------------------------------------------------------------------

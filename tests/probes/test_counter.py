@@ -8,7 +8,7 @@ from counter_script import PORT, Rig, answer, says, script
 from memory import Network
 from running import Notes
 from tw.errors import ExitCode, UsageError
-from tw.options import ProbeCounterOptions
+from tw.probe_options import ProbeCounterOptions
 from tw.probes.counter import counter_target, request_for
 from tw.report import Numbers
 from tw.serve_options import ServeCounterOptions

@@ -12,7 +12,8 @@ from running import ClientRig, Notes
 from tw.core.target import HostTarget
 from tw.errors import AnswerTimeout, ExitCode, ProtocolError, UsageError
 from tw.net.tls import self_signed_tls
-from tw.options import ProbeEchoOptions, TlsClientOptions
+from tw.options import TlsClientOptions
+from tw.probe_options import ProbeEchoOptions
 from tw.probes.echo import LAST_READ_S, EchoPing, echo_target, talk
 from tw.serve_options import ServeEchoOptions
 from tw.services.echo import EchoService

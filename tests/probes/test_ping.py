@@ -11,7 +11,7 @@ from tw.core.histogram import Histogram
 from tw.core.payload import PayloadFormat
 from tw.core.verdict import Kind
 from tw.errors import AnswerTimeout, ExitCode, ProtocolError
-from tw.options import ProbeOptions
+from tw.probe_options import ProbeOptions
 from tw.probes.ping import WINDOW, WINDOW_BYTES, Ping, fresh_token, verdict_code
 from tw.report import ProbeReport
 

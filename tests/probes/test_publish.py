@@ -11,7 +11,8 @@ from memory import Network
 from running import ClientRig, Notes
 from tw.errors import AnswerTimeout, ExitCode, ProtocolError
 from tw.net.tls import self_signed_tls
-from tw.options import ProbePubSubOptions, TlsClientOptions
+from tw.options import TlsClientOptions
+from tw.probe_options import ProbePubSubOptions
 from tw.probes import publish
 from tw.probes.publish import Publish
 from tw.report import Delivery

@@ -9,7 +9,7 @@ from ends import Peer
 from memory import Network
 from running import ClientRig, Notes, Stdin
 from tw.errors import AnswerTimeout, ExitCode, LocalError, ProtocolError
-from tw.options import ProbePubSubOptions
+from tw.probe_options import ProbePubSubOptions
 from tw.probes import publish
 from tw.probes.publish import LINE_COST_BYTES, WINDOW_BYTES, Publish
 from tw.probes.terminal import READ_BYTES

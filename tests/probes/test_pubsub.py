@@ -11,7 +11,8 @@ from running import ClientRig, Notes
 from tw.core.target import HostTarget
 from tw.errors import AnswerTimeout, ConnectError, ExitCode, ProtocolError, UsageError
 from tw.events import Closed, ServerEvent
-from tw.options import ProbePubSubOptions, TlsClientOptions
+from tw.options import TlsClientOptions
+from tw.probe_options import ProbePubSubOptions
 from tw.probes import pubsub
 from tw.probes.pubsub import LAST_READ_S, TALK_IDLE_S, PubSubPing, pubsub_target, talk
 from tw.report import Delivery, ProbeReport

@@ -9,7 +9,7 @@ from ends import Peer
 from memory import Network
 from running import ClientRig, Notes
 from tw.errors import AnswerTimeout, ExitCode, ProtocolError
-from tw.options import ProbePubSubOptions
+from tw.probe_options import ProbePubSubOptions
 from tw.probes import subscribe
 from tw.probes.publish import Publish
 from tw.probes.subscribe import Subscribe

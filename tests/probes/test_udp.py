@@ -10,7 +10,8 @@ from twisted.internet.error import CannotListenError, MessageLengthError
 from memory import Network
 from running import ClientRig, Notes
 from tw.errors import AnswerTimeout, ConnectError, ExitCode, ProtocolError, UsageError
-from tw.options import ProbeEchoOptions, TlsClientOptions
+from tw.options import TlsClientOptions
+from tw.probe_options import ProbeEchoOptions
 from tw.probes.udp import LAST_READ_S, MAX_PACKET_BYTES, UdpEchoPing
 from tw.serve_options import ServeEchoOptions
 from tw.services.echo import EchoService

@@ -101,7 +101,7 @@ def _only_for_ping(ctx: click.Context, talking: bool, modes: str) -> None:
 @click.pass_context
 def echo(ctx: click.Context, /, **options: Any) -> int:
     from tw.clients import probe_echo
-    from tw.options import ProbeEchoOptions
+    from tw.probe_options import ProbeEchoOptions
 
     _only_for_ping(ctx, options["interactive"], "-i")
     if options["interactive"] and typed(ctx, "count"):
@@ -140,7 +140,7 @@ def echo(ctx: click.Context, /, **options: Any) -> int:
 @click.pass_context
 def counter(ctx: click.Context, /, *, no_keepalive: bool, **options: Any) -> int:
     from tw.clients import probe_counter
-    from tw.options import ProbeCounterOptions
+    from tw.probe_options import ProbeCounterOptions
 
     chosen = ProbeCounterOptions(**_shared(ctx, options), keepalive=not no_keepalive)
     return probe_counter(session_of(ctx).options(), chosen)
@@ -166,7 +166,7 @@ def counter(ctx: click.Context, /, *, no_keepalive: bool, **options: Any) -> int
 @click.pass_context
 def pubsub(ctx: click.Context, /, *, no_wait: bool, count: int | None, **options: Any) -> int:
     from tw.clients import probe_pubsub
-    from tw.options import ProbePubSubOptions
+    from tw.probe_options import ProbePubSubOptions
 
     talking = options["interactive"] or options["subscribe"] or bool(options["publish"])
     _only_for_ping(ctx, talking, "-i, --publish or --subscribe")

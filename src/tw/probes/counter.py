@@ -11,7 +11,7 @@ from tw.core.histogram import Histogram
 from tw.core.target import URL_PORTS, HostTarget, Target
 from tw.core.verdict import NumberLine
 from tw.errors import AnswerTimeout, ExitCode, ProtocolError, TwError
-from tw.options import ProbeCounterOptions
+from tw.probe_options import ProbeCounterOptions
 from tw.probes.connecting import Connector, Route, probe_target
 from tw.probes.parting import part
 from tw.probes.ping import verdict_code

@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 from tw.core.payload import PayloadFormat, PayloadStream
 from tw.core.target import Target
 from tw.errors import ConnectError, ExitCode, TwError
-from tw.options import ProbeEchoOptions
+from tw.probe_options import ProbeEchoOptions
 from tw.probes.connecting import Connector, Route, probe_target
 from tw.probes.failures import lost_connection
 from tw.probes.parting import part

@@ -9,7 +9,7 @@ from tw.core.histogram import Histogram
 from tw.core.payload import TOKEN_BYTES, PayloadFormat, first_difference
 from tw.core.verdict import Kind, Outcome, Verdict
 from tw.errors import AnswerTimeout, ExitCode, TwError
-from tw.options import ProbeOptions
+from tw.probe_options import ProbeOptions
 from tw.probes.timing import Bell
 from tw.report import Delivery, Distribution, ProbeReport, Sample
 

@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 from tw.core.histogram import Histogram
 from tw.core.lines import LineSplitter
 from tw.errors import AnswerTimeout, ExitCode, LocalError, TwError
-from tw.options import ProbePubSubOptions
+from tw.probe_options import ProbePubSubOptions
 from tw.probes.failures import lost_connection
 from tw.probes.parting import part
 from tw.probes.ping import verdict_code

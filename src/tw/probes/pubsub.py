@@ -13,7 +13,7 @@ from tw.core.payload import PayloadFormat
 from tw.core.target import Target
 from tw.core.verdict import Kind
 from tw.errors import AnswerTimeout, ExitCode, ProtocolError, TwError
-from tw.options import ProbePubSubOptions
+from tw.probe_options import ProbePubSubOptions
 from tw.probes.connecting import Connector, Route, probe_target
 from tw.probes.failures import lost_connection
 from tw.probes.parting import part

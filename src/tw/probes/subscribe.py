@@ -8,7 +8,7 @@ from twisted.python.failure import Failure
 
 from tw.core.lines import LineSplitter
 from tw.errors import AnswerTimeout, ExitCode, TwError
-from tw.options import ProbePubSubOptions
+from tw.probe_options import ProbePubSubOptions
 from tw.probes.failures import lost_connection
 from tw.probes.parting import part
 from tw.probes.pubsub import MAX_LINE_BYTES, pubsub_connector, too_long

@@ -14,7 +14,7 @@ from tw.core.text import safe
 from tw.errors import ConnectError, ExitCode, ProtocolError, TwError, UsageError
 from tw.net.dial import resolve
 from tw.net.endpoint import bind_error
-from tw.options import ProbeEchoOptions
+from tw.probe_options import ProbeEchoOptions
 from tw.probes.connecting import refuse_idle_tls_options, source_family
 from tw.probes.echo import echo_target
 from tw.probes.ping import Ping, fresh_token, verdict_code

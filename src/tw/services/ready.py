@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from tw.errors import LocalError
-from tw.report import Json
+from tw.schema import Json
 
 
 class ReadyFile:

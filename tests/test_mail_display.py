@@ -9,16 +9,17 @@ import pytest
 
 from mail_found import message, subjects
 from tw.core.imap_types import Mailbox, Messages
-from tw.display import JsonDisplay, Output, Screen, TextDisplay, make_display
+from tw.mail_display import MailDisplay, MailJson, MailText, make_mail_display
 from tw.mail_report import FirstSubject, Mailboxes, Subjects
 from tw.options import CommonOptions
+from tw.output import Output
 
 ESC = "\x1b[2J"
 
 
 def shown(result: Any, *, table: bool = False, color: bool = False, raw: bool = False) -> str:
     out = io.StringIO()
-    display = TextDisplay(Output(out), Output(io.StringIO()), quiet=False, watched=False, color=color, table=table)
+    display = MailText(Output(out), color=color, table=table)
     display.mail(result, raw=raw)
     return out.getvalue()
 
@@ -56,8 +57,8 @@ def file(tmp_path: Path) -> Any:
         yield made
 
 
-def _made(out: TextIO) -> Screen:
-    return make_display(CommonOptions(), as_json=False, stdout=out, stderr=io.StringIO())
+def _made(out: TextIO) -> MailDisplay:
+    return make_mail_display(CommonOptions(), as_json=False, stdout=out)
 
 
 RAW = b"Subject: =?utf-8?Q?a?=\r\n\x1b[2J \xff\r\n b\r\nFrom: x\r\n"
@@ -87,7 +88,7 @@ def test_a_new_message_is_out_at_once_and_safe(file: TextIO) -> None:
 
 def test_as_json_a_new_message_is_a_line_with_its_time() -> None:
     out = io.StringIO()
-    display = JsonDisplay(Output(out), clock=lambda: 0.0)
+    display = MailJson(Output(out), clock=lambda: 0.0)
     display.mail(subjects(f"one{ESC}"))
     display.new_mail("INBOX", message("two", 7))
     first, second = out.getvalue().splitlines()

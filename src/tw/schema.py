@@ -1,0 +1,24 @@
+"""What every JSON object of `tw` has in common: its version, its times, and how an error looks."""
+
+from datetime import UTC, datetime
+from typing import TypeAlias
+
+from tw.errors import TwError
+
+VERSION = 1
+
+Json: TypeAlias = dict[str, object]
+
+
+def iso_utc(at_s: float) -> str:
+    """Seconds since the epoch as ISO 8601 in UTC, to the millisecond."""
+    return datetime.fromtimestamp(at_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def error_json(error: TwError) -> Json:
+    return {"kind": error.kind, "exit": int(error.exit_code), "message": str(error)}
+
+
+def failure_json(error: TwError) -> Json:
+    """The one object that a client prints when it has no report: it failed before it could have one."""
+    return {"v": VERSION, "ok": False, "error": error_json(error)}
