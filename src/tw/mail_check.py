@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, ensureDeferred, gatherResults
+from twisted.internet.defer import Deferred, FirstError, ensureDeferred, gatherResults
 from twisted.internet.threads import deferToThreadPool
 
 from tw.core.imap_check import Check
@@ -101,8 +101,9 @@ class _Round:
         together: Deferred[list[None]] = gatherResults(workers, consumeErrors=True)
         try:
             await together
-        except CancelledError:
-            raise
+        except FirstError as first:
+            # Wrapped, it would not be known for what it is: that the run was cancelled, as a signal has it.
+            raise (first.subFailure.value or first) from None
         return True
 
     async def _work(self) -> None:
