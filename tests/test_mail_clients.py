@@ -10,12 +10,12 @@ import pytest
 from imap_memory import Mailbox, Message, twisted_server
 from launching import Launch
 from memory import Network
-from tw import mail_clients
+from tw import mail_clients, mail_runs
 from tw.errors import ExitCode, Interrupted, LocalError
 from tw.mail_options import FirstSubjectOptions, ImapOptions
 from tw.options import CommonOptions
 
-COMMON = CommonOptions()
+COMMON = CommonOptions(reactor="stock")
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
@@ -31,7 +31,7 @@ def net() -> Iterator[Network]:
 @pytest.fixture
 def launch(net: Network, monkeypatch: pytest.MonkeyPatch) -> Launch:
     made = Launch(net)
-    monkeypatch.setattr(mail_clients, "run", made)
+    monkeypatch.setattr(mail_runs, "run", made)
     return made
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tw.__main__ import main
-from tw.errors import ConnectError
+from tw.errors import SIGNALS, ConnectError
 
 TW = str(Path(sys.executable).parent / "tw")
 COMMANDS = [[TW], [sys.executable, "-m", "tw"]]
@@ -25,7 +25,7 @@ def _surroundings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", "/nonexistent")
     monkeypatch.setattr("sys.argv", ["tw", "serve", "echo"])
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in SIGNALS}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -68,7 +68,7 @@ def test_main_exits_with_the_code_of_the_run(
     assert capsys.readouterr().err == "tw: refused\n"
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_before_the_reactor_runs_is_a_code_and_nothing_is_said(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: signal.Signals, code: int
 ) -> None:
@@ -91,7 +91,7 @@ def test_once_the_run_is_over_nothing_is_raised_any_more() -> None:
     """The interpreter would print a traceback on its way out."""
     sys.argv = ["tw", "--version"]
     assert _main() == 0
-    assert {signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)} == {signal.SIG_DFL}
+    assert {signal.getsignal(number) for number in SIGNALS} == {signal.SIG_DFL}
 
 
 def test_an_ignored_ctrl_c_stays_ignored(monkeypatch: pytest.MonkeyPatch) -> None:

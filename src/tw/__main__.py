@@ -20,16 +20,14 @@ from typing import NoReturn
 import click
 
 from tw.cli.command import Session
-from tw.errors import ExitCode, Interrupted, LocalError, TwError, UsageError
+from tw.errors import MAY_BE_IGNORED, SIGNALS, ExitCode, Interrupted, LocalError, TwError, UsageError
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 """A disk that takes no more of what click prints (help, versions, completions)."""
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
 
 class EarlySignal(BaseException):
-    """A signal arrived before the reactor ran, or after it."""
+    """A signal arrived where no reactor runs."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -61,8 +59,7 @@ def main() -> NoReturn:
 
 def _listen_to_signals() -> None:
     for number in SIGNALS:
-        # Ignored is what a shell without job control makes SIGINT for what has `&` behind it.
-        if number != signal.SIGINT or signal.getsignal(number) != signal.SIG_IGN:
+        if number not in MAY_BE_IGNORED or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _interrupt)
 
 

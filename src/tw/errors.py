@@ -4,6 +4,7 @@ Everything that `tw` expects to go wrong is a `TwError`: raised where it is noti
 code at the edge (`__main__`), and nowhere in between.
 """
 
+import signal
 from enum import IntEnum
 
 
@@ -115,6 +116,13 @@ class NothingThere(TwError):
 
     exit_code = ExitCode.NOTHING
     kind = "nothing"
+
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What ends a run. A program that keeps a terminal's server alive past its hang-up starts it under nohup."""
+
+MAY_BE_IGNORED = (signal.SIGINT, signal.SIGHUP)
+"""Whoever started us with these ignored meant it: nohup; a shell without job control, for what has `&` behind it."""
 
 
 class Interrupted(TwError):

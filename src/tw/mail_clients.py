@@ -1,12 +1,15 @@
-"""What the commands of `tw imap` run: the password, the errand, and its result on the display."""
+"""What the commands of `tw imap` run: the password, the errand, and its result on the display.
+
+A reactor is loaded only where one is needed: it would be most of what reading one subject takes.
+"""
 
 import os
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tw.errors import ExitCode, Interrupted
+from tw.errors import ExitCode
 from tw.mail_display import MailDisplay, make_mail_display
 from tw.mail_options import (
     FirstSubjectOptions,
@@ -17,12 +20,12 @@ from tw.mail_options import (
     WatchOptions,
     mail_host,
 )
-from tw.mail_report import MailResult
+from tw.mail_report import FirstSubject, Mailboxes, MailResult, Statuses, Subjects
 from tw.options import CommonOptions
 from tw.output import Output
-from tw.runtime import Stop, run, spawn, until_stopped
 
 if TYPE_CHECKING:
+    from tw.core.imap_types import Errand
     from tw.password import Secret
 
 Secrets = dict[str, "Secret | None"]
@@ -30,139 +33,105 @@ Secrets = dict[str, "Secret | None"]
 
 def first_subject(common: CommonOptions, options: FirstSubjectOptions) -> int:
     """Print the subject of a mailbox's first message. Gives the exit code."""
+    from tw.core.imap_errands import FirstMessage
 
-    async def look(reactor: Any, imap: ImapOptions, secrets: Secrets) -> MailResult:
-        from tw.core.imap_errands import FirstMessage
-        from tw.mail_report import FirstSubject
-
-        errand = FirstMessage(options.imap.mailbox)
-        await _visit(reactor, imap, errand, secrets)
-        assert errand.answer is not None
-        return FirstSubject(errand.answer)
-
-    return _look(common, options.imap, look, raw=options.raw)
+    errand = FirstMessage(options.imap.mailbox)
+    return _look(common, options.imap, errand, FirstSubject, raw=options.raw)
 
 
 def subjects(common: CommonOptions, options: SubjectsOptions) -> int:
     """Print the subjects of several messages. Gives the exit code."""
+    from tw.core.imap_errands import FoundMessages, LastMessages, NewestMessage
 
-    async def look(reactor: Any, imap: ImapOptions, secrets: Secrets) -> MailResult:
-        from tw.core.imap_errands import FoundMessages, LastMessages, NewestMessage
-        from tw.mail_report import Subjects
-
-        mailbox = options.imap.mailbox
-        errand: FoundMessages | LastMessages | NewestMessage
-        if options.search is not None:
-            errand = FoundMessages(mailbox, options.search, options.last)
-        elif options.newest:
-            errand = NewestMessage(mailbox)
-        else:
-            errand = LastMessages(mailbox, options.last)
-        await _visit(reactor, imap, errand, secrets)
-        assert errand.answer is not None
-        return Subjects(errand.answer)
-
-    return _look(common, options.imap, look, raw=options.raw)
+    mailbox = options.imap.mailbox
+    errand: Errand
+    if options.search is not None:
+        errand = FoundMessages(mailbox, options.search, options.last)
+    elif options.newest:
+        errand = NewestMessage(mailbox)
+    else:
+        errand = LastMessages(mailbox, options.last)
+    return _look(common, options.imap, errand, Subjects, raw=options.raw)
 
 
 def mailboxes(common: CommonOptions, options: MailboxesOptions) -> int:
     """Print the names of the mailboxes. Gives the exit code."""
+    from tw.core import imap_listing
 
-    async def look(reactor: Any, imap: ImapOptions, secrets: Secrets) -> MailResult:
-        from tw.core import imap_listing
-        from tw.mail_report import Mailboxes
-
-        errand = imap_listing.Mailboxes(options.pattern)
-        await _visit(reactor, imap, errand, secrets)
-        assert errand.answer is not None
-        return Mailboxes(errand.answer)
-
-    return _look(common, options.imap, look)
+    return _look(common, options.imap, imap_listing.Mailboxes(options.pattern), Mailboxes)
 
 
 def status(common: CommonOptions, options: StatusOptions) -> int:
     """Print how many messages mailboxes hold. Gives the exit code: that of the first one that could not be had."""
+    from tw.core import imap_listing
 
-    async def look(reactor: Any, imap: ImapOptions, secrets: Secrets) -> MailResult:
-        from tw.core import imap_listing
-        from tw.mail_report import Statuses
-
-        errand = imap_listing.Statuses(options.mailboxes)
-        await _visit(reactor, imap, errand, secrets)
-        assert errand.answer is not None
-        return Statuses(errand.answer, errand.failure)
-
-    return _look(common, options.imap, look)
+    errand = imap_listing.Statuses(options.mailboxes)
+    return _look(common, options.imap, errand, lambda found: Statuses(found, errand.failure))
 
 
 def watch(common: CommonOptions, options: WatchOptions) -> int:
     """Print the subject of each message as it comes in, until a signal or `--count`. Gives the exit code."""
+    from tw.mail_runs import watch as run
+
     imap, secrets = secrets_of(options.imap)
-
-    async def main(reactor: Any, stop: Stop) -> int:
-        from tw.core.imap_watch import Watch
-        from tw.probes.imap import MailRun
-
-        display = display_of(common, imap.json, stop)
-        mailbox = imap.mailbox
-        errand = Watch(
-            mailbox,
-            lambda message: display.new_mail(mailbox, message, raw=options.raw),
-            poll_s=options.poll_s,
-            timeout_s=imap.timeout_s,
-            count=options.count,
-        )
-        visit = MailRun(reactor, imap, errand, show=shown(imap), **secrets)
-        await until_stopped(stop, spawn(visit.watch(errand)))
-        return ended(display, stop)
-
-    return run(common, main)
+    return run(common, imap, options, show=shown(imap), **secrets)
 
 
 def _look(
     common: CommonOptions,
     options: ImapOptions,
-    look: Callable[[Any, ImapOptions, Secrets], Coroutine[Any, Any, MailResult]],
+    errand: Any,
+    result: Callable[[Any], MailResult],
     *,
     raw: bool = False,
 ) -> int:
-    # Before the reactor runs: a prompt and a command may take their time, and `--timeout` is for the network.
-    ready, secrets = secrets_of(options)
+    """Do the errand, and show what `result` makes of its answer."""
 
-    async def main(reactor: Any, stop: Stop) -> int:
-        display = display_of(common, options.json, stop)
-        result = await until_stopped(stop, spawn(look(reactor, ready, secrets)))
-        if result is not None and stop.signal is None:
-            display.mail(result, raw=raw)
-            failed = getattr(result, "error", None)
-            if failed is not None and display.out.failure is None:
-                failed.reported = True
-                raise failed
-        return ended(display, stop)
+    def done(display: MailDisplay, _certificate_end_s: float | None) -> int:
+        assert errand.answer is not None
+        found = result(errand.answer)
+        display.mail(found, raw=raw)
+        failed = getattr(found, "error", None)
+        if failed is not None and display.out.failure is None:
+            failed.reported = True
+            raise failed
+        return ExitCode.OK
 
-    return run(common, main)
-
-
-async def _visit(reactor: Any, options: ImapOptions, errand: Any, secrets: Secrets) -> None:
-    from tw.probes.imap import MailRun
-
-    await MailRun(reactor, options, errand, show=shown(options), **secrets).run()
+    # Before the clock runs: a prompt and a command may take their time, and `--timeout` is for the network.
+    imap, secrets = secrets_of(options)
+    return visit(common, imap, secrets, errand, done)
 
 
-def display_of(common: CommonOptions, as_json: bool, stop: Stop) -> MailDisplay:
-    """The display; where its output breaks, the run ends."""
-    display = make_mail_display(common, as_json=as_json)
-    display.out.on_failure = stop.fire
-    return display
+def visit(
+    common: CommonOptions,
+    imap: ImapOptions,
+    secrets: Secrets,
+    errand: "Errand",
+    done: Callable[[MailDisplay, float | None], int],
+) -> int:
+    """Connect, do the errand, then `done`, which shows what was found: it gets when the server's certificate expires,
+    and gives the exit code."""
+    from tw.probes.imap_direct import DirectRun, goes_direct
 
+    if common.reactor != "auto" or not goes_direct(imap):
+        from tw.mail_runs import visit as run
 
-def ended(display: MailDisplay, stop: Stop) -> int:
-    """The exit code of a run that came to its end. Raises Interrupted and LocalError for one that did not."""
-    if stop.signal is not None:
-        raise Interrupted(stop.signal.name)
+        return run(common, imap, errand, done, show=shown(imap), **secrets)
+    display = make_mail_display(common, as_json=imap.json)
+    err = Output(sys.stderr)
+    direct = DirectRun(
+        imap,
+        errand,
+        told=lambda text: err.line(f"tw: {text}"),
+        explain=common.verbosity > 0,
+        show=shown(imap),
+        **secrets,
+    )
+    direct.run()
+    code = done(display, direct.certificate_end_s)
     if display.out.failure is not None:
         raise display.out.failure
-    return ExitCode.OK
+    return code
 
 
 def shown(options: ImapOptions) -> Callable[[str], None] | None:

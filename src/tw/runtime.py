@@ -14,14 +14,9 @@ from typing import Any, TypeAlias, TypeVar
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 from twisted.logger import Logger
 
+from tw.errors import MAY_BE_IGNORED, SIGNALS
 from tw.log import start_logging
 from tw.options import CommonOptions
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""What ends a run. A program that keeps a terminal's server alive past its hang-up starts it under nohup."""
-
-MAY_BE_IGNORED = (signal.SIGINT, signal.SIGHUP)
-"""Whoever started us with these ignored meant it: nohup; a shell without job control, for what has `&` behind it."""
 
 T = TypeVar("T")
 

@@ -22,6 +22,8 @@ RUNS = (
     "tw.mail_clients.mailboxes",
     "tw.mail_clients.status",
     "tw.mail_clients.watch",
+    "tw.mail_check.check",
+    "tw.mail_check.check_all",
 )
 
 

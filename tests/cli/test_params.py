@@ -13,6 +13,7 @@ from tw.cli.params import (
     MAX_DURATION_S,
     PEER_PORT,
     PORT,
+    DaysType,
     HeaderType,
     ListType,
     ResolveType,
@@ -46,6 +47,7 @@ def _refused(kind: click.ParamType[Any], value: Any) -> str:
         (" 2s ", 2.0),
         ("1ms", 0.001),
         ("8760h", MAX_DURATION_S),
+        ("365d", MAX_DURATION_S),
         (3, 3.0),
         (0.25, 0.25),
     ],
@@ -61,7 +63,7 @@ def test_what_is_no_duration_is_answered_with_examples(text: Any) -> None:
     assert _refused(DURATION_TYPE, text) == f"{text!r} is not a duration; write 250ms, 2s, 1m or a number of seconds"
 
 
-@pytest.mark.parametrize("text", ["0", "0.9ms", "8761h", "9" * 5000, 0, -1.5, float("nan"), float("inf")])
+@pytest.mark.parametrize("text", ["0", "0.9ms", "8761h", "365.01d", "9" * 5000, 0, -1.5, float("nan"), float("inf")])
 def test_a_duration_out_of_range_is_answered_with_the_range(text: Any) -> None:
     assert _refused(DURATION_TYPE, text) == f"{text!r} is out of range; use 1ms to 365 days"
 
@@ -75,10 +77,10 @@ def test_zero_is_a_duration_where_there_may_be_none() -> None:
 @given(st.decimals("0.001", "1000", places=3), st.sampled_from(sorted(UNITS_S)), st.sampled_from(["", " "]))
 def test_a_duration_is_its_number_times_its_unit(number: Any, unit: str, space: str) -> None:
     seconds = float(number) * UNITS_S[unit]
-    if seconds >= 0.001:
+    if 0.001 <= seconds <= MAX_DURATION_S:
         assert DURATION_TYPE.convert(f"{number}{space}{unit}", None, None) == pytest.approx(seconds)
     else:
-        _refused(DURATION_TYPE, f"{number}{unit}")
+        assert "is out of range" in _refused(DURATION_TYPE, f"{number}{unit}")
 
 
 @given(st.text())
@@ -111,6 +113,28 @@ def test_any_text_is_a_size_in_range_or_refused(text: str) -> None:
 @pytest.mark.parametrize("value", ["", "k", "1.5k", "-1", "1kb", "1 2", "٣", "9" * 5000, True, 1.0])
 def test_what_is_no_size_is_answered_with_examples(value: Any) -> None:
     assert _refused(SIZE, value) == f"{value!r} is not a size; write 512, 64k or 8M"
+
+
+@pytest.mark.parametrize(
+    ("value", "days"),
+    [
+        ("30,7", (30, 7)),
+        ("30", (30, 0)),
+        (" 30 , 7 ", (30, 7)),
+        ("0", (0, 0)),
+        ("99999,99999", (99_999, 99_999)),
+        (30, (30, 0)),
+        ((30, 7), (30, 7)),
+    ],
+)
+def test_days_are_those_of_a_warning_and_those_that_are_critical(value: Any, days: tuple[int, int]) -> None:
+    assert DaysType().convert(value, None, None) == days
+
+
+@pytest.mark.parametrize("value", ["", ",", "30,", ",7", "30,7,1", "30 7", "-1", "1.5", "30d", "٣", "1" * 6, True, 1.0])
+def test_what_is_no_days_is_answered_with_an_example(value: Any) -> None:
+    said = f"{value!r} is not W,C; write 30,7 for a warning below 30 days, critical below 7"
+    assert _refused(DaysType(), value) == said
 
 
 def test_a_size_has_both_its_limits_in() -> None:

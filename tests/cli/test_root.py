@@ -39,7 +39,7 @@ def test_help_lists_every_exit_code(shell: Shell) -> None:
         ("--help", ["serve", "probe", "imap", "completion"]),
         ("serve -h", ["echo", "counter", "pubsub"]),
         ("probe -h", ["echo", "counter", "pubsub"]),
-        ("imap -h", ["first-subject", "subjects", "mailboxes", "status", "watch"]),
+        ("imap -h", ["first-subject", "subjects", "mailboxes", "status", "watch", "check"]),
     ],
 )
 def test_help_lists_the_commands_in_their_order(shell: Shell, line: str, commands: list[str]) -> None:
@@ -102,7 +102,15 @@ print(code, sorted(loaded & {"twisted", "rich", "httptools", "OpenSSL", "asyncio
 
 @pytest.mark.parametrize(
     "line",
-    ["--help", "--version", "serve --help", "serve echo --help", "probe counter --help", "imap first-subject -h"],
+    [
+        "--help",
+        "--version",
+        "serve --help",
+        "serve echo --help",
+        "probe counter --help",
+        "imap first-subject -h",
+        "imap check -h",
+    ],
 )
 def test_help_and_version_load_nothing_heavy(line: str) -> None:
     done = subprocess.run([sys.executable, "-c", HEAVY, *line.split()], capture_output=True, text=True, check=True)

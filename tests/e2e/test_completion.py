@@ -41,7 +41,7 @@ def test_subcommands_are_listed_at_each_level(shell: Shell) -> None:
     shell.lists("tw serve ", SERVERS)
     shell.lists("tw probe ", SERVERS)
     shell.lists("tw completion ", {"bash", "zsh", "fish"})
-    shell.lists("tw imap ", {"first-subject", "subjects", "mailboxes", "status", "watch"})
+    shell.lists("tw imap ", {"first-subject", "subjects", "mailboxes", "status", "watch", "check"})
 
 
 def test_a_subcommand_is_completed_from_its_beginning(shell: Shell) -> None:

@@ -11,7 +11,7 @@ from tw.errors import ExitCode
 PASSWORD = "s3cret"
 PLAIN_RESPONSE = b"AGFsaWNlAHMzY3JldA=="
 
-SHORT = ("--timeout", "300ms")
+SHORT = ("--timeout", "1s")
 """For servers that would never end by themselves. Others have the 30 s that are the default, which is the harness's own
 limit too: a fault that is only noticed at the deadline fails the test."""
 
@@ -176,21 +176,21 @@ BEFORE_THE_PASSWORD: list[tuple[Fault, str, ExitCode, tuple[str, ...]]] = [
     (greets_without_an_end, "plain", PROTOCOL, ("* OK xxx", "greeting")),
     (leaves_at_once, "plain", PROTOCOL, ("closed the connection", "greeting")),
     (leaves_at_once, "tls", TLS, ("during the TLS handshake",)),
-    (says_nothing, "plain", TIMEOUT, ("0.3 s", "greeting", "--security tls")),
-    (says_nothing, "starttls", TIMEOUT, ("0.3 s", "greeting")),
+    (says_nothing, "plain", TIMEOUT, ("1 s", "greeting", "--security tls")),
+    (says_nothing, "starttls", TIMEOUT, ("1 s", "greeting")),
     (says_nothing, "tls", TIMEOUT, ("TLS handshake",)),
     (injects_before_tls, "starttls", TLS, ("plain text where TLS has to begin", "CAPABILITY")),
     (refuses_tls, "starttls", TLS, ("refused STARTTLS: not today",)),
     (lets_in_before_tls, "starttls", TLS, ("before STARTTLS",)),
     (agrees_to_tls_and_speaks_on, "starttls", TLS, ("does not speak TLS",)),
-    (agrees_to_tls_and_says_no_more, "starttls", TIMEOUT, ("0.3 s", "tls")),
+    (agrees_to_tls_and_says_no_more, "starttls", TIMEOUT, ("1 s", "tls")),
     (agrees_to_tls_and_leaves, "starttls", TLS, ("tls",)),
 ]
 AFTER_IT: list[tuple[Fault, str, ExitCode, tuple[str, ...]]] = [
-    (greets_and_says_no_more, "plain", TIMEOUT, ("0.3 s", "login")),
-    (logs_in_and_says_no_more, "plain", TIMEOUT, ("0.3 s", "open")),
-    (opens_and_says_no_more, "plain", TIMEOUT, ("0.3 s", "fetch")),
-    (drips, "plain", TIMEOUT, ("0.3 s", "fetch")),
+    (greets_and_says_no_more, "plain", TIMEOUT, ("1 s", "login")),
+    (logs_in_and_says_no_more, "plain", TIMEOUT, ("1 s", "open")),
+    (opens_and_says_no_more, "plain", TIMEOUT, ("1 s", "fetch")),
+    (drips, "plain", TIMEOUT, ("1 s", "fetch")),
     (refuses_with_an_alert, "plain", AUTH, ("\\x1b]0;owned\\x07 \\u202e\\xff locked", "login")),
     (answers_what_was_not_asked, "plain", PROTOCOL, ("not sent: \\x1b]0;owned\\x07", "login")),
     (logs_in_and_hangs_up, "plain", PROTOCOL, ("hung up: shutting down", "open")),

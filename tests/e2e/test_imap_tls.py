@@ -154,6 +154,6 @@ def test_a_port_without_tls_is_5_where_tls_was_asked_for(mail: Dovecot) -> None:
 
 def test_a_tls_port_is_no_imap_server_where_plain_was_typed(mail: Dovecot) -> None:
     with relay(GOOD, mail.imaps_port) as between:
-        ran = mail.look("--endpoint", between.strport, "--timeout", "300ms", security="plain", code=ExitCode.TIMEOUT)
+        ran = mail.look("--endpoint", between.strport, "--timeout", "1s", security="plain", code=ExitCode.TIMEOUT)
     assert "--security tls" in ran.error_line
     assert between.heard == b""

@@ -13,7 +13,7 @@ from e2e.imap_peers import GREETING, Peer, scripted
 from tw.errors import ExitCode
 
 PASSWORD = "s3cret"
-SHORT = ("--timeout", "300ms")
+SHORT = ("--timeout", "1s")
 """For servers that would never end by themselves. Others have the 30 s that are the default, which is the harness's own
 limit too: a fault that is only noticed at the deadline fails the test."""
 MEMORY_LIMIT_KIB = 96 * 1024
@@ -112,7 +112,7 @@ def check(fault: Fault, code: ExitCode, words: tuple[str, ...], *more: str, out:
     ids=["greeting", "login", "examine", "IDLE", "DONE", "fetch", "dripping", "NOOP"],
 )
 def test_whatever_the_server_leaves_unanswered_ends_it_at_the_deadline(fault: Fault, phase: str) -> None:
-    check(fault, TIMEOUT, ("no answer within 0.3 s", f", {phase})"), *SHORT, "--poll", "10ms")
+    check(fault, TIMEOUT, ("no answer within 1 s", f", {phase})"), *SHORT, "--poll", "10ms")
 
 
 @pytest.mark.parametrize(

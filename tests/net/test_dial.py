@@ -10,8 +10,9 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 
+from tw.core.client_rules import STAGGER_S, interleaved
 from tw.errors import ConnectError
-from tw.net.dial import STAGGER_S, dial, interleaved, resolve
+from tw.net.dial import dial, resolve
 
 
 def v4(number: int) -> IPv4Address:
@@ -65,8 +66,8 @@ def tried(reactor: MemoryReactorClock) -> list[str]:
 
 
 def test_families_take_turns_in_the_resolvers_order() -> None:
-    assert interleaved([v6(1), v6(2), v4(1), v6(3)]) == [v6(1), v4(1), v6(2), v6(3)]
-    assert interleaved([v4(1), v4(2)]) == [v4(1), v4(2)]
+    assert interleaved([v6(1), v6(2), v4(1), v6(3)], type) == [v6(1), v4(1), v6(2), v6(3)]
+    assert interleaved([v4(1), v4(2)], type) == [v4(1), v4(2)]
 
 
 def test_a_name_becomes_its_addresses() -> None:

@@ -11,10 +11,10 @@ from ends import Peer
 from imap_runs import PORT, all_closed, answers, greets, options, visit
 from imap_script import FETCHED, GREETING, HEADER, LOGGED_IN, OPENED, PASSWORD
 from memory import Network
+from tw.core.client_rules import imap_target
 from tw.core.target import EndpointTarget, HostTarget, Target, UnixTarget
 from tw.errors import AnswerTimeout, AuthError, ConnectError, ProtocolError, TwError, UsageError
 from tw.options import TlsClientOptions
-from tw.probes.imap import imap_target
 
 # Where to ------------------------------------------------------------------------------------------------------------
 

@@ -68,7 +68,7 @@ def check(ctx: click.Context, /, *, accounts_file: str | None, jobs: int, nagios
     common = session_of(ctx).options()
     if accounts_file is not None:
         from tw.cli.imap_accounts import read_accounts
-        from tw.mail_check import check_all
+        from tw.mail_check_all import check_all
 
         as_json = options["json"]
         accounts = tuple(

@@ -80,7 +80,9 @@ class Check(Opening):
         self._newest = newest(self.box.dated(), self._now_s)
         if self._newest is None:
             raise self.session.error(ProtocolError, "the server answered the fetch without a message")
-        if self._newest.uid is None or any(message == self._newest for _, message in self.box.messages()):
+        # With subjects, all were asked for, and the goodbye is on its way: what a server left out stays unknown.
+        is_whole = self._with_subjects or any(message == self._newest for _, message in self.box.messages())
+        if is_whole or self._newest.uid is None:
             self._finish()
         else:
             self.session.send(fetch(b"%d" % self._newest.uid, by_uid=True), self._completed)

@@ -7,7 +7,6 @@ and only a silent address is given time (RFC 8305, "Happy Eyeballs").
 
 import ipaddress
 from collections.abc import Sequence
-from itertools import chain, zip_longest
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -17,10 +16,8 @@ from twisted.internet.interfaces import IResolutionReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from tw.core.client_rules import STAGGER_S, interleaved
 from tw.errors import ConnectError
-
-STAGGER_S = 0.25
-"""How long an address may be silent before the next one is tried beside it (RFC 8305, section 5)."""
 
 FAMILIES: dict[int | None, list[Any]] = {4: [IPv4Address], 6: [IPv6Address], None: [IPv4Address, IPv6Address]}
 
@@ -45,7 +42,7 @@ class _Receiver:
         if self.done.called:
             return
         if self._found:
-            self.done.callback(interleaved(self._found))
+            self.done.callback(interleaved(self._found, type))
         else:
             self.done.errback(
                 Failure(
@@ -82,13 +79,6 @@ def _literal(host: str, port: int) -> Any:
     except ValueError:
         return None
     return IPv4Address("TCP", host, port) if version == 4 else IPv6Address("TCP", host, port)
-
-
-def interleaved(addresses: Sequence[Any]) -> list[Any]:
-    """The families in turn, beginning with the first address's, and in order within each (RFC 8305, section 4)."""
-    first = [address for address in addresses if type(address) is type(addresses[0])]
-    second = [address for address in addresses if type(address) is not type(addresses[0])]
-    return [address for address in chain.from_iterable(zip_longest(first, second)) if address is not None]
 
 
 def dial(reactor: Any, addresses: Sequence[Any], factory: Any, timeout_s: float, bind: str | None) -> Deferred[Any]:

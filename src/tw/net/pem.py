@@ -1,6 +1,5 @@
 """PEM files: certificates, keys and authorities, with an error that names the file."""
 
-import os
 from typing import Any
 
 from cryptography import x509
@@ -10,25 +9,12 @@ from OpenSSL import crypto
 from twisted.internet import ssl
 
 from tw.errors import LocalError
-
-MAX_PEM_BYTES = 4 * 1024 * 1024
-"""A bundle of every public authority is about 220 KiB; more is a file named by mistake."""
-
-
-def _read(path: str, what: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            data = file.read(MAX_PEM_BYTES + 1)
-    except OSError as error:
-        raise LocalError(f"cannot read the {what}: {os.strerror(error.errno or 0)}", path) from error
-    if len(data) > MAX_PEM_BYTES:
-        raise LocalError(f"a {what} of over {MAX_PEM_BYTES} bytes", path, "is it the right file?")
-    return data
+from tw.net.pem_file import read_pem
 
 
 def load_chain(path: str) -> list[x509.Certificate]:
     """The certificates in the file, the server's or client's own first. Raises LocalError; the list is not empty."""
-    data = _read(path, "certificate")
+    data = read_pem(path, "certificate")
     try:
         return x509.load_pem_x509_certificates(data)
     except ValueError as error:
@@ -37,7 +23,7 @@ def load_chain(path: str) -> list[x509.Certificate]:
 
 def load_key(path: str) -> Any:
     """The private key in the file. Raises LocalError, also for an encrypted one: a server cannot ask."""
-    data = _read(path, "key")
+    data = read_pem(path, "key")
     try:
         return load_pem_private_key(data, None)
     except TypeError as error:

@@ -23,6 +23,7 @@ from zope.interface import implementer
 from tw.core.text import safe
 from tw.errors import LocalError, ProtocolError, TlsError, TwError, UsageError
 from tw.net.pem import load_pair, trust_root
+from tw.net.tls_words import another_name, handshake_failed, left_in_handshake
 from tw.options import TlsClientOptions
 
 PIN_PREFIX = "sha256//"
@@ -224,17 +225,6 @@ def openssl_reason(error: Exception) -> str:
     return safe("; ".join(dict.fromkeys(reasons)) or type(error).__name__)
 
 
-# The last is what an echo server's answer comes to: our own ClientHello.
-NOT_TLS = (
-    "wrong version number",
-    "packet length too long",
-    "unknown protocol",
-    "record layer failure",
-    "http request",
-    "unexpected message",
-)
-
-
 def tls_failure(failure: Failure, where: str) -> TwError:
     """The typed error for what ended a TLS connection before or during its handshake."""
     error = failure.value
@@ -243,21 +233,9 @@ def tls_failure(failure: Failure, where: str) -> TwError:
     if isinstance(error, PinMismatch):
         return TlsError("the server's key is not the pinned one", where, f"its pin is {error.seen}")
     if isinstance(error, VerificationError):
-        return TlsError(
-            "the certificate is for another name", where, "name the server as its certificate does, or add --pin"
-        )
+        return another_name(where)
     if isinstance(error, SSL.Error):
-        return _openssl_failure(openssl_reason(error), where)
+        return handshake_failed(openssl_reason(error), where)
     if isinstance(error, ConnectionDone | ConnectionLost):
-        return TlsError("the peer left during the TLS handshake", where, "does it speak TLS on this port?")
+        return left_in_handshake(where)
     return ProtocolError(f"the connection failed: {safe(str(error) or type(error).__name__)}", where)
-
-
-def _openssl_failure(reason: str, where: str) -> TlsError:
-    if "certificate verify failed" in reason:
-        return TlsError(
-            "the certificate is not trusted", where, "name its authority with --ca-file, or its key with --pin"
-        )
-    if any(words in reason for words in NOT_TLS):
-        return TlsError(f"the peer does not speak TLS: {reason}", where, "try without TLS, or another port")
-    return TlsError(f"the TLS handshake failed: {reason}", where, "see what it offers with openssl s_client")

@@ -3,7 +3,7 @@
 import ipaddress
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from OpenSSL import SSL
@@ -13,6 +13,7 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from tw.core.client_rules import refuse_idle_tls_options, tls_name
 from tw.core.histogram import Histogram
 from tw.core.target import HostTarget, Target, UnixTarget, parse_target
 from tw.core.text import safe
@@ -21,6 +22,7 @@ from tw.net.dial import dial, resolve
 from tw.net.endpoint import address_text, client_from_string, connect_error
 from tw.net.lean_tls import tls_factory
 from tw.net.tls import client_creator, tls_failure
+from tw.net.tls_words import silent_handshake
 from tw.options import TlsClientOptions
 from tw.probe_options import ProbeOptions
 from tw.probes.timing import pause, within
@@ -46,24 +48,6 @@ def loopback(options: ProbeOptions) -> str:
     """The loopback address that the probe's own connections can reach."""
     is_ipv6 = options.family == 6 or (options.bind is not None and ":" in options.bind)
     return "::1" if is_ipv6 else "127.0.0.1"
-
-
-def tls_name(target: Target, verify: TlsClientOptions, hint: str) -> str:
-    """The name that the server's certificate has to show. Raises UsageError, with `hint`, where there is none."""
-    if verify.server_name:
-        return verify.server_name
-    if isinstance(target, HostTarget):
-        return target.host
-    if verify.pin or verify.insecure:
-        return "localhost"
-    raise UsageError("TLS needs a name to verify", safe(str(target)), hint)
-
-
-def refuse_idle_tls_options(verify: TlsClientOptions, where: str, hint: str) -> None:
-    """Raises UsageError for a certificate option: there is no TLS, and whoever typed one believes in its protection."""
-    for option in fields(verify):
-        if option.compare and option.name not in verify.settled and getattr(verify, option.name) != option.default:
-            raise UsageError(f"--{option.name.replace('_', '-')} without TLS", where, hint)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,7 +194,7 @@ class Connector:
         return ConnectError("connecting timed out", self.where, "is a firewall in between? --timeout gives it longer")
 
     def _silent_handshake(self) -> AnswerTimeout:
-        return AnswerTimeout("no answer to the TLS handshake", self.where, "does it speak TLS on this port?")
+        return silent_handshake(self.where)
 
     def _resolved(self, host: str, port: int) -> str:
         for name, its_port, address in self._route.resolve:

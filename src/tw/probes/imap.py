@@ -10,9 +10,10 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from tw.core.client_rules import imap_target, refuse_idle_tls_options, tls_name, unreachable
 from tw.core.imap_types import Errand, ImapRequest
 from tw.core.imap_watch import Watch
-from tw.core.target import HostTarget, Target, parse_endpoint
+from tw.core.target import HostTarget, Target
 from tw.core.text import safe
 from tw.errors import AnswerTimeout, ConnectError, TwError, UsageError
 from tw.mail_options import ImapOptions, mail_domain_of
@@ -21,14 +22,11 @@ from tw.net.tls import certificate_end_s, client_creator, tls_failure
 from tw.net.tunnel import connect_tunnel
 from tw.options import TlsClientOptions
 from tw.password import Secret
-from tw.probes.connecting import Connector, Route, refuse_idle_tls_options, tls_name
+from tw.probes.connecting import Connector, Route
 from tw.probes.timing import within
 from tw.protocols.imap import ImapClient
 
 _log = Logger()
-
-PORTS = {"tls": 993, "starttls": 143, "plain": 143}
-"""RFC 8314, 3.2, and RFC 3501, 2.1."""
 
 GOODBYE_S = 1.0
 """How long the server may take over its goodbye, once the answer is in hand."""
@@ -37,25 +35,10 @@ ALIVE_S = 60
 """After so much silence the kernel asks whether the peer of a watch is still there."""
 
 NO_NAME = "name a host in --endpoint (tcp:HOST:PORT), or add --pin"
-NAME_A_HOST = "name a server with --host, TW_IMAP_HOST, or host in [imap] of the settings file"
 
 Trace = Callable[[str], None]
 Build = Callable[..., ImapClient]
 """Takes where the connection leads, and how STARTTLS is done."""
-
-
-def imap_target(options: ImapOptions) -> Target:
-    """Where to connect. Raises UsageError where the endpoint contradicts `--security`."""
-    wants_tls = options.security == "tls"
-    if options.endpoint is None:
-        port = PORTS[options.security] if options.port is None else options.port
-        return HostTarget(options.host, port, wants_tls)
-    target = parse_endpoint(options.endpoint, where=f"--endpoint {options.endpoint}")
-    if target.tls and not wants_tls:
-        raise UsageError(
-            f"a TLS endpoint beside --security {options.security}", options.endpoint, "leave one of them out"
-        )
-    return replace(target, tls=wants_tls)
 
 
 class MailRun:
@@ -126,9 +109,7 @@ class MailRun:
         try:
             await work
         except ConnectError as error:
-            if self._options.host_given or (error.hint and mail_domain_of(self._options) is not None):
-                raise
-            raise ConnectError(error.what, error.where, NAME_A_HOST) from error
+            raise unreachable(error, self._options) from error.__cause__
 
     async def _run(self) -> None:
         await self._connect()

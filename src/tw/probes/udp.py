@@ -7,6 +7,7 @@ from typing import Any
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.error import CannotListenError, MessageLengthError
 
+from tw.core.client_rules import refuse_idle_tls_options
 from tw.core.histogram import Histogram
 from tw.core.payload import PayloadFormat
 from tw.core.target import HostTarget
@@ -15,7 +16,7 @@ from tw.errors import ConnectError, ExitCode, ProtocolError, TwError, UsageError
 from tw.net.dial import resolve
 from tw.net.endpoint import bind_error
 from tw.probe_options import ProbeEchoOptions
-from tw.probes.connecting import refuse_idle_tls_options, source_family
+from tw.probes.connecting import source_family
 from tw.probes.echo import echo_target
 from tw.probes.ping import Ping, fresh_token, verdict_code
 from tw.probes.timing import pause, within
