@@ -44,6 +44,8 @@ class Dovecot:
     imap_port: int
     imaps_port: int
     process: subprocess.Popen[bytes] = field(repr=False)
+    settings: dict[str, str] = field(default_factory=dict)
+    """Variables of each run."""
 
     @property
     def ca(self) -> str:
@@ -111,7 +113,7 @@ class Dovecot:
         """`tw imap COMMAND` on this server, which ends with `code`. The password is right unless it is given."""
         line = self.arguments(command, *args, user=user, host=host, security=security, trusting=trusting)
         password = PASSWORDS[user] if password is None else password
-        ran = tw(*line, env={"TW_IMAP_PASSWORD": password, **(env or {})})
+        ran = tw(*line, env={"TW_IMAP_PASSWORD": password, **self.settings, **(env or {})})
         assert ran.code == code, f"{ran}\n{self.log()[-3000:]}"
         return ran
 

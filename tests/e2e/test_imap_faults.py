@@ -217,11 +217,12 @@ def check(fault: Fault, security: str, code: ExitCode, words: tuple[str, ...], *
     return peer.heard
 
 
+@pytest.mark.parametrize("reactor", ["auto", "stock"])
 @pytest.mark.parametrize(("fault", "security", "code", "words"), BEFORE_THE_PASSWORD)
 def test_a_fault_before_the_login_costs_no_password(
-    fault: Fault, security: str, code: ExitCode, words: tuple[str, ...]
+    fault: Fault, security: str, code: ExitCode, words: tuple[str, ...], reactor: str
 ) -> None:
-    heard = check(fault, security, code, words)
+    heard = check(fault, security, code, words, "--reactor", reactor)
     assert PLAIN_RESPONSE not in heard
     assert PASSWORD.encode() not in heard
 

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import ssl
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 from cryptography import x509
@@ -22,9 +23,15 @@ WRONG_PIN = f"sha256//{'A' * 43}="
 
 
 @pytest.fixture(scope="module")
-def mail() -> Iterator[Dovecot]:
-    with dovecot() as server:
-        yield server
+def server() -> Iterator[Dovecot]:
+    with dovecot() as made:
+        yield made
+
+
+@pytest.fixture(params=["auto", "stock"])
+def mail(server: Dovecot, request: pytest.FixtureRequest) -> Dovecot:
+    """The server, looked at without a reactor and with one: two ways to speak TLS, which have to agree."""
+    return replace(server, settings={"TW_REACTOR": request.param})
 
 
 def pin_of(mail: Dovecot, address: str) -> str:
