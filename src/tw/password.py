@@ -6,14 +6,16 @@ A password is held in `Secret`, whose `repr` hides it, so that no log, message o
 import errno
 import os
 import select
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from tw.errors import LocalError, UsageError
+
+if TYPE_CHECKING:
+    import subprocess
 
 VARIABLE = "TW_IMAP_PASSWORD"
 WAYS = f"use --password-file, --password-fd, --password-command, {VARIABLE}, --netrc or --keyring"
@@ -174,6 +176,8 @@ def _from_command(command: str, origin: _Origin) -> Secret:
     # message repeats it.
     noun, where = origin.noun, origin.where
     end_s = time.monotonic() + origin.timeout_s
+    import subprocess  # here, since loading it costs every run, and few have a command
+
     try:
         process = subprocess.Popen(command, shell=True, stdout=subprocess.PIPE)  # noqa: S602 - a shell command is what the option takes
     except (OSError, ValueError) as error:
@@ -243,7 +247,7 @@ def _opened(path: str) -> IO[bytes]:
     return open(path, "rb", buffering=0, opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK | os.O_NOCTTY))
 
 
-def _poured(fd: int, origin: _Origin, *, line: bool = False, process: subprocess.Popen[bytes] | None = None) -> bytes:
+def _poured(fd: int, origin: _Origin, *, line: bool = False, process: "subprocess.Popen[bytes] | None" = None) -> bytes:
     """All that comes out of `fd` in time, or its first `line`, or what `process` prints until it ends; no further than
     a little over the limit (`yes` never ends)."""
     end_s = time.monotonic() + origin.timeout_s

@@ -5,10 +5,7 @@ that a typing slip never passes for a setting.
 """
 
 import os
-import tomllib
 from collections.abc import Mapping
-from difflib import get_close_matches
-from pathlib import Path
 from typing import TypeAlias
 
 from tw.errors import LocalError, UsageError
@@ -20,37 +17,39 @@ MAX_CONFIG_BYTES = 1024 * 1024
 """No configuration of `tw` comes near; a device or a log named by mistake is not read into memory."""
 
 
-def default_path(environ: Mapping[str, str]) -> Path:
+def default_path(environ: Mapping[str, str]) -> str:
     """`$XDG_CONFIG_HOME/tw/config.toml`, or the same below `~/.config` (XDG base directories)."""
     base = environ.get("XDG_CONFIG_HOME", "")
-    # Not Path.expanduser: that raises where neither HOME nor the password database knows the user, as in containers.
+    # `expanduser` alone raises where neither HOME nor the password database knows the user, as in containers.
     home = environ.get("HOME") or os.path.expanduser("~")
-    return Path(base if base.startswith("/") else f"{home}/.config") / "tw" / "config.toml"
+    return os.path.join(base if base.startswith("/") else f"{home}/.config", "tw", "config.toml")
 
 
-def load(path: Path, known: Mapping[str, frozenset[str]], *, required: bool) -> dict[str, Table]:
+def load(path: str, known: Mapping[str, frozenset[str]], *, required: bool) -> dict[str, Table]:
     """The tables of the file at `path`, by dotted name ("" is the top of the file).
 
     `known` maps each table to its keys. A missing file is an empty configuration unless `required`.
     Raises UsageError for an unknown table or key or a value of the wrong shape, LocalError for an unreadable file.
     """
     try:
-        with path.open("rb") as file:
+        with open(path, "rb") as file:
             text = file.read(MAX_CONFIG_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError) as error:
         if not required:
             return {}
-        raise LocalError("no such configuration file", str(path), "check --config and TW_CONFIG") from error
+        raise LocalError("no such configuration file", path, "check --config and TW_CONFIG") from error
     except OSError as error:
-        raise LocalError(f"cannot read the configuration: {os.strerror(error.errno or 0)}", str(path)) from error
+        raise LocalError(f"cannot read the configuration: {os.strerror(error.errno or 0)}", path) from error
     if len(text) > MAX_CONFIG_BYTES:
-        raise UsageError(f"a configuration of over {MAX_CONFIG_BYTES} bytes", str(path), "is it the right file?")
+        raise UsageError(f"a configuration of over {MAX_CONFIG_BYTES} bytes", path, "is it the right file?")
+    import tomllib  # here, since most runs have no such file
+
     try:
         document = tomllib.loads(text.decode())
     except (ValueError, RecursionError) as error:
         # ValueError: bad TOML, bad UTF-8, or an integer of thousands of digits, which Python refuses to read.
-        raise UsageError(f"not TOML: {error}", str(path), "see https://toml.io for its form") from error
-    return _checked(document, known, str(path))
+        raise UsageError(f"not TOML: {error}", path, "see https://toml.io for its form") from error
+    return _checked(document, known, path)
 
 
 def _checked(document: dict[str, object], known: Mapping[str, frozenset[str]], where: str) -> dict[str, Table]:
@@ -76,6 +75,8 @@ def _checked(document: dict[str, object], known: Mapping[str, frozenset[str]], w
 
 
 def _unknown(what: str, name: str, names: list[str], where: str) -> UsageError:
+    from difflib import get_close_matches
+
     near = get_close_matches(name, names, 1)
     hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(sorted(names)) or 'none'}"
     return UsageError(f"unknown {what}", where, hint)

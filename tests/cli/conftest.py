@@ -23,7 +23,7 @@ RUNS = (
     "tw.mail_clients.status",
     "tw.mail_clients.watch",
     "tw.mail_check.check",
-    "tw.mail_check.check_all",
+    "tw.mail_check_all.check_all",
 )
 
 

@@ -1,7 +1,6 @@
 """The settings file below a command line: which keys it may have, and its values as click's defaults."""
 
 import os
-from pathlib import Path
 from typing import Any
 
 import click
@@ -17,8 +16,8 @@ def read_settings(ctx: click.Context, args: list[str]) -> None:
     # An empty name, which the option itself refuses, comes a moment later.
     if skip or config == "" or not isinstance(ctx.command, TwCommand):
         return
-    path = Path(config) if config is not None else settings.default_path(os.environ)
-    # Not Path.exists: it raises where a directory on the way may not be searched (`sudo -u` with another's HOME).
+    path = config if config is not None else settings.default_path(os.environ)
+    # Not pathlib: it raises where a directory on the way may not be searched (`sudo -u` with another's HOME).
     if config is None and not os.path.exists(path):
         return
     tables = settings.load(path, known_settings(_root(ctx)), required=config is not None)
@@ -27,7 +26,7 @@ def read_settings(ctx: click.Context, args: list[str]) -> None:
     # A table may be shared: not every key of it is an option of this command.
     found = [(options[key], value) for key, value in tables.get(ctx.command.section, {}).items() if key in options]
     found += [(top[key], value) for key, value in tables[""].items()]
-    ctx.default_map = {option.name or "": shaped(option, value, str(path)) for option, value in found}
+    ctx.default_map = {option.name or "": shaped(option, value, path) for option, value in found}
 
 
 def _choice(ctx: click.Context, args: list[str]) -> tuple[str | None, bool]:

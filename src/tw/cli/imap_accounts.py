@@ -3,7 +3,6 @@
 import os
 import tomllib
 from collections.abc import Iterator
-from difflib import get_close_matches
 from typing import Any
 
 import click
@@ -75,6 +74,8 @@ def _settled(ctx: click.Context, table: dict[str, Any], where: str) -> dict[str,
     for key, value in table.items():
         param = known.get(key)
         if param is None:
+            from difflib import get_close_matches
+
             near = get_close_matches(key, known, 1)
             raise UsageError(
                 f"unknown key {key!r}", where, f"did you mean {near[0]!r}?" if near else "see tw imap check --help"
