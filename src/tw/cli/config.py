@@ -88,8 +88,6 @@ def shaped(option: click.Option, value: Any, where: str) -> Any:
     problem = ""
     if isinstance(value, list) and not option.multiple:
         problem = "takes one value, not a list"
-    elif not isinstance(value, str | int | float | list):
-        problem = "takes a text or a number"  # not what else TOML has: tables and dates
     elif option.is_flag and not isinstance(value, bool):
         problem = "is true or false"
     elif isinstance(value, bool) and not option.is_flag and not option.count:

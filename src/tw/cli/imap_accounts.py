@@ -12,6 +12,7 @@ from click.core import ParameterSource
 from tw.cli.command import TYPED_ONLY, TwCommand, setting_name
 from tw.cli.config import shaped
 from tw.errors import LocalError, UsageError
+from tw.settings import checked
 
 T = TypeVar("T")
 
@@ -94,7 +95,7 @@ def _settled(ctx: click.Context, table: dict[str, Any], where: str) -> dict[str,
         if key == "security" and value == "plain":
             raise UsageError("security plain counts only when typed", where, "add --security plain to the command")
         try:
-            values[param.name or ""] = param.type_cast_value(ctx, shaped(param, value, where))
+            values[param.name or ""] = param.type_cast_value(ctx, shaped(param, checked(value, key, where), where))
         except click.BadParameter as error:
             raise UsageError(f"{key}: {error.message.rstrip('.')}", where, "mend its value") from error
     return values
