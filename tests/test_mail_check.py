@@ -23,6 +23,7 @@ from tw.options import CommonOptions
 
 COMMON = CommonOptions(reactor="stock")
 TIMEOUT_S = 5.0
+AGE_S = 30 * 3600.0
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
@@ -76,8 +77,8 @@ def launch(net: Pooled, monkeypatch: pytest.MonkeyPatch) -> Launch:
 
 
 def message(subject: bytes = b"hello") -> bytes:
-    """It arrived an hour ago."""
-    date = time.strftime("%d-%b-%Y %H:%M:%S +0000", time.gmtime(time.time() - 3600)).encode()
+    """It arrived 30 hours ago, which stays so for as long as the tests take."""
+    date = time.strftime("%d-%b-%Y %H:%M:%S +0000", time.gmtime(time.time() - AGE_S)).encode()
     header = b"Subject: %s\r\n\r\n" % subject
     start = b'* 1 FETCH (UID 7 INTERNALDATE "%s" BODY[HEADER.FIELDS (SUBJECT FROM DATE)]' % date
     return start + b" {%d}\r\n%s)\r\n" % (len(header), header)
@@ -130,9 +131,9 @@ Capture = pytest.CaptureFixture[str]
 
 def test_an_account_that_is_as_expected_is_one_line(net: Pooled, launch: Launch, capsys: Capture) -> None:
     place(net, 1)
-    mail_check.check(COMMON, one(max_age_s=7200.0, max_unread=1))
+    mail_check.check(COMMON, one(max_age_s=2 * AGE_S, max_unread=1))
     assert launch.running.result == ExitCode.OK
-    assert capsys.readouterr() == ("ok: 1 message, 1 unread, the newest 1h old\n", "")
+    assert capsys.readouterr() == ("ok: 1 message, 1 unread, the newest 1d 6h old\n", "")
 
 
 def test_an_account_that_is_not_as_expected_is_a_bad_verdict(net: Pooled, launch: Launch, capsys: Capture) -> None:
@@ -140,7 +141,7 @@ def test_an_account_that_is_not_as_expected_is_a_bad_verdict(net: Pooled, launch
     mail_check.check(COMMON, one(max_age_s=60.0, max_unread=0))
     assert launch.running.result == ExitCode.BAD_VERDICT
     out, err = capsys.readouterr()
-    assert out.startswith("bad: the newest message is 1h old, more than 1m; 1 unread, more than 0 (1 message, ")
+    assert out.startswith("bad: the newest message is 1d 6h old, more than 1m; 1 unread, more than 0 (1 message, ")
     assert err == ""
 
 
@@ -162,7 +163,7 @@ def test_json_is_one_object_with_times(net: Pooled, launch: Launch, capsys: Capt
     document = json.loads(capsys.readouterr().out)
     assert (document["ok"], document["account"], document["exists"]) == (True, "me@127.0.0.1:1", 1)
     assert (document["login_s"], document["duration_s"], document["cert_days"]) == (2.0, 2.0, None)
-    assert document["age_s"] == pytest.approx(3600, abs=120)
+    assert document["age_s"] == pytest.approx(AGE_S, abs=3600)
 
 
 @pytest.mark.parametrize(("most", "code", "state"), [(1, 0, "OK"), (0, 2, "CRITICAL")])

@@ -134,9 +134,7 @@ def _origin(error: click.ClickException) -> str:
 
 
 def _fail(error: TwError, session: Session) -> int:
-    if session.nagios:
-        return _fail_as_nagios(error)
-    if session.json_client and not error.reported:
+    if session.json_client and not session.nagios and not error.reported:
         _print_failure(error)
     from tw.core.text import safe, safe_lines
 
@@ -145,6 +143,8 @@ def _fail(error: TwError, session: Session) -> int:
 
         # Made safe, since the errors underneath quote what a peer said.
         _say(safe_lines("".join(traceback.format_exception(error)).rstrip()))
+    if session.nagios:
+        return _fail_as_nagios(error)
     if not isinstance(error, Interrupted):
         _say(f"tw: {safe(str(error))}")  # one line, whatever is quoted in it
     return error.exit_code

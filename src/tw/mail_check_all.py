@@ -16,6 +16,7 @@ from tw.mail_clients import secrets_of, shown
 from tw.mail_runs import display_of, ended
 from tw.options import CommonOptions
 from tw.output import Output
+from tw.password import running
 from tw.probes.imap import MailRun
 from tw.runtime import Stop, run, spawn, until_stopped
 
@@ -28,6 +29,9 @@ def check_all(common: CommonOptions, options: CheckAllOptions) -> int:
         began_s = reactor.seconds()
         told = _InOrder(display.mail if not (options.json or options.nagios) else lambda result: None)
         done = await until_stopped(stop, spawn(_Round(reactor, options, told.take).run()))
+        if done is None:
+            for command in list(running):
+                command.kill()
         summary = CheckSummary(tuple(told.results), reactor.seconds() - began_s)
         if done is not None and stop.signal is None:
             show(display, summary, nagios=options.nagios)

@@ -24,6 +24,7 @@ MAX_PASSWORD_BYTES = 65_536
 
 LOOK_S = 0.05
 """How often to look whether a command has ended without closing its output."""
+running: "set[subprocess.Popen[bytes]]" = set()  # in whatever thread: who leaves without waiting for it ends them first
 
 
 class Secret:
@@ -174,14 +175,14 @@ def _from_fd(fd: int, timeout_s: float) -> Secret:
 def _from_command(command: str, origin: _Origin) -> Secret:
     # Its stderr goes to ours: a password manager explains itself there. The command's text may hold a secret, so no
     # message repeats it.
-    noun, where = origin.noun, origin.where
-    end_s = time.monotonic() + origin.timeout_s
+    noun, where, end_s = origin.noun, origin.where, time.monotonic() + origin.timeout_s
     import subprocess  # here, since loading it costs every run, and few have a command
 
     try:
         process = subprocess.Popen(command, shell=True, stdout=subprocess.PIPE)  # noqa: S602 - a shell command is what the option takes
     except (OSError, ValueError) as error:
         raise LocalError(f"cannot be run: {type(error).__name__}", where, "try it by hand") from None
+    running.add(process)
     with process:
         assert process.stdout is not None
         try:
@@ -193,6 +194,7 @@ def _from_command(command: str, origin: _Origin) -> Secret:
             # After a signal too: `with` waits for the command. Its own children may hold the pipe open for longer;
             # nobody waits for them.
             process.kill()
+            running.discard(process)
     if process.returncode != 0:
         how = f"exit {process.returncode}" if process.returncode > 0 else f"signal {-process.returncode}"
         raise LocalError(f"the {noun} command failed: {how}", where, "try it by hand")

@@ -69,7 +69,7 @@ def _checked(document: dict[str, object], known: Mapping[str, frozenset[str]], w
             elif key not in known.get(name, frozenset()):
                 raise _unknown(f"key {dotted!r}", key, list(known.get(name, ())), where)
             else:
-                table[key] = _value(value, dotted, where)
+                table[key] = checked(value, dotted, where)
         tables[name] = table
     return tables
 
@@ -82,7 +82,8 @@ def _unknown(what: str, name: str, names: list[str], where: str) -> UsageError:
     return UsageError(f"unknown {what}", where, hint)
 
 
-def _value(value: object, dotted: str, where: str) -> Value:
+def checked(value: object, dotted: str, where: str) -> Value:
+    """The value of a key, or UsageError for what is none here: TOML has tables and dates, too."""
     texts = value if isinstance(value, list) else [value]
     if any(isinstance(text, str) and "\0" in text for text in texts):
         # No argument and no variable can hold one, so nothing behind this expects it.

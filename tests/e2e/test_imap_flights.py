@@ -100,6 +100,8 @@ LOGIN = ["AUTHENTICATE"]
         (("subjects", "--search", "SUBJECT Größe"), [["EXAMINE"], ["UID SEARCH"], ["UID FETCH", "LOGOUT"]]),
         (("mailboxes",), [["LIST", "LOGOUT"]]),
         (("status", "INBOX", "one", "two"), [["STATUS", "STATUS", "STATUS", "LOGOUT"]]),
+        (("check",), [["STATUS", "EXAMINE"], ["FETCH", "FETCH"], ["LOGOUT"]]),
+        (("check", "--expect-subject", "first"), [["STATUS", "EXAMINE"], ["FETCH", "LOGOUT"]]),
         (("watch", "--count", "1"), [["EXAMINE"], ["IDLE"], ["DONE"], ["FETCH"], ["LOGOUT"]]),
     ],
 )

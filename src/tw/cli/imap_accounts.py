@@ -2,8 +2,8 @@
 
 import os
 import tomllib
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Container, Iterable
+from typing import Any, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -11,6 +11,9 @@ from click.core import ParameterSource
 from tw.cli.command import TYPED_ONLY, TwCommand, setting_name
 from tw.cli.config import shaped
 from tw.errors import LocalError, UsageError
+from tw.settings import checked
+
+T = TypeVar("T")
 
 MAX_FILE_BYTES = 4 * 1024 * 1024
 """Some 20,000 accounts; a device or a log named by mistake is not read into memory."""
@@ -31,62 +34,81 @@ SECRETS = (
 
 
 def read_accounts(
-    ctx: click.Context, path: str, options: dict[str, Any]
-) -> Iterator[tuple[click.Context, dict[str, Any]]]:
-    """For each `[[account]]` of the file at `path`: a context that tells where each value came from, and the values.
+    ctx: click.Context,
+    path: str,
+    options: dict[str, Any],
+    build: Callable[[click.Context, dict[str, Any]], T],
+) -> tuple[T, ...]:
+    """What `build` makes of each `[[account]]` of the file at `path`.
 
-    What an account does not say is as `options` have it, from the command line and below. Raises LocalError for a file
-    that cannot be read, and UsageError for one that is not of this form, before anything is asked of any server.
+    It gets a context that tells where each value came from, and the values. What an account does not say is as
+    `options` have it, from the command line and below. Raises LocalError for a file that cannot be read, and UsageError
+    for one that is not of this form or asks for what makes no sense, before anything is asked of any server.
     """
-    where = "stdin" if path == "-" else path
-    found = [_settled(ctx, table, f"{where}, account {number}") for number, table in enumerate(_tables(path, where), 1)]
-    return iter([_account(ctx, options, values) for values in found])
+    built = []
+    for number, table in enumerate(_tables(path), 1):
+        where = f"{path}, account {number}"
+        account, values = _account(ctx, options, _settled(ctx, table, where))
+        try:
+            built.append(build(account, values))
+        except UsageError as error:
+            raise UsageError(error.what, ", ".join(filter(None, (where, error.where))), error.hint) from error
+        except click.UsageError as error:
+            raise UsageError(error.message, where, "leave one of them out") from error
+    return tuple(built)
 
 
-def _tables(path: str, where: str) -> list[dict[str, Any]]:
+def _tables(path: str) -> list[dict[str, Any]]:
     try:
         with open(path, "rb") as file:
             text = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
-        raise LocalError(f"cannot read the accounts: {os.strerror(error.errno or 0)}", where) from error
+        raise LocalError(f"cannot read the accounts: {os.strerror(error.errno or 0)}", path) from error
     if len(text) > MAX_FILE_BYTES:
-        raise UsageError(f"accounts of over {MAX_FILE_BYTES} bytes", where, "is it the right file?")
+        raise UsageError(f"accounts of over {MAX_FILE_BYTES} bytes", path, "is it the right file?")
     try:
         document = tomllib.loads(text.decode())
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"not TOML: {error}", where, "see https://toml.io for its form") from error
+        raise UsageError(f"not TOML: {error}", path, "see https://toml.io for its form") from error
     tables = document.pop("account", None)
     if document:
-        raise UsageError(f"unknown {next(iter(document))!r}", where, "its tables are [[account]]")
+        raise UsageError(f"unknown {next(iter(document))!r}", path, "its tables are [[account]]")
     if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):
-        raise UsageError("no account", where, 'write [[account]] and below it user = "alice", and so on')
+        raise UsageError("no account", path, 'write [[account]] and below it user = "alice", and so on')
     return tables
 
 
 def _settled(ctx: click.Context, table: dict[str, Any], where: str) -> dict[str, Any]:
     """The values of one account, by the names of their options. Raises UsageError."""
-    known = {
+    named = {
         setting_name(param): param
         for param in ctx.command.params
-        if isinstance(param, click.Option) and param.expose_value and param.name not in NOT_OF_ONE | TYPED_ONLY
+        if isinstance(param, click.Option) and param.expose_value
     }
+    known = {key: param for key, param in named.items() if param.name not in NOT_OF_ONE | TYPED_ONLY}
     values = {}
     for key, value in table.items():
         param = known.get(key)
         if param is None:
-            from difflib import get_close_matches
-
-            near = get_close_matches(key, known, 1)
-            raise UsageError(
-                f"unknown key {key!r}", where, f"did you mean {near[0]!r}?" if near else "see tw imap check --help"
-            )
+            raise UsageError(f"unknown key {key!r}", where, _advice(key, named, known))
         if key == "security" and value == "plain":
             raise UsageError("security plain counts only when typed", where, "add --security plain to the command")
         try:
-            values[param.name or ""] = param.type_cast_value(ctx, shaped(param, value, where))
+            values[param.name or ""] = param.type_cast_value(ctx, shaped(param, checked(value, key, where), where))
         except click.BadParameter as error:
-            raise UsageError(f"{key}: {error.message}", where, "mend its value") from error
+            raise UsageError(f"{key}: {error.message.rstrip('.')}", where, "mend its value") from error
     return values
+
+
+def _advice(key: str, named: Container[str], known: Iterable[str]) -> str:
+    if key == "password":
+        return "name a password-file, a password-command or netrc: this file is no place for secrets"
+    if key in named:
+        return f"type --{key}: it is for all of them"
+    from difflib import get_close_matches
+
+    near = get_close_matches(key, known, 1)
+    return f"did you mean {near[0]!r}?" if near else "see tw imap check --help"
 
 
 def _account(
@@ -102,12 +124,19 @@ def _account(
             merged[name] = values[name]
             account.set_parameter_source(name, ParameterSource.COMMANDLINE)
         elif name in replaced:
-            merged[name] = param.get_default(ctx) if name == "host" else None
+            merged[name] = _unset(account, param)
             account.set_parameter_source(name, ParameterSource.DEFAULT)
         elif name in options:
             merged[name] = options[name]
             account.set_parameter_source(name, ctx.get_parameter_source(name) or ParameterSource.DEFAULT)
     return account, merged
+
+
+def _unset(account: click.Context, param: click.Parameter) -> Any:
+    """The value of an option that nobody gave, whatever the settings file says: this context has none below it."""
+    if isinstance(param, click.Option) and param.is_flag:
+        return False
+    return param.get_default(account) if param.name == "host" else None
 
 
 def _replaced(values: dict[str, Any]) -> frozenset[str]:

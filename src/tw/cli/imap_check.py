@@ -71,10 +71,11 @@ def check(ctx: click.Context, /, *, accounts_file: str | None, jobs: int, nagios
         from tw.mail_check_all import check_all
 
         as_json = options["json"]
-        accounts = tuple(
-            check_options(account, {**values, "json": False}, is_one_of_many=True)
-            for account, values in read_accounts(ctx, accounts_file, options)
-        )
+
+        def build(account: click.Context, values: dict[str, Any]) -> Any:
+            return check_options(account, {**values, "json": False}, is_one_of_many=True)
+
+        accounts = read_accounts(ctx, accounts_file, options, build)
         return check_all(common, CheckAllOptions(accounts=accounts, jobs=jobs, json=as_json, nagios=nagios))
     from tw.mail_check import check as run
 
