@@ -9,9 +9,9 @@ from running import Running
 from tw.core.imap_errands import FirstMessage
 from tw.mail_options import ImapOptions
 from tw.mail_report import FirstSubject
-from tw.password import Secret
 from tw.probes.imap import MailRun
 from tw.schema import Json
+from tw.secret import Secret
 
 
 async def first_subject(net: Any, options: ImapOptions, password: Secret) -> Json:

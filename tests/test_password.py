@@ -16,7 +16,8 @@ import pytest
 
 from tw import password
 from tw.errors import LocalError, TwError, UsageError
-from tw.password import MAX_PASSWORD_BYTES, VARIABLE, PasswordSources, Secret, read_credentials
+from tw.password import MAX_PASSWORD_BYTES, VARIABLE, PasswordSources, read_credentials
+from tw.secret import Secret
 
 
 def _read(file: str | None = None, command: str | None = None, timeout_s: float = 30.0, **environ: str) -> str:

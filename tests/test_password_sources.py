@@ -16,7 +16,8 @@ import pytest
 
 from tw import password
 from tw.errors import LocalError, TwError, UsageError
-from tw.password import MAX_PASSWORD_BYTES, VARIABLE, Credentials, PasswordSources, Secret, read_credentials, read_token
+from tw.password import MAX_PASSWORD_BYTES, VARIABLE, Credentials, PasswordSources, read_credentials, read_token
+from tw.secret import Secret
 
 
 def _read(timeout_s: float = 30.0, environ: dict[str, str] | None = None, **sources: Any) -> str:

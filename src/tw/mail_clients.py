@@ -26,7 +26,7 @@ from tw.output import Output
 
 if TYPE_CHECKING:
     from tw.core.imap_types import Errand
-    from tw.password import Secret
+    from tw.secret import Secret
 
 Secrets = dict[str, "Secret | None"]
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
 
 from tw.errors import LocalError, UsageError
+from tw.secret import Secret
 
 if TYPE_CHECKING:
     import subprocess
@@ -22,27 +23,8 @@ WAYS = f"use --password-file, --password-fd, --password-command, {VARIABLE}, --n
 MAX_PASSWORD_BYTES = 65_536
 """A token of OAuth stays below 4 KiB; more is a file named by mistake, and is not read into memory."""
 
-LOOK_S = 0.05
-"""How often to look whether a command has ended without closing its output."""
+LOOK_S = 0.05  # how often to look whether a command has ended without closing its output
 running: "set[subprocess.Popen[bytes]]" = set()  # in whatever thread: who leaves without waiting for it ends them first
-
-
-class Secret:
-    """Text that must not be shown. `reveal` is the only way to it."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def reveal(self) -> str:
-        return self._text
-
-    def __repr__(self) -> str:
-        return "Secret(***)"
-
-    def __reduce__(self) -> str:
-        raise TypeError("a Secret is not to be pickled")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tw.core.imap_sasl import Credentials, Mechanism, SaslError, secret_forms
 from tw.core.imap_sasl_exchanges import CramMd5, Login, OAuthBearer, Plain, XOAuth2
 from tw.errors import UsageError
-from tw.password import Secret
+from tw.secret import Secret
 
 TOKEN = "ya29.vF9dft4qmTc2Nvb3RlckBhdHRhdmlzdGEuY29tCg"
 

@@ -9,7 +9,7 @@ import pytest
 
 from tw.core.imap_sasl import AUTHS, TOKEN_AUTHS, Command, Credentials, choose
 from tw.errors import LocalError, UsageError
-from tw.password import Secret
+from tw.secret import Secret
 
 PASSWORD = Credentials(user="u", password=Secret("p"))
 TOKEN = Credentials(user="u", token=Secret("t"))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tw.core.imap_sasl import Credentials, SaslError, secret_forms
 from tw.core.imap_sasl_scram import LEAST_ITERATIONS, MOST_ITERATIONS, Scram
-from tw.password import Secret
+from tw.secret import Secret
 
 NAMES = ("SCRAM-SHA-1", "SCRAM-SHA-256")
 NONCE = "rOprNGfwEbeRWgbNEkqO"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tw.core.imap_sasl import Credentials, SaslError
 from tw.core.imap_sasl_scram import LEAST_ITERATIONS, MOST_ITERATIONS, Scram
-from tw.password import Secret
+from tw.secret import Secret
 
 # RFC 7677, section 3.
 NONCE = "rOprNGfwEbeRWgbNEkqO"

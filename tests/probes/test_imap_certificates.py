@@ -17,8 +17,8 @@ from tw.errors import TlsError, UsageError
 from tw.mail_options import ImapOptions
 from tw.net.tls import server_tls
 from tw.options import TlsClientOptions
-from tw.password import Secret
 from tw.probes.imap import MailRun
+from tw.secret import Secret
 
 
 def visit(net: Network, security: str, **verify: Any) -> Running:

@@ -12,9 +12,9 @@ from tw.core.imap_errands import FirstMessage
 from tw.errors import AnswerTimeout, ConnectError, ProtocolError, TlsError, UsageError
 from tw.mail_options import ImapOptions
 from tw.options import TlsClientOptions
-from tw.password import Secret
 from tw.probes import imap_direct
 from tw.probes.imap_direct import DirectRun, goes_direct
+from tw.secret import Secret
 
 
 def options(**more: Any) -> ImapOptions:

@@ -12,8 +12,8 @@ from memory import Network
 from running import Running
 from tw.core.imap_watch import IDLE_S, Watch
 from tw.errors import AnswerTimeout, AuthError, ConnectError, ProtocolError
-from tw.password import Secret
 from tw.probes.imap import GOODBYE_S, MailRun
+from tw.secret import Secret
 
 TIMEOUT_S = 5.0
 POLL_S = 30.0

@@ -15,9 +15,9 @@ from running import Running
 from tw.errors import AnswerTimeout, AuthError, ConnectError, TlsError, UsageError
 from tw.net.tls import ServerTls, self_signed_tls
 from tw.options import TlsClientOptions
-from tw.password import Secret
 from tw.probes import imap, mail_servers
 from tw.probes.mail_servers import Candidate
+from tw.secret import Secret
 
 
 @pytest.fixture(scope="module")

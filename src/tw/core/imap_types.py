@@ -20,7 +20,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Revealing(Protocol):
-    """A password whose repr hides it (`tw.password.Secret`)."""
+    """A password whose repr hides it (`tw.secret.Secret`)."""
 
     def reveal(self) -> str: ...
 

@@ -21,10 +21,10 @@ from tw.net.lean_tls import tls_factory
 from tw.net.tls import certificate_end_s, client_creator, tls_failure
 from tw.net.tunnel import connect_tunnel
 from tw.options import TlsClientOptions
-from tw.password import Secret
 from tw.probes.connecting import Connector, Route
 from tw.probes.timing import within
 from tw.protocols.imap import ImapClient
+from tw.secret import Secret
 
 _log = Logger()
 

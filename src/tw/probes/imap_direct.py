@@ -14,7 +14,7 @@ from tw.errors import ConnectError
 from tw.mail_options import ImapOptions, mail_domain_of
 from tw.net.direct import Deadline, Direct, Overdue, verifying_context
 from tw.net.tls_words import silent_handshake
-from tw.password import Secret
+from tw.secret import Secret
 
 GOODBYE_S = 1.0
 """How long the server may take over its goodbye, once the answer is in hand."""
