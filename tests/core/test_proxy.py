@@ -18,6 +18,12 @@ SOURCE, DESTINATION = HostAddress("192.0.2.1", 56324), HostAddress("198.51.100.7
 SOURCE_6, DESTINATION_6 = HostAddress("2001:db8::1", 1), HostAddress("2001:db8::2", 65535)
 PATHS = UnixAddress(b"/run/a"), UnixAddress(b"\0abstract")
 
+HAPROXYS = SIGNATURE + bytes.fromhex("2111 0016 7f000001 7f000001 d7b4 8e65 030004 fed9470a 050000")
+"""What HAProxy 2.6 sends with `proxy-v2-options crc32c,unique-id`."""
+
+HAPROXYS_CHECK = SIGNATURE + bytes.fromhex("2000 0007 030004 a9b87e8f")
+"""Its health check."""
+
 WHOLE = [
     (b"PROXY TCP4 192.0.2.1 198.51.100.7 56324 443\r\n", 1, SOURCE, DESTINATION),
     (b"PROXY TCP4 0.0.0.0 1.2.3.4 0 65535\r\n", 1, HostAddress("0.0.0.0", 0), HostAddress("1.2.3.4", 65535)),
@@ -37,6 +43,8 @@ WHOLE = [
     (v2_header(*PATHS), 2, *PATHS),
     (v2_header(*PATHS, kind=DGRAM), 2, *PATHS),
     (SIGNATURE + b"\x20\x00\x00\x00", 2, None, None),
+    (HAPROXYS, 2, HostAddress("127.0.0.1", 55220), HostAddress("127.0.0.1", 36453)),
+    (HAPROXYS_CHECK, 2, None, None),
     (SIGNATURE + b"\x20\xff\x00\x05what?", 2, None, None),
     (SIGNATURE + b"\x21\x00\x00\x00", 2, None, None),
     (SIGNATURE + b"\x21\x01\x00\x05what?", 2, None, None),

@@ -14,6 +14,7 @@ from e2e.programs import need
 CONFIG = """
 global
     maxconn 100
+    nbthread 1
 defaults
     mode tcp
     timeout connect 30s
@@ -27,7 +28,11 @@ listen door
 
 @contextmanager
 def haproxy(place: str, options: str) -> Iterator[int]:
-    """HAProxy in TCP mode; gives its port. `place` and `options` are of its `server` line."""
+    """HAProxy in TCP mode; gives its port. `place` and `options` are of its `server` line.
+
+    It has one thread: with more, the connections that a probe opens one after the other may reach the server the other
+    way round, and a publisher's first line is then over before there is a subscriber.
+    """
     need("haproxy")
     with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as door:
         config, errors = Path(folder, "haproxy.cfg"), Path(folder, "stderr")
