@@ -67,10 +67,31 @@ class Programs:
         return self.made[-1]
 
 
+class Room:
+    """Keeps a limit of connections, and one address out."""
+
+    def __init__(self, most: int, denied: str = "") -> None:
+        self.most = most
+        self.denied = denied
+        self.hosts: list[str | None] = []
+
+    def turned_away(self, host: str | None) -> str | None:
+        return "denied" if host == self.denied else None
+
+    def refusal(self, host: str | None) -> str | None:
+        return "full" if len(self.hosts) >= self.most else None
+
+    def entered(self, host: str | None) -> None:
+        self.hosts.append(host)
+
+    def left(self, host: str | None) -> None:
+        self.hosts.remove(host)
+
+
 class Door:
     """`HeaderFirst` in front of programs, on a reactor that is turned by hand."""
 
-    def __init__(self, reactor: Any = None, trust: tuple[str, ...] = LOOPBACK) -> None:
+    def __init__(self, reactor: Any = None, trust: tuple[str, ...] = LOOPBACK, room: Room | None = None) -> None:
         self.reactor = reactor or HandReactor()
         self.programs = Programs()
         self.refusals: list[tuple[object, str]] = []
@@ -79,6 +100,7 @@ class Door:
             self.programs,
             Networks.parse(trust),
             lambda address, why: self.refusals.append((address, why)),
+            room,
         )
 
     @property

@@ -8,7 +8,7 @@ from twisted.internet import main
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.python.failure import Failure
 
-from proxied import PROXY, V1, V2, Door, gone
+from proxied import PROXY, V1, V2, Door, Room, gone
 from tw.net.proxy import HEADER_TIMEOUT_S, NOT_TRUSTED
 
 pytestmark = pytest.mark.usefixtures("quiet")
@@ -108,6 +108,32 @@ def test_who_only_looks_whether_the_port_is_open_is_no_news() -> None:
         door.reactor.turns()
         assert door.refusals == []
         assert door.settled
+
+
+# Room -----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_connection_takes_room_while_its_header_is_to_come() -> None:
+    room = Room(most=2)
+    door = Door(room=room)
+    with door.visit() as first, door.visit():
+        assert room.hosts == [None, None]
+        assert door.factory.buildProtocol(PROXY) is None
+        assert door.refusals == [(PROXY, "full")]
+        first.send(V1)
+        door.reactor.turn()
+        assert room.hosts == [None]  # the program behind takes its own
+        with door.visit() as third:
+            third.send(b"no header")
+            door.reactor.turns()
+            assert room.hosts == [None]
+    assert room.hosts == []
+
+
+def test_a_peer_that_is_denied_has_no_say_even_if_it_is_trusted() -> None:
+    door = Door(room=Room(most=2, denied="127.0.0.1"))
+    assert door.factory.buildProtocol(PROXY) is None
+    assert door.refusals == [(PROXY, "denied")]
 
 
 # The end --------------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ the transport over: Twisted asks `transport.protocol` anew for each read, each h
 
 from collections.abc import Callable
 from typing import Any, TypeAlias
+from typing import Protocol as TypingProtocol
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.error import ConnectionDone
@@ -26,31 +27,65 @@ Refuse: TypeAlias = Callable[[IAddress | None, str], None]
 """Told of a peer that is turned away, and why."""
 
 
+class Admits(TypingProtocol):
+    """Who keeps the limits of a server. A `host` is the text of an IP address; None counts for nobody in particular."""
+
+    def turned_away(self, host: str | None) -> str | None:
+        """Why this address may not talk to us at all, or None."""
+
+    def refusal(self, host: str | None) -> str | None:
+        """Why there is no room for another connection, or None."""
+
+    def entered(self, host: str | None) -> None: ...
+    def left(self, host: str | None) -> None: ...
+
+
+class _AdmitsAll:
+    def turned_away(self, host: str | None) -> str | None:
+        return None
+
+    refusal = turned_away
+
+    def entered(self, host: str | None) -> None:
+        """Nobody counts."""
+
+    left = entered
+
+
 class HeaderFirst(Factory):
     """Builds what `factory` builds, once a PROXY header told the address to build it for.
 
-    Peers outside `trusted` are turned away unheard; unix sockets have no stranger at their other end. `pending` holds
-    the connections whose header is still to come; whoever counts connections counts these as well.
+    Peers outside `trusted` are turned away unheard, and those that `admission` does not want; unix sockets have no
+    stranger at their other end. `pending` holds the connections whose header is still to come. They take room as all
+    others do, but not that of the proxy's host, which is not where they are from.
     """
 
     noisy = False
 
-    def __init__(self, reactor: Any, factory: Any, trusted: Networks, refuse: Refuse) -> None:
+    def __init__(
+        self, reactor: Any, factory: Any, trusted: Networks, refuse: Refuse, admission: Admits | None = None
+    ) -> None:
         self.reactor = reactor
         self.factory = factory
         self.trusted = trusted
         self.refuse = refuse
+        self.admission = admission or _AdmitsAll()
         self.pending: set[PendingHeader] = set()
         self._closed = False
 
     def buildProtocol(self, addr: IAddress | None) -> "PendingHeader | None":
         if self._closed:
             return None
-        host = getattr(addr, "host", None)
-        if host is not None and host not in self.trusted:
-            self.refuse(addr, NOT_TRUSTED)
+        reason = self._refusal(getattr(addr, "host", None))
+        if reason is not None:
+            self.refuse(addr, reason)
             return None
         return PendingHeader(self, addr)
+
+    def _refusal(self, host: str | None) -> str | None:
+        if host is not None and host not in self.trusted:
+            return NOT_TRUSTED
+        return self.admission.turned_away(host) or self.admission.refusal(None)
 
     def close(self) -> None:
         """Part from everyone whose header has not come: the server stops, and none of them was promised anything."""
@@ -70,6 +105,7 @@ class PendingHeader(Protocol):
 
     def connectionMade(self) -> None:
         self._owner.pending.add(self)
+        self._owner.admission.entered(None)
         self._deadline = self._owner.reactor.callLater(
             HEADER_TIMEOUT_S, self.give_up, f"no PROXY header within {HEADER_TIMEOUT_S:g} s"
         )
@@ -102,6 +138,7 @@ class PendingHeader(Protocol):
         if self not in self._owner.pending:
             return False
         self._owner.pending.remove(self)
+        self._owner.admission.left(None)
         if self._deadline.active():
             self._deadline.cancel()
         return True
