@@ -31,6 +31,7 @@ def _refused(make: type, **options: Any) -> str:
         ({"tls_key": "k.pem"}, "a certificate needs its key, and a key its certificate"),
         ({**PEM, "tls_self_signed": True}, "--tls-self-signed beside --tls-cert"),
         ({"tls_client_ca": "ca.pem"}, "--tls-client-ca without TLS"),
+        ({"proxy_trust": ("::1",)}, "--proxy-trust without --proxy-protocol"),
     ],
 )
 def test_no_server_takes_half_of_tls_or_two_kinds_of_it(make: type, options: dict[str, Any], what: str) -> None:
@@ -51,6 +52,7 @@ def test_a_server_with_a_certificate_speaks_tls_and_may_ask_for_one(make: type, 
         ({"listen": ("tcp:0",)}, "--udp beside --listen"),
         (PEM, "--udp beside TLS"),
         ({"tls_self_signed": True}, "--udp beside TLS"),
+        ({"proxy_protocol": True}, "--udp beside --proxy-protocol"),
     ],
 )
 def test_udp_goes_with_host_and_port_alone(options: dict[str, Any], what: str) -> None:

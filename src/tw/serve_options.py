@@ -8,7 +8,10 @@ from tw.options import require
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeOptions:
-    """What the three servers share. `listen` holds Twisted server endpoint strings and replaces `host` and `port`."""
+    """What the three servers share. `listen` holds Twisted server endpoint strings and replaces `host` and `port`.
+
+    `proxy_trust` holds networks, as texts; none means loopback.
+    """
 
     host: str = "127.0.0.1"
     port: int = 0
@@ -17,6 +20,8 @@ class ServeOptions:
     tls_key: str | None = None
     tls_client_ca: str | None = None
     tls_self_signed: bool = False
+    proxy_protocol: bool = False
+    proxy_trust: tuple[str, ...] = ()
     drain_timeout_s: float = 5.0
     duration_s: float | None = None
     ready_file: str | None = None
@@ -40,6 +45,11 @@ class ServeOptions:
             "--tls-client-ca without TLS",
             "add --tls-cert and --tls-key, or --tls-self-signed",
         )
+        require(
+            self.proxy_protocol or not self.proxy_trust,
+            "--proxy-trust without --proxy-protocol",
+            "add --proxy-protocol",
+        )
 
     @property
     def tls(self) -> bool:
@@ -62,6 +72,11 @@ class ServeEchoOptions(ServeOptions):
             "UDP goes with --host and --port only",
         )
         require(not (self.udp and self.tls), "--udp beside TLS", "echo over UDP has no TLS; leave one of them out")
+        require(
+            not (self.udp and self.proxy_protocol),
+            "--udp beside --proxy-protocol",
+            "datagrams carry no PROXY header here; leave one of them out",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

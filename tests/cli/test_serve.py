@@ -26,6 +26,12 @@ def test_what_is_left_out_of_pubsub_is_said_with_no(shell: Shell) -> None:
     assert options == ServePubSubOptions(prefix=False, echo=False, crlf=True)
 
 
+def test_trusted_peers_are_networks_and_addresses(shell: Shell) -> None:
+    options = shell.start("serve echo --proxy-protocol --proxy-trust 10.0.0.0/8 --proxy-trust 2001:db8::1").options
+    assert options == ServeEchoOptions(proxy_protocol=True, proxy_trust=("10.0.0.0/8", "2001:db8::1"))
+    assert shell.start("serve echo --proxy-protocol").options == ServeEchoOptions(proxy_protocol=True)
+
+
 @pytest.mark.parametrize("typed", ["--host ::", "--port 7", "--host :: --port 7"])
 def test_listen_beside_host_or_port_is_refused_when_both_were_typed(shell: Shell, typed: str) -> None:
     said = shell.refused(f"serve echo --listen tcp:1 {typed}")
@@ -68,6 +74,9 @@ def test_a_listen_replaces_a_place_from_elsewhere(shell: Shell) -> None:
         ("serve echo extra", "got unexpected extra argument (extra)"),
         ("serve echo --udp --listen tcp:1", "--udp beside --listen; "),
         ("serve echo --tls-cert c", "a certificate needs its key"),
+        ("serve echo --proxy-trust ::1", "--proxy-trust without --proxy-protocol; "),
+        ("serve echo --udp --proxy-protocol", "--udp beside --proxy-protocol; "),
+        ("serve echo --proxy-protocol --proxy-trust lo", "invalid value for '--proxy-trust': 'lo' is not a network: "),
         ("serve counter --start -1", "invalid value for '--start': "),
         ("serve counter --start 9223372036854775808", "invalid value for '--start': "),
         ("serve pubsub --max-line 0", "invalid value for '--max-line': "),

@@ -26,6 +26,8 @@ SERVE: dict[str, tuple[str, Any]] = {
     "DURATION": ("1m", ("duration_s", 60.0)),
     "READY_FILE": ("r", ("ready_file", "r")),
     "TLS_SELF_SIGNED": ("1", ("tls_self_signed", True)),
+    "PROXY_PROTOCOL": ("1", ("proxy_protocol", True)),
+    "PROXY_TRUST": ("10.0.0.0/8\n::1", ("proxy_trust", ("10.0.0.0/8", "::1"))),
     "JSON": ("1", ("json", True)),
     "ACCESS_LOG": ("1", ("access_log", True)),
 }
@@ -108,6 +110,9 @@ TOGETHER = {
     "probe": {"CLIENT_CERT": "c", "CLIENT_KEY": "k"},
 }
 
+NEEDS = {"PROXY_TRUST": "PROXY_PROTOCOL"}
+"""A flag that an option makes no sense without."""
+
 
 def _prefix(command: str) -> str:
     return "TW_IMAP" if command.startswith("imap") else "TW_" + command.replace(" ", "_").upper()
@@ -134,6 +139,8 @@ def test_every_variable_reaches_its_option(shell: Shell, command: str) -> None:
     came = {}
     for name, (value, (field, _)) in cases.items():
         env = {"TW_IMAP_USER": "u", f"{_prefix(command)}_{name}": value}
+        if name in NEEDS:
+            env[f"{_prefix(command)}_{NEEDS[name]}"] = "1"
         came[name] = shell.start(command, env).value(field)
     assert came == {name: expected for name, (_, (_, expected)) in cases.items()}
 

@@ -14,7 +14,7 @@ from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOFactory, TL
 from tls_pair import TLS_VERSIONS, Program, TlsPair, creator, echo
 from tw.core.records import HEADER_BYTES, RecordCounter
 from tw.net import lean_tls
-from tw.net.lean_tls import BIO_BYTES, RECORD_BYTES, LeanTls, tls_factory, usable
+from tw.net.lean_tls import BIO_BYTES, RECORD_BYTES, LeanTls, TlsFactory, tls_factory, usable
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
@@ -264,7 +264,7 @@ def test_without_openssls_binding_it_can_still_be_imported(monkeypatch: pytest.M
 @versions
 def test_without_the_short_way_twisteds_own_does_the_same(monkeypatch: pytest.MonkeyPatch, version: int) -> None:
     monkeypatch.setattr(lean_tls, "usable", lambda: False)
-    assert type(tls_factory(creator(version), True, None, object())) is TLSMemoryBIOFactory
+    assert type(tls_factory(creator(version), True, None, object())) is TlsFactory
     pair = TlsPair(Program(says=b"hello "), Program(echo, answers=b"welcome "), version)
     assert type(pair.client.wire) is type(pair.server.wire) is BufferingTLSTransport
     payload = os.urandom(300 * 1024)

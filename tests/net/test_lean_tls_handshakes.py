@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 from OpenSSL import SSL
+from twisted.internet.address import IPv4Address
+from twisted.internet.protocol import Factory
+from twisted.internet.testing import MemoryReactorClock
 
 from tls_pair import Producer, Program, TlsPair, creator, cut, echo, leave, throw_away_tls, versions
 from tw.net import lean_tls
@@ -139,3 +142,15 @@ def test_data_behind_a_second_handshake_with_another_key_is_nobodys() -> None:
     pair.settle()
     assert (pair.client.calls, pair.client.lost_with) == ([], "PinMismatch")
     assert pair.server.lost_with == "ConnectionLost"
+
+
+@pytest.mark.parametrize("lean", [True, False])
+def test_a_factory_that_refuses_gives_no_connection(monkeypatch: pytest.MonkeyPatch, lean: bool) -> None:
+    monkeypatch.setattr(lean_tls, "usable", lambda: lean)
+
+    class Refusing(Factory[Any]):
+        def buildProtocol(self, addr: Any) -> None:
+            return None
+
+    made = lean_tls.tls_factory(throw_away_tls().context, False, Refusing(), MemoryReactorClock())
+    assert made.buildProtocol(IPv4Address("TCP", "192.0.2.1", 5)) is None

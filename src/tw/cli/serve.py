@@ -7,6 +7,7 @@ import click
 
 from tw.cli.command import TYPED, command, rank, session_of
 from tw.cli.params import DURATION_OR_ZERO, DURATION_TYPE, PORT, ListType, SizeType
+from tw.cli.serve_proxy import PROXY_OPTIONS
 from tw.cli.texts import FILE, HOST
 
 MAX_LINE_LIMIT = 64 * 1024 * 1024
@@ -41,6 +42,7 @@ def _listen_options(default_port: int) -> list[Callable[..., Any]]:
         click.option(
             "--tls-self-signed", is_flag=True, help="Serve TLS with a throw-away certificate; prints its pin."
         ),
+        *PROXY_OPTIONS,
         click.option(
             "--drain-timeout",
             "drain_timeout_s",

@@ -76,7 +76,7 @@ def tls_factory(context: Any, is_client: bool, factory: Any, clock: Any) -> TLSM
 
     `context` is what `TLSMemoryBIOFactory` takes: a CertificateOptions, or a client's connection creator.
     """
-    kind = LeanTlsFactory if usable() else TLSMemoryBIOFactory
+    kind = LeanTlsFactory if usable() else TlsFactory
     return kind(context, is_client, factory, clock)
 
 
@@ -265,7 +265,15 @@ class LeanTls(TLSMemoryBIOProtocol):
             self._tlsShutdownFinished(failure)
 
 
-class LeanTlsFactory(TLSMemoryBIOFactory):
-    """`TLSMemoryBIOFactory` whose connections are `LeanTls`."""
+class TlsFactory(TLSMemoryBIOFactory):
+    """`TLSMemoryBIOFactory` that lets the factory inside refuse: Twisted's would wrap the None that it gives."""
+
+    def buildProtocol(self, addr: Any) -> Any:
+        program = self.wrappedFactory.buildProtocol(addr)
+        return None if program is None else self.protocol(self, program)
+
+
+class LeanTlsFactory(TlsFactory):
+    """`TlsFactory` whose connections are `LeanTls`."""
 
     protocol = LeanTls

@@ -15,10 +15,12 @@ from twisted.python.failure import Failure
 
 from tw.core.target import format_peer
 from tw.core.text import safe
+from tw.core.trusted import LOOPBACK, Networks
 from tw.errors import UsageError
 from tw.events import Closed, Listening, Opened, Refused, ServerEvent, ServerSummary
 from tw.net.endpoint import address_text, bind_error, host_endpoint, is_tls, server_endpoint, unlock
 from tw.net.lean_tls import tls_factory
+from tw.net.proxy import HeaderFirst
 from tw.net.tls import ServerTls, openssl_reason, self_signed_tls, server_tls
 from tw.protocols.connection import Keeper, ServerConnection
 from tw.serve_options import ServeOptions
@@ -73,6 +75,7 @@ class Listener:
         self._started_at_s = reactor.seconds()
         self._all_closed: Deferred[None] | None = None
         self._alpn = alpn
+        self._headers: HeaderFirst | None = None
         self._tls = self._make_tls()
 
     # What connections report (protocols.connection.Keeper) ----------------------------------------------------------
@@ -114,6 +117,11 @@ class Listener:
         self.refused += 1
         self.emit(Refused(peer=connection.peer, reason=reason))
 
+    def turn_away(self, address: IAddress | None, reason: str) -> None:
+        """Count and tell that a peer was refused before it became a connection."""
+        self.refused += 1
+        self.emit(Refused(peer=address_text(address), reason=reason))
+
     # Binding --------------------------------------------------------------------------------------------------------
 
     def _make_tls(self) -> ServerTls | None:
@@ -134,6 +142,9 @@ class Listener:
         if self._tls is not None:
             context: Any = self._tls.context
             factory = tls_factory(context, False, factory, self.reactor)
+        if self.options.proxy_protocol:
+            trusted = Networks.parse(self.options.proxy_trust or LOOPBACK)
+            factory = self._headers = HeaderFirst(self.reactor, factory, trusted, self.turn_away)
         try:
             if udp is not None:
                 return await self._bind_both(factory, udp)
@@ -151,6 +162,9 @@ class Listener:
             if self._tls is not None and is_tls(text):
                 hint = f"leave out {text.partition(':')[0]}: or the --tls options"
                 raise UsageError("TLS asked for twice", f"--listen {safe(text)}", hint)
+            if self.options.proxy_protocol and is_tls(text):
+                hint = "use tcp: with --tls-cert and --tls-key"
+                raise UsageError("the PROXY header comes before TLS", f"--listen {safe(text)}", hint)
         return [(server_endpoint(self.reactor, text), safe(text)) for text in options.listen]
 
     async def _bind_one(self, factory: Any, endpoint: Any, where: str) -> Listening:
@@ -214,6 +228,8 @@ class Listener:
     async def drain(self) -> None:
         """Stop accepting, let every connection finish what is under way, and cut off what outlives the timeout."""
         self.stopping = True
+        if self._headers is not None:
+            self._headers.close()
         await self.stop_listening()
         for connection in list(self.connections.values()):
             connection.drain()
