@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -323,6 +324,8 @@ def test_nobody_is_asked_for_a_password_among_many(
     net: Pooled, launch: Launch, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("TW_IMAP_PASSWORD")
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("getpass.getpass", lambda *_, **__: "of the prompt")
     place(net, 1)
     check_all(account(1))
     assert launch.running.result == ExitCode.BAD_VERDICT

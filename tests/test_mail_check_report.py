@@ -128,10 +128,11 @@ def test_nagios_gets_the_state_the_text_and_what_can_be_measured() -> None:
     )
 
 
-def test_nagios_gets_no_metric_that_was_not_measured() -> None:
+def test_nagios_gets_no_metric_that_was_not_measured_and_no_threshold_that_was_not_set() -> None:
     assert result(findings=BARE).nagios() == "IMAP OK - 1 message | time=0.25s;;;0 messages=1;;;0"
     expected = Expectations(max_age_s=60.0, max_unread=5, cert_days=(30, 7))
     assert result(findings=BARE, expected=expected).nagios().endswith(" | time=0.25s;;;0 messages=1;;;0")
+    assert result().nagios().endswith(" | time=0.25s;;;0 messages=3;;;0 unread=1;;;0 age=183600s;;;0")
     assert result(cert_end_s=NOW_S - 1).nagios().endswith(" cert_days=-1")
 
 
