@@ -10,7 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tw.core.nagios import SEVERITY, TEXT_LIMIT_CHARS, Metric, State, number, plain, state_of, status, worst
+from tw.core.nagios import (
+    LONG_LIMIT_BYTES,
+    SEVERITY,
+    TEXT_LIMIT_CHARS,
+    Metric,
+    State,
+    number,
+    plain,
+    state_of,
+    status,
+    worst,
+)
 from tw.errors import (
     AnswerTimeout,
     AuthError,
@@ -181,3 +192,16 @@ def test_a_long_text_leaves_room_for_the_performance_data(text: str) -> None:
     output = status(State.OK, text, METRICS)
     assert len(output) <= TEXT_LIMIT_CHARS + 80
     assert set(read(output).metrics) == {"time", "unread"}
+
+
+@given(st.lists(st.text(max_size=600), max_size=60))
+def test_further_lines_are_whole_and_no_more_than_nagios_takes(more: list[str]) -> None:
+    first, *lines = status(State.CRITICAL, "x", (), more).split("\n")
+    assert first == "IMAP CRITICAL - x"
+    assert len("\n".join(lines).encode()) < 8 * 1024 - 500
+    shown = [plain(line) for line in more]
+    if lines == shown:
+        return
+    assert lines[:-1] == shown[: len(lines) - 1]
+    assert lines[-1] == f"and {len(more) - len(lines) + 1} more"
+    assert len("\n".join(shown).encode()) > LONG_LIMIT_BYTES - 1

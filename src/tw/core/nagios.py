@@ -7,12 +7,16 @@ thresholds in 2.5, performance data in 2.6. Pure.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import accumulate
 
 from tw.core.text import safe
 from tw.errors import TwError
 
 TEXT_LIMIT_CHARS = 500
-"""Of a line, without its performance data. Nagios takes 8 KiB of output in all, and NRPE has taken 1 KiB."""
+"""Of a line, without its performance data; NRPE has taken 1 KiB in all."""
+
+LONG_LIMIT_BYTES = 7_000
+"""Of the further lines, in all: Nagios takes 8 KiB of output, and cuts off the rest in the middle of a line."""
 
 
 class State(IntEnum):
@@ -62,9 +66,16 @@ def number(value: float) -> str:
 
 
 def status(state: State, text: str, metrics: Sequence[Metric] = (), more: Iterable[str] = ()) -> str:
-    """The output: one line with the state and the performance data, then `more` lines of text. All of it is safe."""
+    """The output: one line with the state and the performance data, then `more` lines of text, as many as there is room
+    for. All of it is safe."""
     data = f" | {' '.join(map(str, metrics))}" if metrics else ""
-    return "\n".join((f"IMAP {state.name} - {plain(text)}{data}", *map(plain, more)))
+    return "\n".join((f"IMAP {state.name} - {plain(text)}{data}", *_fitting(list(map(plain, more)))))
+
+
+def _fitting(lines: list[str]) -> list[str]:
+    sizes = accumulate(len(line.encode()) + 1 for line in lines)
+    room = sum(size <= LONG_LIMIT_BYTES for size in sizes)
+    return lines if room == len(lines) else [*lines[:room], f"and {len(lines) - room} more"]
 
 
 def plain(text: str) -> str:
