@@ -5,10 +5,16 @@ from typing import Literal
 
 from tw.options import require
 
+LEAST_IDLE_S = 0.1
+"""Every connection is looked at several times in an idle timeout, which a shorter one would make a load of its own."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeOptions:
-    """What the three servers share. `listen` holds Twisted server endpoint strings and replaces `host` and `port`."""
+    """What the three servers share. `listen` holds Twisted server endpoint strings and replaces `host` and `port`.
+
+    `accept_rate` is connections per second; `allow` and `deny` hold networks in CIDR form (`core.networks`).
+    """
 
     host: str = "127.0.0.1"
     port: int = 0
@@ -19,6 +25,13 @@ class ServeOptions:
     tls_self_signed: bool = False
     drain_timeout_s: float = 5.0
     duration_s: float | None = None
+    max_connections: int = 10_000
+    on_full: Literal["refuse", "wait"] = "refuse"
+    max_per_host: int | None = None
+    accept_rate: int | None = None
+    idle_timeout_s: float | None = None
+    allow: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
     ready_file: str | None = None
     json: bool = False
     access_log: bool = False
@@ -39,6 +52,12 @@ class ServeOptions:
             self.tls_client_ca is None or self.tls,
             "--tls-client-ca without TLS",
             "add --tls-cert and --tls-key, or --tls-self-signed",
+        )
+
+        require(
+            self.idle_timeout_s is None or self.idle_timeout_s >= LEAST_IDLE_S,
+            "--idle-timeout below 100ms",
+            "give 100ms or more, or leave it out",
         )
 
     @property

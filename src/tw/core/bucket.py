@@ -1,9 +1,8 @@
 """A token bucket: how often something may happen, with a burst. Time comes in as an argument, in seconds."""
 
-
 WHOLE = 0.99
-"""What counts as one token, for a clock of large numbers has coarse steps: who waited as long as he was told to gets one.
-What is missing is owed, so that the rate stays what it is."""
+"""What counts as one token: a clock of large numbers has coarse steps, and who waited as long as he was told to gets
+one. What is missing is owed, so that the rate stays what it is."""
 
 
 class TokenBucket:

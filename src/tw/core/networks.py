@@ -53,7 +53,7 @@ def parse_network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
 
 
 def host_group(host: str) -> str:
-    """What counts as one host: an IPv4 address, or the /64 that an IPv6 address is in. Other texts stand for themselves.
+    """What counts as one host: an IPv4 address, or the /64 that an IPv6 address is in; other texts are as they are.
 
     Whoever has one IPv6 address has 2^64 of them: a limit by address would be none.
     """
