@@ -22,7 +22,7 @@ RETRY_S = 1.0
 """Descriptors may come free elsewhere than by the end of a connection of ours, which nobody would tell."""
 
 QUIET_S = 10.0
-"""Between two log lines about that: a busy server may run out, and recover, many times a second."""
+"""What ends an episode, of which one log line tells: a busy server may run out, and recover, many times a second."""
 
 SPARE_DESCRIPTORS = 8
 """What connections may not take: a state is still to be written, and a certificate read, when they have the others."""
@@ -46,7 +46,7 @@ class Gate:
         self._ports: list[Any] = []
         self._later: Any = None
         self._exhausted = False
-        self._warned_at_s: float | None = None
+        self._ran_out_at_s = -UNTIL_TOLD
         self._ceiling = UNTIL_TOLD
         self.shut = False
         self.pauses = 0
@@ -71,7 +71,7 @@ class Gate:
                 self._look_for_room(listening)
             accepted = listening.accept()
         except BlockingIOError:
-            self._exhausted = False  # nobody waits any more: that is the end of an episode
+            self._exhausted = False  # nobody waits any more
             raise
         except OSError as error:
             if error.errno not in EXHAUSTED:
@@ -127,14 +127,12 @@ class Gate:
 
     def _run_out(self, number: int) -> None:
         self._close(RETRY_S)
-        now_s = self._reactor.seconds()
-        quiet = self._warned_at_s is not None and now_s - self._warned_at_s < QUIET_S
-        if not self._exhausted and not quiet:
-            self._warned_at_s = now_s
+        self._exhausted = True
+        last_s, self._ran_out_at_s = self._ran_out_at_s, self._reactor.seconds()
+        if self._ran_out_at_s - last_s >= QUIET_S:
             hint = "; raise the limit (ulimit -n)" if number == errno.EMFILE else ""
             what = os.strerror(number).lower()
             self._log.warn("{what}: further connections wait until one ends{hint}", what=what, hint=hint)
-        self._exhausted = True
 
 
 class _AskingSocket:
