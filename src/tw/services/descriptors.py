@@ -6,8 +6,8 @@ from contextlib import suppress
 from twisted.logger import Logger
 
 OWN_DESCRIPTORS = 50
-"""What a server needs besides its connections. 14 were seen open with TLS and a state, and `net.gate` keeps 8 spare; the
-rest is for further listeners, and for one connection more at a time, which is accepted to be refused."""
+"""What a server needs besides its connections. 14 were seen open with TLS and a state, and `net.gate` keeps 8 spare;
+the rest is for further listeners, and for one connection more at a time, which is accepted to be refused."""
 
 _log = Logger()
 
