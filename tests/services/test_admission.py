@@ -144,6 +144,14 @@ def test_where_no_gate_stands_who_should_wait_is_refused() -> None:
     guests.stop()
 
 
+def test_those_who_are_no_connections_yet_take_a_place() -> None:
+    admission = Admission(HandReactor(), ServeEchoOptions(max_connections=2))
+    admission.entered("192.0.2.1")
+    assert admission.refusal("192.0.2.1") is None
+    admission.beside = lambda: 1
+    assert admission.refusal("192.0.2.1") == "too many connections (max 2)"
+
+
 # By host --------------------------------------------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ What is refused is accepted and closed at once, since only then is it known who 
 """
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from tw.core.bucket import TokenBucket
@@ -36,6 +37,9 @@ class Admission:
             # One second's worth may come at once: clients come in flocks, and their average is what is meant.
             self._bucket = TokenBucket(options.accept_rate, options.accept_rate, reactor.seconds())
         self.connections = 0
+        self.beside: Callable[[], int] = lambda: 0
+        """How many were accepted that are no connections yet, and take a place all the same. Whoever sets it opens the
+        gate again when one of them goes (`gate.reopen`)."""
         self.gate = Gate(reactor, self._wait_s, self._took)
 
     # Who ------------------------------------------------------------------------------------------------------------
@@ -55,12 +59,16 @@ class Admission:
             return NOT_ALLOWED
         return None
 
+    @property
+    def full(self) -> bool:
+        return self.connections + self.beside() >= self._most
+
     def refusal(self, host: str | None) -> str | None:
         """Why a connection from `host` is not let in, or None to let it in."""
         reason = self.turned_away(host)
         if reason is not None:
             return reason
-        if self.connections >= self._most:
+        if self.full:
             # With `--on-full wait` too: where no gate stands before `accept` (a plugin's port), this is the limit.
             return f"too many connections (max {self._most})"
         most = self._most_per_host
@@ -88,7 +96,7 @@ class Admission:
     # When -----------------------------------------------------------------------------------------------------------
 
     def _wait_s(self) -> float:
-        if self._waits and self.connections >= self._most:
+        if self._waits and self.full:
             return UNTIL_TOLD
         return 0.0 if self._bucket is None else self._bucket.wait_s(self._reactor.seconds())
 

@@ -52,7 +52,7 @@ class _ConnectionFactory(Factory):
             return None
         reason = listener.admission.refusal(host_of(addr))
         if reason is not None:
-            listener.refusals.refuse(address_text(addr), reason)
+            listener.turn_away(addr, reason)
             return None
         return self._build(listener, addr)
 
@@ -128,6 +128,10 @@ class Listener:
     def refuse(self, connection: ServerConnection, reason: str) -> None:
         """Count and tell that `connection` was turned away or thrown out."""
         self.refusals.refuse(connection.peer, reason)
+
+    def turn_away(self, address: IAddress | None, reason: str) -> None:
+        """Count and tell that a peer was refused before it became a connection."""
+        self.refusals.refuse(address_text(address), reason)
 
     def admits_datagram(self, host: str, port: int) -> bool:
         """Whether a peer without a connection is answered. One that is not is told of as refused."""
