@@ -18,15 +18,15 @@ from bench import PYTHON, Peer
 from idle import resident_bytes
 
 LIMITS = ("--max-connections", "5000", "--max-per-host", "5000", "--accept-rate", "1000000", "--idle-timeout", "1h")
-WARM = 3_000
+WARM = 10_000
 """Connections before the first look: caches and the allocator's pools have filled up by then."""
 
 AT_A_TIME = 100
 
 QUARTERS = 4
 
-LEAK_BYTES = 16
-"""For each connection. Less is the allocator's noise: the smallest Python object takes as much."""
+LEAK_BYTES = 64
+"""For each connection. An entry of a dict that is never removed takes more; less is the allocator's noise."""
 
 WRAPPER = """
 import os, signal, sys

@@ -142,6 +142,7 @@ def test_any_text_is_a_network_or_refused(text: str) -> None:
         ("2001:db8:1:2::", "2001:db8:1:2::/64"),
         ("fe80::1%eth0", "fe80::/64"),
         ("odd", "odd"),
+        ("odd:", "odd:"),
     ],
 )
 def test_a_host_is_an_address_or_a_64_of_ipv6(host: str, group: str) -> None:
