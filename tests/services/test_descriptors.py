@@ -49,6 +49,6 @@ def test_it_is_raised_as_far_as_it_goes_and_the_rest_is_said(hard: int, said: li
     raise_limit(hard)
     assert soft() == hard
     assert said == [
-        f"room for {hard - OWN_DESCRIPTORS} connections, not {hard}: {hard} descriptors are allowed; raise the hard limit"
-        f" (ulimit -Hn {hard + OWN_DESCRIPTORS}) or lower --max-connections"
+        f"room for {hard - OWN_DESCRIPTORS} connections, not {hard}: {hard} descriptors are allowed; raise the hard"
+        f" limit (ulimit -Hn {hard + OWN_DESCRIPTORS}) or lower --max-connections"
     ]
