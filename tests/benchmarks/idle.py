@@ -1,7 +1,7 @@
 """What idle connections cost: memory for each, and the latency of a busy one among them.
 
 `python tests/benchmarks/idle.py [CONNECTIONS] [OPTION...]` (10,000) needs gcc, and as many file descriptors. The
-options are the servers', such as those that keep something for each: `--idle-timeout 1h --max-per-host 100000`.
+options are the servers'.
 """
 
 import os
