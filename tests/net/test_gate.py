@@ -156,6 +156,17 @@ def test_all_ports_wait_together_and_open_together(door: Door) -> None:
     assert len(door.accepted) == 2
 
 
+def test_a_port_that_is_bound_meanwhile_waits_as_well(door: Door) -> None:
+    door.wait_s = UNTIL_TOLD
+    door.knock()
+    door.reactor.turns(2)
+    other = door.listen()
+    door.knock(other)
+    door.reactor.turns(2)
+    assert other not in door.reactor.getReaders()  # that would spin
+    assert (door.accepted, door.gate.pauses) == ([], 1)
+
+
 def test_a_port_that_is_closed_meanwhile_is_not_read_again(door: Door) -> None:
     door.wait_s = 1.0
     door.knock()

@@ -279,6 +279,15 @@ def test_over_the_rate_connections_wait_for_their_turn() -> None:
     assert summary.accept_pauses >= 2
 
 
+def test_who_leaves_makes_no_room_in_the_rate() -> None:
+    guests = Guests(accept_rate=2)
+    first, *_ = (guests.knocks() for _ in range(3))
+    first.close()
+    guests.turns()
+    assert guests.open == 1
+    assert guests.stop().accept_pauses == 1
+
+
 def test_who_is_turned_away_has_used_a_turn() -> None:
     guests = Guests(accept_rate=2, deny=("127.0.0.1",))
     for _ in range(5):

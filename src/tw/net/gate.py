@@ -110,8 +110,8 @@ class Gate:
         if not self.shut:
             self.shut = True
             self.pauses += 1
-            for port in self._ports:
-                port.stopReading()
+        for port in self._ports:  # also where it is shut: a port may have been bound since
+            port.stopReading()
         self._forget_later()
         if wait_s != UNTIL_TOLD:
             self._later = self._reactor.callLater(wait_s, self._over)

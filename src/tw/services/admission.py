@@ -90,7 +90,7 @@ class Admission:
             self._per_host[group] -= 1
             if not self._per_host[group]:
                 del self._per_host[group]
-        if self.gate.shut:
+        if self.gate.shut and not self._wait_s():  # where only time helps, the gate opens by itself
             self.gate.reopen()
 
     # When -----------------------------------------------------------------------------------------------------------
