@@ -31,7 +31,7 @@ class Admission:
         self._most_per_host = options.max_per_host
         self._allow = _networks("--allow", options.allow)
         self._deny = _networks("--deny", options.deny)
-        self._per_host: Counter[str] = Counter()
+        self._per_host: Counter[str | int] = Counter()
         self._bucket: TokenBucket | None = None
         if options.accept_rate is not None:
             # One second's worth may come at once: clients come in flocks, and their average is what is meant.
