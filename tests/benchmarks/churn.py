@@ -1,7 +1,7 @@
 """What connections leave behind that came and went: descriptors, memory, delayed calls. Nothing, or it exits with 1.
 
-`python tests/benchmarks/churn.py [CONNECTIONS]` (20,000 for each way, a minute or two; 100,000 say more). Every
-limit is on, so that what is kept for each connection and each host is looked at too. Half of the clients reset theirs.
+`python tests/benchmarks/churn.py [CONNECTIONS]` (20,000 for each way, a minute or two; 100,000 say more). The
+limits of number, host, rate and idleness are on, so that what they keep is looked at too. Half of the clients reset.
 """
 
 import os
