@@ -515,8 +515,17 @@ _tw_serve_pubsub() {
         '--tls-key=[The certificate'"'"'s private key.]:PEM:_files' \
         '--tls-client-ca=[Ask clients for a certificate of this authority.]:PEM:_files' \
         '--tls-self-signed[Serve TLS with a throw-away certificate; prints its pin.]' \
+        '--proxy-protocol[Require a PROXY header (v1, v2) in front of each connection, and take its source for the peer.]' \
+        '*--proxy-trust=[Peers that may send one; others are refused. Repeatable. \[default: 127.0.0.0/8, ::1, unix sockets\]]:CIDR: ' \
         '--drain-timeout=[How long a stop may take.]:DURATION: ' \
         '--duration=[Stop by itself after so long.]:DURATION: ' \
+        '--max-connections=[Connections at a time.]:N: ' \
+        '--on-full=[What one more gets: closed at once, or left waiting until another has ended.]:CHOICE:(refuse wait)' \
+        '--max-per-host=[Connections at a time of one IPv4 address, or one IPv6 /64.]:N: ' \
+        '--accept-rate=[New connections in a second; others wait. One second'"'"'s worth may come at once.]:R: ' \
+        '--idle-timeout=[Close a connection that neither sent nor got anything for so long.]:DURATION: ' \
+        '*--allow=[Turn away whoever is in no network of these; repeatable.]:CIDR: ' \
+        '*--deny=[Turn away who is in this network, before --allow; repeatable.]:CIDR: ' \
         '--ready-file=[Written once every listener is bound.]:PATH:_files' \
         '--json[Events as JSON Lines on stdout.]' \
         '--access-log[Tell of every connection and request.]' \
@@ -552,8 +561,17 @@ _tw_serve_counter() {
         '--tls-key=[The certificate'"'"'s private key.]:PEM:_files' \
         '--tls-client-ca=[Ask clients for a certificate of this authority.]:PEM:_files' \
         '--tls-self-signed[Serve TLS with a throw-away certificate; prints its pin.]' \
+        '--proxy-protocol[Require a PROXY header (v1, v2) in front of each connection, and take its source for the peer.]' \
+        '*--proxy-trust=[Peers that may send one; others are refused. Repeatable. \[default: 127.0.0.0/8, ::1, unix sockets\]]:CIDR: ' \
         '--drain-timeout=[How long a stop may take.]:DURATION: ' \
         '--duration=[Stop by itself after so long.]:DURATION: ' \
+        '--max-connections=[Connections at a time.]:N: ' \
+        '--on-full=[What one more gets: closed at once, or left waiting until another has ended.]:CHOICE:(refuse wait)' \
+        '--max-per-host=[Connections at a time of one IPv4 address, or one IPv6 /64.]:N: ' \
+        '--accept-rate=[New connections in a second; others wait. One second'"'"'s worth may come at once.]:R: ' \
+        '--idle-timeout=[Close a connection that neither sent nor got anything for so long.]:DURATION: ' \
+        '*--allow=[Turn away whoever is in no network of these; repeatable.]:CIDR: ' \
+        '*--deny=[Turn away who is in this network, before --allow; repeatable.]:CIDR: ' \
         '--ready-file=[Written once every listener is bound.]:PATH:_files' \
         '--json[Events as JSON Lines on stdout.]' \
         '--access-log[Tell of every connection and request.]' \
@@ -584,8 +602,17 @@ _tw_serve_echo() {
         '--tls-key=[The certificate'"'"'s private key.]:PEM:_files' \
         '--tls-client-ca=[Ask clients for a certificate of this authority.]:PEM:_files' \
         '--tls-self-signed[Serve TLS with a throw-away certificate; prints its pin.]' \
+        '--proxy-protocol[Require a PROXY header (v1, v2) in front of each connection, and take its source for the peer.]' \
+        '*--proxy-trust=[Peers that may send one; others are refused. Repeatable. \[default: 127.0.0.0/8, ::1, unix sockets\]]:CIDR: ' \
         '--drain-timeout=[How long a stop may take.]:DURATION: ' \
         '--duration=[Stop by itself after so long.]:DURATION: ' \
+        '--max-connections=[Connections at a time.]:N: ' \
+        '--on-full=[What one more gets: closed at once, or left waiting until another has ended.]:CHOICE:(refuse wait)' \
+        '--max-per-host=[Connections at a time of one IPv4 address, or one IPv6 /64.]:N: ' \
+        '--accept-rate=[New connections in a second; others wait. One second'"'"'s worth may come at once.]:R: ' \
+        '--idle-timeout=[Close a connection that neither sent nor got anything for so long.]:DURATION: ' \
+        '*--allow=[Turn away whoever is in no network of these; repeatable.]:CIDR: ' \
+        '*--deny=[Turn away who is in this network, before --allow; repeatable.]:CIDR: ' \
         '--ready-file=[Written once every listener is bound.]:PATH:_files' \
         '--json[Events as JSON Lines on stdout.]' \
         '--access-log[Tell of every connection and request.]' \

@@ -13,8 +13,8 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from sockets import HandReactor
+from tw.core.networks import LOOPBACK, Networks
 from tw.core.proxy import HostAddress, v1_header, v2_header
-from tw.core.trusted import LOOPBACK, Networks
 from tw.net.proxy import HeaderFirst
 from tw.net.stream import Stream
 

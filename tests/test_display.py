@@ -97,15 +97,20 @@ def _made(out: TextIO, err: TextIO | None = None, **common: Any) -> Screen:
         (Requested(number=None, method="PUT", path="/", status=405, peer="h:5"), "h:5 PUT / 405 -"),
         (Dropped(id=1, lines=2, dropped_bytes=30), "tw: connection 1 lost 2 lines (30 bytes)"),
         (Refused(peer="h:5", reason=f"x{ESC}"), "tw: h:5 refused: x\\x1b[2J"),
+        (Refused(peer="h:5", reason="full", suppressed=9), "tw: h:5 refused: full (9 more before it)"),
         (Stopping(signal="SIGINT"), "tw: stopping (SIGINT)"),
         (Stopping(signal=None), "tw: stopping (duration over)"),
         (
             ServerSummary(service="echo", **COUNTS, cut_off=0),
-            "tw: echo: 1 connections, 2 bytes in, 3 out",
+            "tw: echo: 1 connections, 2 bytes in, 3 out, 4 refused",
         ),
         (
             ServerSummary(service="pubsub", **COUNTS, cut_off=5, more={"dropped_lines": 6}),
-            "tw: pubsub: 1 connections, 2 bytes in, 3 out, 6 dropped lines, 5 cut off",
+            "tw: pubsub: 1 connections, 2 bytes in, 3 out, 6 dropped lines, 4 refused, 5 cut off",
+        ),
+        (
+            ServerSummary(service="echo", **COUNTS | {"refused": 0}, cut_off=0, idle=7),
+            "tw: echo: 1 connections, 2 bytes in, 3 out, 7 idle",
         ),
     ],
 )

@@ -19,6 +19,7 @@ TCP = {"service": "echo", "transport": "tcp", "host": "::1", "port": 1234, "endp
 UNIX = {"service": "echo", "transport": "unix", "path": "/s", "endpoint": "unix:/s"}
 TLS = {"tls": True, "pin": "sha256//x", "pid": 9}
 COUNTS = {"connections": 1, "received_bytes": 2, "sent_bytes": 3, "refused": 4, "cut_off": 5, "duration_s": 1.234568}
+NO_LIMITS: dict[str, Any] = {"refusals": {}, "idle": 0, "accept_pauses": 0}
 
 MEASURED = {**COUNTS, "duration_s": 1.23456789}
 
@@ -37,15 +38,20 @@ EVENTS: list[tuple[ServerEvent, str, dict[str, Any]]] = [
         {"number": None, "method": "PUT", "path": "/", "status": 405, "peer": "h:5"},
     ),
     (Dropped(id=1, lines=2, dropped_bytes=30), "drop", {"id": 1, "lines": 2, "dropped_bytes": 30}),
-    (Refused(peer="h:5", reason="full"), "refused", {"peer": "h:5", "reason": "full"}),
+    (Refused(peer="h:5", reason="full"), "refused", {"peer": "h:5", "reason": "full", "suppressed": 0}),
     (Stopping(signal="SIGINT"), "stopping", {"signal": "SIGINT"}),
     (Stopping(signal=None), "stopping", {"signal": None}),
     (
         ServerSummary(service="pubsub", **MEASURED, more={"lines": 6}),
         "summary",
-        {"service": "pubsub", **COUNTS, "lines": 6},
+        {"service": "pubsub", **COUNTS, **NO_LIMITS, "lines": 6},
     ),
-    (ServerSummary(service="echo", **MEASURED), "summary", {"service": "echo", **COUNTS}),
+    (ServerSummary(service="echo", **MEASURED), "summary", {"service": "echo", **COUNTS, **NO_LIMITS}),
+    (
+        ServerSummary(service="echo", **MEASURED, refusals={"denied": 4}, idle=7, accept_pauses=8),
+        "summary",
+        {"service": "echo", **COUNTS, "refusals": {"denied": 4}, "idle": 7, "accept_pauses": 8},
+    ),
     (ServerEvent(), "", {}),
 ]
 

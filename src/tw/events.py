@@ -115,14 +115,15 @@ class Dropped(ServerEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused(ServerEvent):
-    """A peer was turned away, or thrown out, for `reason`."""
+    """A peer was turned away, or thrown out, for `reason`. `suppressed`: how many before it were, and were not told."""
 
     name: ClassVar[str] = "refused"
     peer: str
     reason: str
+    suppressed: int = 0
 
     def _fields(self) -> Json:
-        return {"peer": self.peer, "reason": self.reason}
+        return {"peer": self.peer, "reason": self.reason, "suppressed": self.suppressed}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +139,11 @@ class Stopping(ServerEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSummary(ServerEvent):
-    """The server's last word. `more` holds the service's own counts. `cut_off`: connections that outlived the drain."""
+    """The server's last word. `more` holds the service's own counts.
+
+    `refused` counts every refusal, `refusals` each reason's; `idle`: connections closed by `--idle-timeout`;
+    `accept_pauses`: how often accepting stopped for a limit; `cut_off`: connections that outlived the drain.
+    """
 
     name: ClassVar[str] = "summary"
     service: str
@@ -148,6 +153,9 @@ class ServerSummary(ServerEvent):
     refused: int
     cut_off: int
     duration_s: float
+    idle: int = 0
+    accept_pauses: int = 0
+    refusals: Mapping[str, int] = field(default_factory=dict)
     more: Mapping[str, int] = field(default_factory=dict)
 
     def _fields(self) -> Json:
@@ -159,5 +167,8 @@ class ServerSummary(ServerEvent):
             "refused": self.refused,
             "cut_off": self.cut_off,
             "duration_s": round(self.duration_s, 6),
+            "refusals": dict(self.refusals),
+            "idle": self.idle,
+            "accept_pauses": self.accept_pauses,
             **self.more,
         }

@@ -5,12 +5,16 @@ from typing import Literal
 
 from tw.options import require
 
+LEAST_IDLE_S = 0.1
+"""Every connection is looked at several times in an idle timeout, which a shorter one would make a load of its own."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeOptions:
     """What the three servers share. `listen` holds Twisted server endpoint strings and replaces `host` and `port`.
 
-    `proxy_trust` holds networks, as texts; none means loopback.
+    `accept_rate` is connections per second. `allow`, `deny` and `proxy_trust` hold networks in CIDR form
+    (`core.networks`); no `proxy_trust` means loopback.
     """
 
     host: str = "127.0.0.1"
@@ -24,6 +28,13 @@ class ServeOptions:
     proxy_trust: tuple[str, ...] = ()
     drain_timeout_s: float = 5.0
     duration_s: float | None = None
+    max_connections: int = 10_000
+    on_full: Literal["refuse", "wait"] = "refuse"
+    max_per_host: int | None = None
+    accept_rate: int | None = None
+    idle_timeout_s: float | None = None
+    allow: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
     ready_file: str | None = None
     json: bool = False
     access_log: bool = False
@@ -49,6 +60,11 @@ class ServeOptions:
             self.proxy_protocol or not self.proxy_trust,
             "--proxy-trust without --proxy-protocol",
             "add --proxy-protocol",
+        )
+        require(
+            self.idle_timeout_s is None or self.idle_timeout_s >= LEAST_IDLE_S,
+            "--idle-timeout below 100ms",
+            "give 100ms or more, or leave it out",
         )
 
     @property

@@ -10,6 +10,7 @@ from tw.events import Listening, ServerSummary, Stopping
 from tw.options import CommonOptions
 from tw.runtime import Stop, run
 from tw.serve_options import ServeCounterOptions, ServeEchoOptions, ServeOptions, ServePubSubOptions
+from tw.services.descriptors import raise_limit
 from tw.services.listener import Emit
 from tw.services.ready import ReadyFile
 
@@ -57,6 +58,7 @@ def serve(common: CommonOptions, options: ServeOptions, make: MakeService) -> in
     async def main(reactor: Any, stop: Stop) -> int:
         display = make_display(common, as_json=options.json)
         display.out.on_failure = stop.fire
+        raise_limit(options.max_connections)
         service = make(reactor, display.event)
         ready = ReadyFile(options.ready_file) if options.ready_file is not None else None
         listening = await service.start()

@@ -96,13 +96,15 @@ def event_text(event: ServerEvent) -> str:
         case Dropped():
             return f"tw: connection {event.id} lost {event.lines} lines ({event.dropped_bytes} bytes)"
         case Refused():
-            return f"tw: {event.peer} refused: {safe(event.reason)}"
+            before = f" ({event.suppressed} more before it)" if event.suppressed else ""
+            return f"tw: {event.peer} refused: {safe(event.reason)}{before}"
         case Stopping():
             return f"tw: stopping ({event.signal or 'duration over'})"
         case ServerSummary():
             more = "".join(f", {count} {name.replace('_', ' ')}" for name, count in event.more.items())
             counts = f"{event.received_bytes} bytes in, {event.sent_bytes} out{more}"
-            cut_off = f", {event.cut_off} cut off" if event.cut_off else ""
-            return f"tw: {event.service}: {event.connections} connections, {counts}{cut_off}"
+            ends = ("refused", event.refused), ("idle", event.idle), ("cut off", event.cut_off)
+            ended = "".join(f", {count} {name}" for name, count in ends if count)
+            return f"tw: {event.service}: {event.connections} connections, {counts}{ended}"
         case _:
             raise AssertionError(f"no text for {event!r}")

@@ -27,7 +27,8 @@ def exponent(causes: Sequence[float], effects: Sequence[float]) -> float:
 
 def grow(service: str, causes: Sequence[int], work: Callable[[Peer, int], Figures], rounds: int) -> list[Figures]:
     """The median figures for each cause."""
-    peer = Peer("tw", lambda port: [TW, "serve", service, "--port", str(port)])
+    most = str(2 * max(CONNECTIONS))  # the limit is not what is measured
+    peer = Peer("tw", lambda port: [TW, "serve", service, "--port", str(port), "--max-connections", most])
     run([peer], [(str(cause), lambda peer, cause=cause: work(peer, cause)) for cause in causes], rounds)
     return [
         {key: statistics.median(figures[key] for figures in peer.figures[str(cause)]) for key in ("rate_s", "cost_us")}

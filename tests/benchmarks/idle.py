@@ -1,6 +1,7 @@
 """What idle connections cost: memory for each, and the latency of a busy one among them.
 
-`python tests/benchmarks/idle.py [CONNECTIONS]` (10,000) needs gcc, and twice as many file descriptors.
+`python tests/benchmarks/idle.py [CONNECTIONS] [OPTION...]` (10,000) needs gcc, and as many file descriptors. The
+options are the servers'.
 """
 
 import os
@@ -18,13 +19,15 @@ def resident_bytes(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def main(connections: int) -> None:
+def main(connections: int, options: list[str]) -> None:
     wanted = connections + 200
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(wanted, min(hard, wanted)), max(hard, wanted)))
-    print(f"{connections} idle connections")
+    print(f"{connections} idle connections {' '.join(options)}")
+    # Those of the load and of the last question come on top: the limit must not turn away what is to be measured.
+    options = ["--max-connections", str(wanted), *options]
     for service in SERVICES:
-        peer = Peer("tw", lambda port, service=service: [TW, "serve", service, "--port", str(port)])
+        peer = Peer("tw", lambda port, service=service: [TW, "serve", service, "--port", str(port), *options])
         peer.start()
         kept: list[socket.socket] = []
         try:
@@ -34,7 +37,8 @@ def main(connections: int) -> None:
             # One more that is answered: the ones before it have been accepted then.
             with socket.create_connection(("127.0.0.1", peer.port)) as last:
                 last.sendall(b"GET / HTTP/1.0\r\n\r\n")
-                last.recv(1000)
+                if not last.recv(1000):
+                    raise SystemExit(f"{service}: one of the connections was turned away")
             if service == "echo":
                 among = load(peer, "pingpong", seconds=1.0)
                 print(f"  p50 of one busy connection: {alone['p50_us']} us alone, {among['p50_us']} us among them")
@@ -47,4 +51,4 @@ def main(connections: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000, sys.argv[2:])

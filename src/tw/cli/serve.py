@@ -7,6 +7,7 @@ import click
 
 from tw.cli.command import TYPED, command, rank, session_of
 from tw.cli.params import DURATION_OR_ZERO, DURATION_TYPE, PORT, ListType, SizeType
+from tw.cli.serve_limits import LIMITS
 from tw.cli.serve_proxy import PROXY_OPTIONS
 from tw.cli.texts import FILE, HOST
 
@@ -52,6 +53,7 @@ def _listen_options(default_port: int) -> list[Callable[..., Any]]:
             help="How long a stop may take.",
         ),
         click.option("--duration", "duration_s", type=DURATION_TYPE, help="Stop by itself after so long."),
+        *LIMITS,
         click.option("--ready-file", type=FILE, metavar="PATH", help="Written once every listener is bound."),
         click.option("--json", is_flag=True, help="Events as JSON Lines on stdout."),
         click.option("--access-log", is_flag=True, help="Tell of every connection and request."),

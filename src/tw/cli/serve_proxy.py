@@ -5,25 +5,7 @@ from typing import Any
 
 import click
 
-from tw.cli.params import ListType
-
-
-class NetworkType(ListType):
-    """`10.0.0.0/8`, `2001:db8::/32` or a single address."""
-
-    def __init__(self) -> None:
-        super().__init__("cidr")
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        from tw.core.trusted import Networks
-
-        text = super().convert(value, param, ctx)
-        try:
-            Networks.parse([text])
-        except ValueError as problem:
-            self.fail(f"{text!r} is not a network: {problem}", param, ctx)
-        return text
-
+from tw.cli.serve_limits import NetworkType
 
 PROXY_OPTIONS: list[Callable[..., Any]] = [
     click.option(
@@ -34,7 +16,7 @@ PROXY_OPTIONS: list[Callable[..., Any]] = [
     click.option(
         "--proxy-trust",
         multiple=True,
-        type=NetworkType(),
+        type=NetworkType("cidr"),
         help="Peers that may send one; others are refused. Repeatable.  [default: 127.0.0.0/8, ::1, unix sockets]",
     ),
 ]

@@ -175,6 +175,12 @@ def _os_reason(problem: BaseException) -> str:
     return safe(str(problem)).lower() or type(problem).__name__
 
 
+def host_of(address: object) -> str | None:
+    """The IP address of a peer as text, None for a unix peer."""
+    host = getattr(address, "host", None)
+    return host if isinstance(host, str) else None
+
+
 def address_text(address: object, unix_id: int = 0) -> str:
     """How a peer is written everywhere: `127.0.0.1:5`, `[::1]:5`, `unix:3` (by `unix_id`: unix peers have no name)."""
     host = getattr(address, "host", None)

@@ -14,8 +14,8 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
+from tw.core.networks import Networks
 from tw.core.proxy import Header, HeaderReader, HostAddress, ProxyHeaderError
-from tw.core.trusted import Networks
 
 HEADER_TIMEOUT_S = 10.0
 """How long a header may take from the moment a connection is accepted. A proxy sends it with its first packet; nginx

@@ -40,6 +40,11 @@ class ServerConnection(Protocol):
         self.stream.produce_with(self)
         self.keeper.opened(self)
 
+    @property
+    def moved_bytes(self) -> int:
+        """What was received and sent so far: while it stays the same, nothing has moved."""
+        return self.received_bytes + self.stream.sent_bytes
+
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.keeper.closed(self, reason)
 

@@ -23,9 +23,13 @@ class EchoServer(ServerConnection):
 
 
 class UdpEchoServer(DatagramProtocol):
-    """Sends each datagram back to where it came from. Counts bytes and datagrams, since UDP has no connections."""
+    """Sends each datagram back to where it came from. Counts bytes and datagrams, since UDP has no connections.
 
-    def __init__(self) -> None:
+    `admits` says of a host and port whether it is answered; None: everyone is.
+    """
+
+    def __init__(self, admits: Callable[[str, int], bool] | None = None) -> None:
+        self._admits = admits
         self.received_bytes = 0
         self.sent_bytes = 0
         self.datagrams = 0
@@ -36,6 +40,8 @@ class UdpEchoServer(DatagramProtocol):
         self.datagrams += 1
         if addr[1] < LOWEST_SOURCE_PORT:
             self.ignored += 1
+            return
+        if self._admits is not None and not self._admits(*addr):
             return
         try:
             cast(Any, self.transport).write(datagram, addr)

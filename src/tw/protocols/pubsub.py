@@ -22,6 +22,10 @@ class Hub(TypingProtocol):
 
     max_line_bytes: int
 
+    @property
+    def abreast_bytes(self) -> int:
+        """What those who are abreast were sent together, which their streams have not counted yet."""
+
     def join(self, connection: "PubSubServer") -> Cursor: ...
     def leave(self, connection: "PubSubServer") -> None: ...
     def fall_behind(self, connection: "PubSubServer") -> None: ...
@@ -68,6 +72,10 @@ class PubSubServer(ServerConnection):
         if reason.check(ConnectionDone):
             self._publish_rest()  # others' business by now
         super().connectionLost(reason)
+
+    @property
+    def moved_bytes(self) -> int:
+        return super().moved_bytes + (self._hub.abreast_bytes if self.abreast else 0)
 
     # What the client sends ------------------------------------------------------------------------------------------
 

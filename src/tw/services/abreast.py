@@ -20,8 +20,8 @@ class Abreast:
         self.cursor = fanout.subscribe()
         """Where everyone here stands."""
         self._sends: dict[PubSubServer, Callable[[bytes], int]] = {}
-        # What one who has always been here was sent; a stream's own count is corrected as its connection leaves.
-        self._sent_bytes = 0
+        self.sent_bytes = 0
+        """What one who has always been here was sent; a stream's own count is corrected as its connection leaves."""
 
     def add(self, connection: PubSubServer) -> bool:
         """Take in a connection that is caught up, if its transport holds nothing back. Returns whether it did."""
@@ -29,21 +29,21 @@ class Abreast:
         if send is None:
             return False
         self._sends[connection] = send
-        connection.stream.sent_bytes -= self._sent_bytes
+        connection.stream.sent_bytes -= self.sent_bytes
         connection.abreast = True
         return True
 
     def discard(self, connection: PubSubServer) -> None:
         """Let a connection go, if it is here."""
         if self._sends.pop(connection, None) is not None:
-            connection.stream.sent_bytes += self._sent_bytes
+            connection.stream.sent_bytes += self.sent_bytes
             connection.abreast = False
 
     def share(self, fall_behind: Callable[[PubSubServer, bytes], None]) -> None:
         """Send what is new. Who could not take all of it is named, with the rest, which its stream must write."""
         while data := self.cursor.take(PAUSE_BYTES):
             size = len(data)
-            self._sent_bytes += size
+            self.sent_bytes += size
             short = []
             for connection, send in self._sends.items():
                 try:

@@ -16,7 +16,9 @@ class EchoService:
 
     def __init__(self, reactor: Any, options: ServeEchoOptions, emit: Emit) -> None:
         self.listener = Listener(reactor, "echo", options, emit)
-        self._udp = UdpEchoServer() if options.udp else None
+        # No question for each datagram where there are no lists to ask.
+        admits = self.listener.admits_datagram if self.listener.admission.lists else None
+        self._udp = UdpEchoServer(admits) if options.udp else None
 
     async def start(self) -> list[Listening]:
         """Bind. Raises TwError, and leaves nothing bound then."""

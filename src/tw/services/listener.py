@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Protocol, TypeAlias
 
-from OpenSSL import SSL
 from twisted.internet import error
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress
@@ -13,17 +12,21 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from tw.core.networks import LOOPBACK, Networks
 from tw.core.target import format_peer
 from tw.core.text import safe
-from tw.core.trusted import LOOPBACK, Networks
 from tw.errors import UsageError
-from tw.events import Closed, Listening, Opened, Refused, ServerEvent, ServerSummary
-from tw.net.endpoint import address_text, bind_error, host_endpoint, is_tls, server_endpoint, unlock
+from tw.events import Closed, Listening, Opened, ServerEvent, ServerSummary
+from tw.net.endpoint import address_text, bind_error, host_endpoint, host_of, is_tls, server_endpoint, unlock
 from tw.net.lean_tls import tls_factory
 from tw.net.proxy import HeaderFirst
-from tw.net.tls import ServerTls, openssl_reason, self_signed_tls, server_tls
+from tw.net.tls import ServerTls, self_signed_tls, server_tls
 from tw.protocols.connection import Keeper, ServerConnection
 from tw.serve_options import ServeOptions
+from tw.services.admission import Admission
+from tw.services.endings import close_reason
+from tw.services.idle import IdleWatch
+from tw.services.refusals import Refusals
 
 UDP_PORT_TRIES = 16
 """With `--udp` and port 0 the port must be free for both; a few tries find one wherever one is left."""
@@ -46,9 +49,14 @@ class _ConnectionFactory(Factory):
         self._build = build
 
     def buildProtocol(self, addr: IAddress | None) -> ServerConnection | None:
-        if self._listener.stopping:
+        listener = self._listener
+        if listener.stopping:
             return None
-        return self._build(self._listener, addr)
+        reason = listener.admission.refusal(host_of(addr))
+        if reason is not None:
+            listener.turn_away(addr, reason)
+            return None
+        return self._build(listener, addr)
 
 
 class Listener:
@@ -70,8 +78,12 @@ class Listener:
         self.total_connections = 0
         self.received_bytes = 0
         self.sent_bytes = 0
-        self.refused = 0
         self.cut_off = 0
+        self.admission = Admission(reactor, options)
+        self.refusals = Refusals(emit, reactor.seconds)
+        self._idle: IdleWatch | None = None
+        if options.idle_timeout_s is not None:
+            self._idle = IdleWatch(reactor, options.idle_timeout_s, self.connections.values)
         self._started_at_s = reactor.seconds()
         self._all_closed: Deferred[None] | None = None
         self._alpn = alpn
@@ -86,23 +98,27 @@ class Listener:
         connection.peer = address_text(connection.peer_address, connection.id)
         connection.opened_at_s = self.reactor.seconds()
         self.connections[connection.id] = connection
+        self.admission.entered(host_of(connection.peer_address))
+        if self._idle is not None:
+            self._idle.start()
         if self.options.access_log:
             self.emit(Opened(id=connection.id, peer=connection.peer))
 
     def closed(self, connection: ServerConnection, reason: Failure) -> None:
         if self.connections.pop(connection.id, None) is None:
             return
+        self.admission.left(host_of(connection.peer_address))
         self.received_bytes += connection.received_bytes
         self.sent_bytes += connection.stream.sent_bytes
         if not reason.check(error.ConnectionDone, error.ConnectionLost, error.ConnectionAborted):
             # A refused certificate, a failed handshake: not an event, but whoever looks for a cause (-v) finds it.
-            self._log.info("{peer}: {reason}", peer=connection.peer, reason=_close_reason(reason))
+            self._log.info("{peer}: {reason}", peer=connection.peer, reason=close_reason(reason))
         if self.options.access_log:
             self.emit(
                 Closed(
                     id=connection.id,
                     peer=connection.peer,
-                    reason=connection.close_reason or _close_reason(reason),
+                    reason=connection.close_reason or close_reason(reason),
                     received_bytes=connection.received_bytes,
                     sent_bytes=connection.stream.sent_bytes,
                     duration_s=self.reactor.seconds() - connection.opened_at_s,
@@ -114,13 +130,18 @@ class Listener:
 
     def refuse(self, connection: ServerConnection, reason: str) -> None:
         """Count and tell that `connection` was turned away or thrown out."""
-        self.refused += 1
-        self.emit(Refused(peer=connection.peer, reason=reason))
+        self.refusals.refuse(connection.peer, reason)
 
     def turn_away(self, address: IAddress | None, reason: str) -> None:
         """Count and tell that a peer was refused before it became a connection."""
-        self.refused += 1
-        self.emit(Refused(peer=address_text(address), reason=reason))
+        self.refusals.refuse(address_text(address), reason)
+
+    def admits_datagram(self, host: str, port: int) -> bool:
+        """Whether a peer without a connection is answered. One that is not is told of as refused."""
+        reason = self.admission.turned_away(host)
+        if reason is not None:
+            self.refusals.refuse(format_peer(host, port), reason)
+        return reason is None
 
     # Binding --------------------------------------------------------------------------------------------------------
 
@@ -144,7 +165,7 @@ class Listener:
             factory = tls_factory(context, False, factory, self.reactor)
         if self.options.proxy_protocol:
             trusted = Networks.parse(self.options.proxy_trust or LOOPBACK)
-            factory = self._headers = HeaderFirst(self.reactor, factory, trusted, self.turn_away)
+            factory = self._headers = HeaderFirst(self.reactor, factory, trusted, self.turn_away, self.admission)
         try:
             if udp is not None:
                 return await self._bind_both(factory, udp)
@@ -174,6 +195,7 @@ class Listener:
             _unlock_after(problem)
             raise bind_error(problem, where) from problem
         self.ports.append(port)
+        self.admission.gate.guard(port)
         listening = self._listening(port.getHost(), where)
         if listening.path is not None:
             self._paths.append(listening.path)
@@ -216,6 +238,7 @@ class Listener:
     # Ending ---------------------------------------------------------------------------------------------------------
 
     async def stop_listening(self) -> None:
+        self.admission.gate.dismantle()
         ports, self.ports = self.ports, []
         for port in ports:
             stopped: Any = port.stopListening()
@@ -233,6 +256,8 @@ class Listener:
         await self.stop_listening()
         for connection in list(self.connections.values()):
             connection.drain()
+        if self._idle is not None:
+            self._idle.stop()
         if not self.connections:
             return
         done = self._all_closed = Deferred()
@@ -253,7 +278,10 @@ class Listener:
             connections=self.total_connections,
             received_bytes=self.received_bytes,
             sent_bytes=self.sent_bytes,
-            refused=self.refused,
+            refused=self.refusals.total,
+            refusals=dict(self.refusals.by_reason),
+            idle=self._idle.closed if self._idle is not None else 0,
+            accept_pauses=self.admission.gate.pauses,
             cut_off=self.cut_off,
             duration_s=self.reactor.seconds() - self._started_at_s,
             more=more,
@@ -276,15 +304,3 @@ def _unlock_after(problem: Exception) -> None:
         return
     if isinstance(problem.port, bytes) and isinstance(problem.socketError, OSError):
         unlock(problem.port)
-
-
-def _close_reason(reason: Failure) -> str:
-    if reason.check(error.ConnectionDone):
-        return "closed"
-    if reason.check(error.ConnectionAborted):
-        return "aborted"
-    if reason.check(error.ConnectionLost):
-        return "lost"
-    if isinstance(reason.value, SSL.Error):
-        return f"TLS: {openssl_reason(reason.value)}"
-    return safe(str(reason.value) or type(reason.value).__name__)

@@ -67,6 +67,10 @@ class PubSubService:
     def _build(self, keeper: Keeper, address: IAddress | None) -> ServerConnection:
         return PubSubServer(keeper, address, self, self._reactor)
 
+    @property
+    def abreast_bytes(self) -> int:
+        return self._abreast.sent_bytes
+
     # What connections call --------------------------------------------------------------------------------------------
 
     def join(self, connection: PubSubServer) -> Cursor:
