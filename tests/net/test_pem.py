@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives.serialization import (
 
 from e2e.certificates import Certificates, make_certificates
 from tw.errors import LocalError
-from tw.net.pem import MAX_PEM_BYTES, load_chain, load_key, load_pair, trust_root
+from tw.net.pem import load_chain, load_key, load_pair, trust_root
+from tw.net.pem_file import MAX_PEM_BYTES
 from tw.net.selfsigned import throw_away_certificate
 
 pytestmark = pytest.mark.usefixtures("quiet")

@@ -235,3 +235,64 @@ def test_a_stop_does_not_wait_for_a_header() -> None:
         silent.recv(1)
     assert client.recv(1) == b""
     leave(served, client, silent)
+
+
+# Limits: the real peer first, then the source of the header -----------------------------------------------------------
+
+
+def refused(served: Served, data: bytes) -> list[tuple[str, str]]:
+    """Who is refused, and why, when a client connects and says this."""
+    client = connect(served)
+    with suppress(BrokenPipeError, ConnectionResetError):
+        assert says(served, client, data) == b""
+    leave(served, client)
+    return [(event.peer, event.reason) for event in served.events if isinstance(event, Refused)]
+
+
+def test_a_denied_proxy_is_turned_away_unheard() -> None:
+    served = started(ServeEchoOptions, deny=("127.0.0.1",))
+    ((peer, reason),) = refused(served, V1 + b"hello")
+    assert (peer.startswith("127.0.0.1:"), reason) == (True, "denied")
+    served.stop()
+
+
+@pytest.mark.parametrize(
+    ("lists", "reason"),
+    [({"deny": ("192.0.2.0/24",)}, "denied"), ({"allow": ("127.0.0.0/8", "198.51.100.0/24")}, "not allowed")],
+)
+def test_a_source_that_may_not_come_in_is_turned_away_by_its_name(lists: dict[str, Any], reason: str) -> None:
+    served = started(ServeEchoOptions, **lists)
+    assert refused(served, V1 + b"hello") == [("192.0.2.1:4711", reason)]
+    served.stop()
+
+
+def test_whose_header_is_still_to_come_takes_room_as_all_others_do() -> None:
+    served = started(ServeEchoOptions, max_connections=1)
+    waiting = connect(served)
+    served.reactor.turns()
+    ((_, reason),) = refused(served, V1 + b"hello")
+    assert reason == "too many connections (max 1)"
+    assert says(served, waiting, V1 + b"hello") == b"hello"
+    leave(served, waiting)
+    served.stop()
+
+
+def test_who_waits_for_room_comes_in_when_a_pending_header_is_given_up() -> None:
+    served = started(ServeEchoOptions, max_connections=1, on_full="wait")
+    silent, patient = connect(served), connect(served)
+    served.reactor.turns()
+    assert says(served, patient, V1 + b"hello") == b""
+    leave(served, silent)
+    assert says(served, patient, b"") == b"hello"
+    leave(served, patient)
+    served.stop()
+
+
+def test_a_host_is_counted_by_its_source_and_not_by_the_proxy() -> None:
+    served = started(ServeEchoOptions, max_per_host=1)
+    first, other = connect(served), connect(served)
+    assert says(served, first, V1 + b"a") == b"a"
+    assert says(served, other, v1_header(HostAddress("192.0.2.2", 1), HostAddress("192.0.2.9", 2)) + b"b") == b"b"
+    assert refused(served, V1 + b"c") == [("192.0.2.1:4711", "too many connections of one host (max 1)")]
+    leave(served, first, other)
+    served.stop()
