@@ -30,6 +30,9 @@ SCHEMES = {"tcp": False, "tls": True, "pubsub": False, "pubsubs": True}
 MAX_LINE_BYTES = 65 * 1024 * 1024
 """Any line that `tw serve pubsub` can be told to take (64 MiB), with its prefix. Longer ones are not held in memory."""
 
+BARRIER_S = 0.5
+"""How long a barrier is waited for before it is sent once more: where a proxy connects the publisher first, nobody was
+there to get the one before."""
 
 LAST_READ_S = 0.25
 """How long what follows the last answer is waited for."""
@@ -59,9 +62,9 @@ def talk(reactor: Any, options: ProbePubSubOptions, display: Display) -> Talk:
 class PubSubPing:
     """`tw probe pubsub`: numbered lines from one connection to another.
 
-    A line of its own goes ahead as a barrier: once the subscriber has it, it is known to be subscribed, also where a
-    proxy connects the two in its own time. Another one follows the last sample: what the server sent a second time
-    comes before it. Barriers are no samples.
+    A line of its own goes ahead as a barrier, again and again until the subscriber has it: then it is known to be
+    subscribed, also where a proxy connects the two in its own time. Another one follows the last sample: what the
+    server sent a second time comes before it. Barriers are no samples.
     """
 
     def __init__(
@@ -107,13 +110,22 @@ class PubSubPing:
                 connection.stream.close() if self._ping.ok else connection.abort()
 
     async def _pass_barrier(self, publisher: ClientConnection, seconds: float) -> None:
-        publisher.stream.write(b"%b-%d\n" % (self._barrier, self._awaited))
+        again: Any = None
+
+        def say() -> None:
+            nonlocal again
+            publisher.stream.write(b"%b-%d\n" % (self._barrier, self._awaited))
+            again = self._reactor.callLater(BARRIER_S, say)
 
         def silent() -> TwError:
             waited = f"waited {seconds:g} s for a first line"
             return AnswerTimeout("connected, and no line came through", self._connector.where, waited)
 
-        await within(self._reactor, seconds, self._passed, silent)
+        say()
+        try:
+            await within(self._reactor, seconds, self._passed, silent)
+        finally:
+            again.cancel()
 
     def _received(self, data: bytes) -> None:
         for line in self._lines.feed(data):
