@@ -17,6 +17,7 @@ class ServeOptions:
     tls_key: str | None = None
     tls_client_ca: str | None = None
     tls_self_signed: bool = False
+    handshake_timeout_s: float = 10.0
     drain_timeout_s: float = 5.0
     duration_s: float | None = None
     ready_file: str | None = None

@@ -13,7 +13,8 @@ from twisted.python.failure import Failure
 
 from handshakes import WHERE, shake_hands
 from tw.errors import ConnectError, ProtocolError, TlsError, UsageError
-from tw.net.tls import client_creator, openssl_reason, tls_failure
+from tw.net.tls import client_creator
+from tw.net.tls_failures import openssl_reason, tls_failure
 from tw.options import TlsClientOptions as Options
 
 pytestmark = pytest.mark.usefixtures("quiet")

@@ -42,6 +42,14 @@ def _listen_options(default_port: int) -> list[Callable[..., Any]]:
             "--tls-self-signed", is_flag=True, help="Serve TLS with a throw-away certificate; prints its pin."
         ),
         click.option(
+            "--handshake-timeout",
+            "handshake_timeout_s",
+            type=DURATION_TYPE,
+            default="10s",
+            show_default=True,
+            help="How long a TLS handshake may take.",
+        ),
+        click.option(
             "--drain-timeout",
             "drain_timeout_s",
             type=DURATION_OR_ZERO,

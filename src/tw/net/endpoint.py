@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 from tw.core.target import format_peer
 from tw.core.text import safe
 from tw.errors import ConnectError, LocalError, TwError, UsageError
-from tw.net.tls import openssl_reason
+from tw.net.tls_failures import openssl_reason
 
 LISTEN_BACKLOG = 1024
 """Twisted's default of 50 drops connections when a load generator opens hundreds at once."""

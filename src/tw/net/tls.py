@@ -11,30 +11,24 @@ from typing import Any
 
 from cryptography import x509
 from OpenSSL import SSL
-from service_identity import VerificationError
 from service_identity.hazmat import DNS_ID
 from service_identity.pyopenssl import verify_hostname, verify_ip_address
 from twisted.internet import ssl
-from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from tw.core.text import safe
-from tw.errors import LocalError, ProtocolError, TlsError, TwError, UsageError
+from tw.errors import LocalError, UsageError
 from tw.net.pem import load_pair, trust_root
+from tw.net.tls_failures import PinMismatch, noting_why, openssl_reason
 from tw.options import TlsClientOptions
 
 PIN_PREFIX = "sha256//"
 MINIMUM: dict[str, Any] = {"raiseMinimumTo": ssl.TLSVersion.TLSv1_2}
 
-
-class PinMismatch(Exception):
-    """The peer's public key is not the pinned one. `seen` is the pin of the key that it showed."""
-
-    def __init__(self, seen: str) -> None:
-        super().__init__(seen)
-        self.seen = seen
+SERVER_CIPHERS = ssl.AcceptableCiphers.fromOpenSSLCipherString("ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL")
+"""For TLS 1.2: forward secrecy and authenticated encryption alone (RFC 9325, 4.2). TLS 1.3 has nothing else."""
 
 
 def pin_of(certificate: Any) -> str:
@@ -90,11 +84,13 @@ def self_signed_tls(host: str, client_ca_file: str | None = None, alpn: tuple[by
 def _server_tls(
     key: Any, chain: list[x509.Certificate], client_ca_file: str | None, alpn: tuple[bytes, ...]
 ) -> ServerTls:
-    options = MINIMUM | _own(chain, key)
+    options = MINIMUM | _own(chain, key) | {"acceptableCiphers": SERVER_CIPHERS}
     if client_ca_file is not None:
         options["trustRoot"] = trust_root(client_ca_file)
     context = _context(options)
     context.getContext().set_alpn_select_callback(_chooser(alpn))
+    if client_ca_file is not None:
+        context.getContext().set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, noting_why)
     return ServerTls(context, pin_of(chain[0]))
 
 
@@ -136,10 +132,10 @@ def client_creator(hostname: str, options: TlsClientOptions) -> Any:
         extra |= _own(*load_pair(options.client_cert, options.client_key or options.client_cert))
         _context(extra)
     root = trust_root(options.ca_file) if options.ca_file else None
+    if root is None and not pins and not options.insecure:
+        root = ssl.platformTrust()
     try:
-        if pins or options.insecure:
-            return PinningCreator(name, pins, root, extra)
-        return ssl.optionsForClientTLS(name, root, extraCertificateOptions=extra)
+        return VerifyingCreator(name, pins, root, extra)
     except (ValueError, UnicodeError) as error:
         raise UsageError(
             "not a name that a certificate can hold", safe(name), "write a host name, or an IP address"
@@ -147,11 +143,12 @@ def client_creator(hostname: str, options: TlsClientOptions) -> Any:
 
 
 @implementer(IOpenSSLClientConnectionCreator)
-class PinningCreator:
-    """Makes client connections that are held to `pins` (to nothing, where there are none: `--insecure`).
+class VerifyingCreator:
+    """Makes client connections whose chain and name are verified with `root`, and whose key is held to `pins`.
 
-    With `root`, the chain and the name are verified as well. The check runs inside the handshake, so that not a byte
-    of the application's leaves before it. Raises ValueError for a name that cannot be sent, or not be verified.
+    Without `root` the pins stand alone; without either nothing is verified (`--insecure`). The check runs inside the
+    handshake, so that not a byte of the application's leaves before it. Raises ValueError for a name that cannot be
+    sent, or not be verified.
     """
 
     def __init__(
@@ -170,6 +167,8 @@ class PinningCreator:
         self._pins = pins
         self._verify_name = root is not None
         self._context = _context(options).getContext()
+        if root is not None:
+            self._context.set_verify(SSL.VERIFY_PEER, noting_why)
         self._context.set_info_callback(self._on_handshake)
 
     def clientConnectionForTLS(self, tlsProtocol: object) -> SSL.Connection:
@@ -213,51 +212,3 @@ def certificate_end_s(transport: Any) -> float | None:
     """When the certificate of a connection's peer expires, in seconds since the epoch; None where there is none."""
     shown = transport.getPeerCertificate() if hasattr(transport, "getPeerCertificate") else None
     return None if shown is None else float(shown.to_cryptography().not_valid_after_utc.timestamp())
-
-
-def openssl_reason(error: Exception) -> str:
-    """OpenSSL's own words, safe for a terminal."""
-    stack = error.args[0] if error.args else []
-    if not isinstance(stack, list | tuple):
-        return safe(str(stack)) or type(error).__name__
-    reasons = [str(entry[-1]) for entry in stack if entry and entry[-1]]
-    return safe("; ".join(dict.fromkeys(reasons)) or type(error).__name__)
-
-
-# The last is what an echo server's answer comes to: our own ClientHello.
-NOT_TLS = (
-    "wrong version number",
-    "packet length too long",
-    "unknown protocol",
-    "record layer failure",
-    "http request",
-    "unexpected message",
-)
-
-
-def tls_failure(failure: Failure, where: str) -> TwError:
-    """The typed error for what ended a TLS connection before or during its handshake."""
-    error = failure.value
-    if isinstance(error, TwError):
-        return error
-    if isinstance(error, PinMismatch):
-        return TlsError("the server's key is not the pinned one", where, f"its pin is {error.seen}")
-    if isinstance(error, VerificationError):
-        return TlsError(
-            "the certificate is for another name", where, "name the server as its certificate does, or add --pin"
-        )
-    if isinstance(error, SSL.Error):
-        return _openssl_failure(openssl_reason(error), where)
-    if isinstance(error, ConnectionDone | ConnectionLost):
-        return TlsError("the peer left during the TLS handshake", where, "does it speak TLS on this port?")
-    return ProtocolError(f"the connection failed: {safe(str(error) or type(error).__name__)}", where)
-
-
-def _openssl_failure(reason: str, where: str) -> TlsError:
-    if "certificate verify failed" in reason:
-        return TlsError(
-            "the certificate is not trusted", where, "name its authority with --ca-file, or its key with --pin"
-        )
-    if any(words in reason for words in NOT_TLS):
-        return TlsError(f"the peer does not speak TLS: {reason}", where, "try without TLS, or another port")
-    return TlsError(f"the TLS handshake failed: {reason}", where, "see what it offers with openssl s_client")

@@ -18,10 +18,12 @@ from tw.core.text import safe
 from tw.errors import UsageError
 from tw.events import Closed, Listening, Opened, Refused, ServerEvent, ServerSummary
 from tw.net.endpoint import address_text, bind_error, host_endpoint, is_tls, server_endpoint, unlock
-from tw.net.lean_tls import tls_factory
-from tw.net.tls import ServerTls, openssl_reason, self_signed_tls, server_tls
+from tw.net.server_tls import server_tls_factory
+from tw.net.tls_failures import openssl_reason
 from tw.protocols.connection import Keeper, ServerConnection
 from tw.serve_options import ServeOptions
+from tw.services.certificates import certificates
+from tw.services.handshakes import Handshakes
 
 UDP_PORT_TRIES = 16
 """With `--udp` and port 0 the port must be free for both; a few tries find one wherever one is left."""
@@ -72,8 +74,8 @@ class Listener:
         self.cut_off = 0
         self._started_at_s = reactor.seconds()
         self._all_closed: Deferred[None] | None = None
-        self._alpn = alpn
-        self._tls = self._make_tls()
+        self.handshakes = Handshakes(reactor, options.handshake_timeout_s, self._stalled)
+        self.tls = certificates(options, alpn)
 
     # What connections report (protocols.connection.Keeper) ----------------------------------------------------------
 
@@ -83,12 +85,17 @@ class Listener:
         connection.peer = address_text(connection.peer_address, connection.id)
         connection.opened_at_s = self.reactor.seconds()
         self.connections[connection.id] = connection
+        self.handshakes.began(connection)
         if self.options.access_log:
             self.emit(Opened(id=connection.id, peer=connection.peer))
+
+    def secured(self, connection: ServerConnection) -> None:
+        self.handshakes.ended(connection)
 
     def closed(self, connection: ServerConnection, reason: Failure) -> None:
         if self.connections.pop(connection.id, None) is None:
             return
+        self.handshakes.ended(connection)
         self.received_bytes += connection.received_bytes
         self.sent_bytes += connection.stream.sent_bytes
         if not reason.check(error.ConnectionDone, error.ConnectionLost, error.ConnectionAborted):
@@ -114,15 +121,12 @@ class Listener:
         self.refused += 1
         self.emit(Refused(peer=connection.peer, reason=reason))
 
-    # Binding --------------------------------------------------------------------------------------------------------
+    def _stalled(self, connection: ServerConnection) -> None:
+        connection.close_reason = "the TLS handshake took too long"
+        self.refuse(connection, connection.close_reason)
+        connection.stream.abort()
 
-    def _make_tls(self) -> ServerTls | None:
-        options = self.options
-        if options.tls_self_signed:
-            return self_signed_tls(options.host, options.tls_client_ca, self._alpn)
-        if options.tls_cert is not None and options.tls_key is not None:
-            return server_tls(options.tls_cert, options.tls_key, options.tls_client_ca, self._alpn)
-        return None
+    # Binding --------------------------------------------------------------------------------------------------------
 
     async def bind(self, build: Build, udp: Any = None) -> list[Listening]:
         """Bind every endpoint, or none: where one fails, those already bound are given up. Raises TwError.
@@ -131,9 +135,8 @@ class Listener:
         """
         factory: Any = _ConnectionFactory(self, build)
         endpoints = self._endpoints()
-        if self._tls is not None:
-            context: Any = self._tls.context
-            factory = tls_factory(context, False, factory, self.reactor)
+        if self.tls is not None:
+            factory = server_tls_factory(self.tls, factory, self.reactor)
         try:
             if udp is not None:
                 return await self._bind_both(factory, udp)
@@ -148,7 +151,7 @@ class Listener:
             place = _place(options.host, options.port)
             return [(host_endpoint(self.reactor, options.host, options.port), place)]
         for text in options.listen:
-            if self._tls is not None and is_tls(text):
+            if self.tls is not None and is_tls(text):
                 hint = f"leave out {text.partition(':')[0]}: or the --tls options"
                 raise UsageError("TLS asked for twice", f"--listen {safe(text)}", hint)
         return [(server_endpoint(self.reactor, text), safe(text)) for text in options.listen]
@@ -183,11 +186,11 @@ class Listener:
             return [stream, self._listening(datagram.getHost(), "")]
 
     def _listening(self, host: Any, text: str) -> Listening:
-        tls = self._tls is not None or is_tls(text)
+        tls = self.tls is not None or is_tls(text)
         common: dict[str, Any] = {
             "service": self.service,
             "tls": tls,
-            "pin": self._tls.pin if self._tls is not None else None,
+            "pin": self.tls.pin if self.tls is not None else None,
             "pid": os.getpid(),
         }
         name = getattr(host, "name", None)
@@ -216,7 +219,10 @@ class Listener:
         self.stopping = True
         await self.stop_listening()
         for connection in list(self.connections.values()):
-            connection.drain()
+            if self.handshakes.is_under_way(connection):
+                connection.stream.abort()  # it would wait for a client that may never go on
+            else:
+                connection.drain()
         if not self.connections:
             return
         done = self._all_closed = Deferred()
