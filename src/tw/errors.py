@@ -53,6 +53,9 @@ class TwError(Exception):
 
     exit_code: ExitCode = ExitCode.BUG
     kind: str = "bug"
+    reason: str | None = None
+    """What a script may branch on within one exit code, where there is something."""
+
     reported: bool = False
     """Whether the JSON object that tells of it is already out."""
 
@@ -90,10 +93,18 @@ class AnswerTimeout(TwError):
 
 
 class TlsError(TwError):
-    """The handshake failed, or the certificate is not the expected one."""
+    """The handshake failed, or the certificate is not the expected one.
+
+    `reason` is one word for a script to branch on, where there is more than one way on: `expired`, `not-yet-valid`,
+    `self-signed`, `unknown-authority`, `other-name`, `other-pin`.
+    """
 
     exit_code = ExitCode.TLS
     kind = "tls"
+
+    def __init__(self, what: str, where: str = "", hint: str = "", reason: str | None = None) -> None:
+        super().__init__(what, where, hint)
+        self.reason = reason
 
 
 class AuthError(TwError):

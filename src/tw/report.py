@@ -22,7 +22,8 @@ Json: TypeAlias = dict[str, object]
 
 
 def error_json(error: TwError) -> Json:
-    return {"kind": error.kind, "exit": int(error.exit_code), "message": str(error)}
+    told: Json = {"kind": error.kind, "exit": int(error.exit_code), "message": str(error)}
+    return told if error.reason is None else {**told, "reason": error.reason}
 
 
 def failure_json(error: TwError) -> Json:

@@ -11,8 +11,11 @@ from twisted.python.failure import Failure
 from tw.core.text import safe
 from tw.errors import ProtocolError, TlsError, TwError
 
-NOT_YET_VALID, EXPIRED, SELF_SIGNED = 9, 10, 18
-"""OpenSSL's numbers of what it finds wrong with a certificate (X509_V_ERR_…, x509_vfy.h): they are part of its API."""
+NOT_YET_VALID, EXPIRED, SELF_SIGNED, UNKNOWN_AUTHORITY = 9, 10, 18, (2, 19, 20, 21)
+"""OpenSSL's numbers of what it finds wrong with a certificate (X509_V_ERR_…, x509_vfy.h): they are part of its API.
+
+The last four are one thing to a user, whatever of the chain was shown.
+"""
 
 NAME_AUTHORITY = "name its authority with --ca-file, or its key with --pin"
 
@@ -86,11 +89,10 @@ def tls_failure(failure: Failure, where: str) -> TwError:
     if isinstance(error, TwError):
         return error
     if isinstance(error, PinMismatch):
-        return TlsError("the server's key is not the pinned one", where, f"its pin is {error.seen}")
+        return TlsError("the server's key is not the pinned one", where, f"its pin is {error.seen}", "other-pin")
     if isinstance(error, VerificationError):
-        return TlsError(
-            "the certificate is for another name", where, "name the server as its certificate does, or add --pin"
-        )
+        hint = "name the server as its certificate does, or add --pin"
+        return TlsError("the certificate is for another name", where, hint, "other-name")
     if isinstance(error, CertificateRejected):
         return _rejected(error, where)
     if isinstance(error, SSL.Error):
@@ -104,11 +106,15 @@ def _rejected(error: CertificateRejected, where: str) -> TlsError:
     # One that signed it has its own dates, and whoever renews the wrong one is no further.
     whose = "the certificate" if error.depth == 0 else "a certificate above the server's"
     if error.problem == EXPIRED:
-        return TlsError(f"{whose} has expired{_date(error, 'on', 'notAfter')}", where, "have it renewed")
+        what = f"{whose} expired{_date(error, ' on', 'notAfter')}"
+        return TlsError(what, where, "have it renewed, or name its key with --pin", "expired")
     if error.problem == NOT_YET_VALID:
-        return TlsError(f"{whose} is not valid yet{_date(error, 'before', 'notBefore')}", where, "is the clock right?")
+        what = f"{whose} is not valid yet{_date(error, ', but from', 'notBefore')}"
+        return TlsError(what, where, "is the clock right?", "not-yet-valid")
     if error.problem == SELF_SIGNED:
-        return TlsError("the certificate is self-signed, and not trusted", where, NAME_AUTHORITY)
+        return TlsError("the certificate is self-signed, and not trusted", where, NAME_AUTHORITY, "self-signed")
+    if error.problem in UNKNOWN_AUTHORITY:
+        return TlsError("the certificate is not trusted", where, NAME_AUTHORITY, "unknown-authority")
     return TlsError(f"the certificate is not trusted: {error.reason}", where, NAME_AUTHORITY)
 
 
@@ -122,7 +128,7 @@ def _date(error: CertificateRejected, word: str, which: str) -> str:
         when = datetime.strptime((stamp or b"").decode("ascii"), "%Y%m%d%H%M%SZ")
     except ValueError:
         return ""
-    return f" {word} {when:%Y-%m-%d}"
+    return f"{word} {when:%Y-%m-%d}"
 
 
 def _openssl_failure(reason: str, where: str) -> TlsError:
