@@ -15,6 +15,7 @@ from tw.events import (
     Listening,
     Opened,
     Refused,
+    Reloaded,
     Requested,
     ServerEvent,
     ServerSummary,
@@ -48,6 +49,7 @@ EVENTS: list[tuple[ServerEvent, str, dict[str, Any]]] = [
     ),
     (Dropped(id=1, lines=2, dropped_bytes=30), "drop", {"id": 1, "lines": 2, "dropped_bytes": 30}),
     (Refused(peer="h:5", reason="full"), "refused", {"peer": "h:5", "reason": "full"}),
+    (Reloaded(pin="sha256//x"), "reloaded", {"pin": "sha256//x"}),
     (Stopping(signal="SIGINT"), "stopping", {"signal": "SIGINT"}),
     (Stopping(signal=None), "stopping", {"signal": None}),
     (
