@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,6 +101,14 @@ class Manager:
             told = self.next()
             if line in told:
                 return told
+
+    def silence(self) -> None:
+        """Read until nothing has come for a while."""
+        self._socket.settimeout(0.5)
+        with suppress(TimeoutError):
+            while True:
+                self.next()
+        self._socket.settimeout(TIMEOUT_S)
 
     def close(self) -> None:
         self._socket.close()
