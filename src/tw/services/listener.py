@@ -17,13 +17,14 @@ from tw.core.target import format_peer
 from tw.core.text import safe
 from tw.errors import UsageError
 from tw.events import Closed, Listening, Opened, Refused, ServerEvent, ServerSummary
-from tw.net.endpoint import address_text, bind_error, host_endpoint, is_tls, server_endpoint, unlock
+from tw.net.endpoint import address_text, bind_error, host_endpoint, is_passed, is_tls, server_endpoint, unlock
 from tw.net.server_tls import server_tls_factory
 from tw.net.tls_failures import openssl_reason
 from tw.protocols.connection import Keeper, ServerConnection
 from tw.serve_options import ServeOptions
 from tw.services.certificates import certificates
 from tw.services.handshakes import Handshakes
+from tw.services.newcomers import hear_newcomers
 
 UDP_PORT_TRIES = 16
 """With `--udp` and port 0 the port must be free for both; a few tries find one wherever one is left."""
@@ -218,6 +219,8 @@ class Listener:
         """Stop accepting, let every connection finish what is under way, and cut off what outlives the timeout."""
         self.stopping = True
         await self.stop_listening()
+        if any(is_passed(text) for text in self.options.listen):
+            await hear_newcomers(self.reactor, self.connections, self.options.drain_timeout_s)
         for connection in list(self.connections.values()):
             if self.handshakes.is_under_way(connection):
                 connection.stream.abort()  # it would wait for a client that may never go on
