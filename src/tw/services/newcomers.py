@@ -7,7 +7,7 @@ from twisted.internet.task import deferLater
 
 from tw.protocols.connection import ServerConnection
 
-NEWCOMER_S = 0.5
+NEWCOMER_S = 1.0
 """How old a connection is whose first words may still be on their way: several round trips."""
 
 LOOK_S = 0.02
