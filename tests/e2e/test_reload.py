@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from e2e.certificates import Certificates, make_certificates
-from e2e.harness import TIMEOUT_S
+from e2e.harness import TIMEOUT_S, tw
 from e2e.lifecycle import Manager, Service, service, wait_until
 
 
@@ -123,6 +123,22 @@ def test_a_new_client_authority_counts_for_who_comes_now(
             assert served(server, live.ca, (fresh.client_cert, fresh.client_key))
             assert not served(server, live.ca, theirs)
             assert echoes(before, b"four")
+        server.stop()
+
+
+def test_a_throw_away_certificate_stays_while_the_client_authority_changes(
+    tmp_path: Path, live: Certificates, fresh: Certificates
+) -> None:
+    clients_ca = shutil.copy(live.ca, tmp_path / "clients-ca.pem")
+    args = ("--port", "0", "--tls-self-signed", "--tls-client-ca", clients_ca)
+    with service(tmp_path, "echo", *args) as server:
+        shutil.copy(fresh.ca, clients_ca)
+        server.process.send_signal(signal.SIGHUP)
+        assert server.wait_for("reloaded")["pin"] == server.listening[0]["pin"]
+        for files, code in ((fresh, 0), (live, 5)):
+            identity = ("--client-cert", files.client_cert, "--client-key", files.client_key)
+            ran = tw("probe", "echo", server.target, "--tls", "--insecure", "--count", "1", *identity)
+            assert ran.code == code, ran
         server.stop()
 
 

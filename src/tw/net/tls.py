@@ -70,7 +70,7 @@ def server_tls(cert_file: str, key_file: str, client_ca_file: str | None, alpn: 
     served all the same.
     """
     chain, key = load_pair(cert_file, key_file)
-    return _server_tls(key, chain, client_ca_file, alpn)
+    return pair_tls(key, chain, client_ca_file, alpn)
 
 
 def self_signed_tls(host: str, client_ca_file: str | None = None, alpn: tuple[bytes, ...] = ()) -> ServerTls:
@@ -78,12 +78,11 @@ def self_signed_tls(host: str, client_ca_file: str | None = None, alpn: tuple[by
     from tw.net.selfsigned import throw_away_certificate
 
     key, certificate = throw_away_certificate(host)
-    return _server_tls(key, [certificate], client_ca_file, alpn)
+    return pair_tls(key, [certificate], client_ca_file, alpn)
 
 
-def _server_tls(
-    key: Any, chain: list[x509.Certificate], client_ca_file: str | None, alpn: tuple[bytes, ...]
-) -> ServerTls:
+def pair_tls(key: Any, chain: list[x509.Certificate], client_ca_file: str | None, alpn: tuple[bytes, ...]) -> ServerTls:
+    """TLS with a key and its certificate that are read already. Raises LocalError."""
     options = MINIMUM | _own(chain, key) | {"acceptableCiphers": SERVER_CIPHERS}
     if client_ca_file is not None:
         options["trustRoot"] = trust_root(client_ca_file)
