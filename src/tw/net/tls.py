@@ -6,7 +6,7 @@ TLS 1.2 is the least on both sides (RFC 8996 retires what came before).
 import base64
 import hashlib
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from cryptography import x509
@@ -57,10 +57,15 @@ def checked_pins(text: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class ServerTls:
-    """A server's side: the context for its connections, and the pin of its key, for clients to hold it to."""
+    """A server's side: the context for its connections, and the pin of its key, for clients to hold it to.
+
+    `key` and `chain` are what it was made of.
+    """
 
     context: ssl.CertificateOptions
     pin: str
+    key: Any = field(repr=False)
+    chain: list[x509.Certificate] = field(repr=False)
 
 
 def server_tls(cert_file: str, key_file: str, client_ca_file: str | None, alpn: tuple[bytes, ...] = ()) -> ServerTls:
@@ -90,7 +95,7 @@ def pair_tls(key: Any, chain: list[x509.Certificate], client_ca_file: str | None
     context.getContext().set_alpn_select_callback(_chooser(alpn))
     if client_ca_file is not None:
         context.getContext().set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, noting_why)
-    return ServerTls(context, pin_of(chain[0]))
+    return ServerTls(context, pin_of(chain[0]), key, chain)
 
 
 def _context(options: dict[str, Any]) -> ssl.CertificateOptions:

@@ -1,7 +1,5 @@
 """The certificate, key and authorities of a listener: from files, which may be read again, or thrown away."""
 
-from typing import Any
-
 from OpenSSL import SSL
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.logger import Logger
@@ -9,7 +7,7 @@ from zope.interface import implementer
 
 from tw.core.text import safe
 from tw.net.pem import readable_by_others
-from tw.net.tls import ServerTls, pair_tls, server_tls
+from tw.net.tls import ServerTls, pair_tls, self_signed_tls, server_tls
 from tw.serve_options import ServeOptions
 
 
@@ -25,8 +23,7 @@ class Certificates:
     def __init__(self, options: ServeOptions, alpn: tuple[bytes, ...]) -> None:
         self._options = options
         self._alpn = alpn
-        self._thrown_away = None if options.tls_cert is not None else _thrown_away(options.host)
-        self._tls = self._read()
+        self._tls = self._read() if options.tls_cert else self_signed_tls(options.host, options.tls_client_ca, alpn)
 
     @property
     def pin(self) -> str:
@@ -44,24 +41,15 @@ class Certificates:
 
     def _read(self) -> ServerTls:
         options = self._options
-        if self._thrown_away is not None:
-            # Kept for as long as the server lives: its pin has been told.
-            return pair_tls(*self._thrown_away, options.tls_client_ca, self._alpn)
-        assert options.tls_cert is not None
-        assert options.tls_key is not None
+        if options.tls_cert is None or options.tls_key is None:
+            # The throw-away certificate stays for as long as the server lives: its pin has been told.
+            return pair_tls(self._tls.key, self._tls.chain, options.tls_client_ca, self._alpn)
         made = server_tls(options.tls_cert, options.tls_key, options.tls_client_ca, self._alpn)
         mode = readable_by_others(options.tls_key)
         if mode is not None:
             key = safe(options.tls_key)
             self._log.warn("the key can be read by others ({key}, mode {mode:04o}); chmod 600 it", key=key, mode=mode)
         return made
-
-
-def _thrown_away(host: str) -> tuple[Any, list[Any]]:
-    from tw.net.selfsigned import throw_away_certificate
-
-    key, certificate = throw_away_certificate(host)
-    return key, [certificate]
 
 
 def certificates(options: ServeOptions, alpn: tuple[bytes, ...]) -> Certificates | None:
