@@ -96,7 +96,7 @@ class TlsError(TwError):
     """The handshake failed, or the certificate is not the expected one.
 
     `reason` is one word for a script to branch on, where there is more than one way on: `expired`, `not-yet-valid`,
-    `self-signed`, `unknown-authority`, `other-name`, `other-pin`.
+    `self-signed`, `unknown-authority`, `other-name`, `other-pin`, `client-certificate`.
     """
 
     exit_code = ExitCode.TLS

@@ -83,6 +83,15 @@ NOT_TLS = (
 )
 
 
+REFUSES_OURS = (
+    "alert unknown ca",
+    "alert certificate expired",
+    "alert bad certificate",
+    "alert unsupported certificate",
+)
+"""Alerts (RFC 8446, 6.2) that a server sends for a client's certificate."""
+
+
 def tls_failure(failure: Failure, where: str) -> TwError:
     """The typed error for what ended a TLS connection before or during its handshake."""
     error = failure.value
@@ -134,6 +143,12 @@ def _date(error: CertificateRejected, word: str, which: str) -> str:
 def _openssl_failure(reason: str, where: str) -> TlsError:
     if "certificate verify failed" in reason:
         return TlsError("the certificate is not trusted", where, NAME_AUTHORITY)
+    if "alert certificate required" in reason:
+        hint = "show one with --client-cert and --client-key"
+        return TlsError("the server wants a client certificate", where, hint, "client-certificate")
+    if any(words in reason for words in REFUSES_OURS):
+        what = f"the server refuses the client certificate: {reason}"
+        return TlsError(what, where, "check --client-cert", "client-certificate")
     if any(words in reason for words in NOT_TLS):
         return TlsError(f"the peer does not speak TLS: {reason}", where, "try without TLS, or another port")
     return TlsError(f"the TLS handshake failed: {reason}", where, "see what it offers with openssl s_client")
