@@ -1,6 +1,7 @@
 """Socket activation: the socket belongs to whoever passed it, and outlives every server that listens on it."""
 
 import os
+import shutil
 import socket
 import ssl
 import stat
@@ -14,7 +15,6 @@ import pytest
 from e2e.certificates import make_certificates
 from e2e.harness import TIMEOUT_S, TW, environment, tw
 from e2e.lifecycle import service, wait_until
-from e2e.programs import need
 from tw.errors import ExitCode
 
 
@@ -128,31 +128,32 @@ def test_without_a_manager_there_is_nothing_to_listen_on() -> None:
         assert (ran.code, "no socket was passed" in ran.error_line) == (ExitCode.USAGE, True)
 
 
-def test_it_works_with_systemds_own_tool() -> None:
-    need("systemd-socket-activate")
-    with bound() as free:
-        port = free.getsockname()[1]
-    command = ["systemd-socket-activate", "-l", f"127.0.0.1:{port}", "--fdname=web"]
+@pytest.mark.skipif(shutil.which("systemd-socket-activate") is None, reason="systemd-socket-activate is not installed")
+def test_it_works_with_systemds_own_tool(tmp_path: Path) -> None:
+    place = tmp_path / "unix"
+    command = ["systemd-socket-activate", "-l", str(place), "--fdname=web"]
     process = subprocess.Popen(
-        [*command, TW, "serve", "echo", "--listen", "systemd:INET:name=web", "--duration", "30s"],
+        [*command, TW, "serve", "echo", "--listen", "systemd:UNIX:name=web"],
         stdin=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         env=environment(),
     )
     try:
-
-        def listens() -> bool:
-            try:
-                return echoed(("127.0.0.1", port))
-            except ConnectionRefusedError:
-                return False
-
-        wait_until(listens, "it listens")
+        wait_until(place.is_socket, "the socket is there")
+        wait_until(lambda: _answers(str(place)), "it is served")
         process.terminate()
         assert process.wait(TIMEOUT_S) == 0
+        assert place.is_socket()
     finally:
         process.kill()
         process.wait(TIMEOUT_S)
+
+
+def _answers(place: str) -> bool:
+    try:
+        return echoed(place, socket.AF_UNIX)
+    except ConnectionRefusedError:
+        return False  # bound, and not listening yet
 
 
 # Across a restart ----------------------------------------------------------------------------------------------------

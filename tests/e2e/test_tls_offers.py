@@ -5,6 +5,7 @@ import re
 import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -131,16 +132,17 @@ def test_the_usual_groups_are_taken(server: Server, group: str) -> None:
     assert ask(server, "-tls1_3", "-groups", group).works
 
 
-@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
-def test_no_session_is_resumed(server: Server, tmp_path: Path, version: str) -> None:
+def test_no_session_is_resumed(server: Server, tmp_path: Path) -> None:
     """So that a certificate which is no longer trusted, or was exchanged, counts for every connection."""
-    kept = str(tmp_path / "session")
-    first = ask(server, version, "-sess_out", kept, says="GET / HTTP/1.0\r\n\r\n")
-    assert first.works
-    again = ask(server, version, *(("-sess_in", kept) if Path(kept).exists() else ()))
+    request = "GET / HTTP/1.0\r\n\r\n"
+    kept = tmp_path / "session"
+    assert ask(server, "-tls1_2", "-ign_eof", "-sess_out", str(kept), says=request).works
+    assert not kept.exists(), "TLS 1.2: it has no number, and no ticket"
+    assert ask(server, "-tls1_3", "-ign_eof", "-sess_out", str(kept), says=request).works
+    assert kept.exists(), "TLS 1.3: OpenSSL sends tickets all the same"
+    again = ask(server, "-tls1_3", "-sess_in", str(kept))
     assert again.works
     assert "Reused" not in again.text
-    assert "TLS session ticket:" not in first.text
 
 
 def test_early_data_is_not_taken(server: Server) -> None:
@@ -186,13 +188,11 @@ def test_what_is_no_tls_hello_is_refused_and_the_next_one_served(server: Server)
         b"\x80\x2e\x01\x00\x02" * 9,
     ):
         with socket.create_connection(("127.0.0.1", server.port), timeout=TIMEOUT_S) as client:
-            client.sendall(junk)
-            client.shutdown(socket.SHUT_WR)
-            try:
+            with suppress(OSError):  # it may be reset before all is said
+                client.sendall(junk)
+                client.shutdown(socket.SHUT_WR)
                 while client.recv(1000):
                     pass
-            except ConnectionResetError:
-                pass
     assert ask(server).works
 
 

@@ -59,6 +59,19 @@ def test_what_waits_for_a_slow_reader_outlives_the_wait(version: int) -> None:
 
 
 @versions
+def test_one_who_never_reads_can_still_be_cut(version: int) -> None:
+    made = pair(version)
+    made.client.end.pauseProducing()
+    made.server.write(bytes(300_000))
+    leave(made.server)
+    made.clock.advance(CLOSE_NOTIFY_WAIT_S)
+    assert made.server.lost is None
+    cut(made.server)
+    made.settle()
+    assert made.server.lost is not None
+
+
+@versions
 @pytest.mark.parametrize("ends", [leave, cut])
 def test_a_peer_that_leaves_first_leaves_nothing_on_the_clock(version: int, ends: Any) -> None:
     made = pair(version)
