@@ -145,7 +145,7 @@ def _openssl_failure(reason: str, where: str) -> TlsError:
         return TlsError("the certificate is not trusted", where, NAME_AUTHORITY)
     if "alert certificate required" in reason:
         hint = "show one with --client-cert and --client-key"
-        return TlsError("the server wants a client certificate", where, hint, "client-certificate")
+        return TlsError(f"the server wants a client certificate: {reason}", where, hint, "client-certificate")
     if any(words in reason for words in REFUSES_OURS):
         what = f"the server refuses the client certificate: {reason}"
         return TlsError(what, where, "check --client-cert", "client-certificate")
