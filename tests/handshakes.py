@@ -14,7 +14,8 @@ from twisted.test import iosim
 from zope.interface import implementer
 
 from tw.errors import TwError
-from tw.net.tls import ServerTls, client_creator, tls_failure
+from tw.net.tls import ServerTls, client_creator
+from tw.net.tls_failures import tls_failure
 from tw.options import TlsClientOptions
 
 SECRET = b"what only the right server may read"

@@ -11,7 +11,18 @@ import pytest
 
 from tw.display import Screen, event_text, make_display
 from tw.errors import ConnectError
-from tw.events import Closed, Dropped, Listening, Opened, Refused, Requested, ServerEvent, ServerSummary, Stopping
+from tw.events import (
+    Closed,
+    Dropped,
+    Listening,
+    Opened,
+    Refused,
+    Reloaded,
+    Requested,
+    ServerEvent,
+    ServerSummary,
+    Stopping,
+)
 from tw.options import CommonOptions
 from tw.report import ProbeReport, Sample, SubscribeSummary
 from tw.summary import report_rows
@@ -98,6 +109,7 @@ def _made(out: TextIO, err: TextIO | None = None, **common: Any) -> Screen:
         (Dropped(id=1, lines=2, dropped_bytes=30), "tw: connection 1 lost 2 lines (30 bytes)"),
         (Refused(peer="h:5", reason=f"x{ESC}"), "tw: h:5 refused: x\\x1b[2J"),
         (Refused(peer="h:5", reason="full", suppressed=9), "tw: h:5 refused: full (9 more before it)"),
+        (Reloaded(pin="sha256//x"), "tw: the certificate has been read again, pin sha256//x"),
         (Stopping(signal="SIGINT"), "tw: stopping (SIGINT)"),
         (Stopping(signal=None), "tw: stopping (duration over)"),
         (

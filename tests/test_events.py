@@ -9,7 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tw import events
-from tw.events import Closed, Dropped, Listening, Opened, Refused, Requested, ServerEvent, ServerSummary, Stopping
+from tw.events import (
+    Closed,
+    Dropped,
+    Listening,
+    Opened,
+    Refused,
+    Reloaded,
+    Requested,
+    ServerEvent,
+    ServerSummary,
+    Stopping,
+)
 from tw.schema import iso_utc
 
 AT_S = 784111777.25
@@ -39,6 +50,7 @@ EVENTS: list[tuple[ServerEvent, str, dict[str, Any]]] = [
     ),
     (Dropped(id=1, lines=2, dropped_bytes=30), "drop", {"id": 1, "lines": 2, "dropped_bytes": 30}),
     (Refused(peer="h:5", reason="full"), "refused", {"peer": "h:5", "reason": "full", "suppressed": 0}),
+    (Reloaded(pin="sha256//x"), "reloaded", {"pin": "sha256//x"}),
     (Stopping(signal="SIGINT"), "stopping", {"signal": "SIGINT"}),
     (Stopping(signal=None), "stopping", {"signal": None}),
     (

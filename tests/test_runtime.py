@@ -182,6 +182,21 @@ def test_the_handler_in_memory(net: Network, monkeypatch: pytest.MonkeyPatch, fa
     assert (codes, removed, stop.signal) == ([129], [True], signal.SIGINT)
 
 
+def test_a_hang_up_may_ask_for_something_else_as_often_as_it_comes(net: Network) -> None:
+    asked: list[bool] = []
+    stop = Stop(net)
+    stop.on_hangup = lambda: asked.append(stop.fired)
+    for _ in range(2):
+        stop.on_signal(signal.SIGHUP, None)
+        net.hear_thread()
+    assert (asked, stop.signal) == ([False, False], None)
+    stop.on_signal(signal.SIGTERM, None)
+    net.hear_thread()
+    stop.on_signal(signal.SIGHUP, None)  # no second signal that would end it at once
+    net.hear_thread()
+    assert (asked, stop.signal) == ([False, False, True], signal.SIGTERM)
+
+
 # Threads that hang ---------------------------------------------------------------------------------------------------
 
 HANGS = """

@@ -54,6 +54,9 @@ class TwError(Exception):
 
     exit_code: ExitCode = ExitCode.BUG
     kind: str = "bug"
+    reason: str | None = None
+    """What a script may branch on within one exit code, where there is something."""
+
     reported: bool = False
     """Whether the JSON object that tells of it is already out."""
 
@@ -91,10 +94,18 @@ class AnswerTimeout(TwError):
 
 
 class TlsError(TwError):
-    """The handshake failed, or the certificate is not the expected one."""
+    """The handshake failed, or the certificate is not the expected one.
+
+    `reason` is one word for a script to branch on, where there is more than one way on: `expired`, `not-yet-valid`,
+    `self-signed`, `unknown-authority`, `other-name`, `other-pin`, `client-certificate`.
+    """
 
     exit_code = ExitCode.TLS
     kind = "tls"
+
+    def __init__(self, what: str, where: str = "", hint: str = "", reason: str | None = None) -> None:
+        super().__init__(what, where, hint)
+        self.reason = reason
 
 
 class AuthError(TwError):
@@ -119,7 +130,8 @@ class NothingThere(TwError):
 
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""What ends a run. A program that keeps a terminal's server alive past its hang-up starts it under nohup."""
+"""What ends a run. To keep a terminal's server alive past its hang-up, start it under nohup; where it is no terminal
+that hangs up, SIGHUP is how a service manager asks a server to read its files again."""
 
 MAY_BE_IGNORED = (signal.SIGINT, signal.SIGHUP)
 """Whoever started us with these ignored meant it: nohup; a shell without job control, for what has `&` behind it."""

@@ -127,6 +127,17 @@ class Refused(ServerEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reloaded(ServerEvent):
+    """Certificate, key and authorities were read again, for connections to come. `pin` is now the key's."""
+
+    name: ClassVar[str] = "reloaded"
+    pin: str
+
+    def _fields(self) -> Json:
+        return {"pin": self.pin}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stopping(ServerEvent):
     """The server stops: `signal` names what asked for it, None when `--duration` is over."""
 

@@ -31,6 +31,9 @@ class Stop:
         self.fired = False
         self.at_once: Callable[[], None] = lambda: None
         """What a second signal still does before the process ends: remove what must not stay behind. No reactor."""
+        self.on_hangup: Callable[[], None] | None = None
+        """What SIGHUP asks for where it is no reason to end: to read the certificates again. Called by the reactor."""
+        self._had_terminal = has_terminal()
 
     def fire(self) -> None:
         """Ask the run to end. Safe to call again."""
@@ -51,12 +54,24 @@ class Stop:
 
     def on_signal(self, number: int, _frame: FrameType | None) -> None:
         """The handler of every signal that ends a run. It runs between two bytecodes of whatever is being done."""
+        if number == signal.SIGHUP and self.on_hangup is not None and not (self._had_terminal and not has_terminal()):
+            self._reactor.callFromThread(self.on_hangup)
+            return
         if self.signal is not None:
             with suppress(Exception):
                 self.at_once()
             os._exit(128 + number)
         self.signal = signal.Signals(number)
         self._reactor.callFromThread(self.fire)
+
+
+def has_terminal() -> bool:
+    """Whether the process has a controlling terminal. One that hung up is gone by the time that SIGHUP tells of it."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
 
 
 Main: TypeAlias = Callable[[Any, Stop], Coroutine[Deferred[Any], Any, int]]

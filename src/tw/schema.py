@@ -16,7 +16,8 @@ def iso_utc(at_s: float) -> str:
 
 
 def error_json(error: TwError) -> Json:
-    return {"kind": error.kind, "exit": int(error.exit_code), "message": str(error)}
+    told: Json = {"kind": error.kind, "exit": int(error.exit_code), "message": str(error)}
+    return told if error.reason is None else {**told, "reason": error.reason}
 
 
 def failure_json(error: TwError) -> Json:

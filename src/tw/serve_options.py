@@ -26,6 +26,7 @@ class ServeOptions:
     tls_self_signed: bool = False
     proxy_protocol: bool = False
     proxy_trust: tuple[str, ...] = ()
+    handshake_timeout_s: float = 10.0
     drain_timeout_s: float = 5.0
     duration_s: float | None = None
     max_connections: int = 10_000

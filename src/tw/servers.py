@@ -1,22 +1,31 @@
 """What the server commands run: a service, until it is stopped."""
 
+import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Protocol, TypeAlias
 
-from tw.display import make_display
-from tw.errors import ExitCode
-from tw.events import Listening, ServerSummary, Stopping
+from twisted.logger import Logger
+
+from tw.core.text import safe
+from tw.display import Screen, make_display
+from tw.errors import ExitCode, TwError
+from tw.events import Listening, Reloaded, ServerSummary, Stopping
 from tw.options import CommonOptions
 from tw.runtime import Stop, run
 from tw.serve_options import ServeCounterOptions, ServeEchoOptions, ServeOptions, ServePubSubOptions
+from tw.services.certificates import Certificates
 from tw.services.descriptors import raise_limit
-from tw.services.listener import Emit
+from tw.services.listener import Emit, Listener
+from tw.services.notify import Notifier
 from tw.services.ready import ReadyFile
 
 
 class Service(Protocol):
     """A server: bound by `start`, ended by `stop`, which gives its last word."""
+
+    listener: Listener
 
     async def start(self) -> list[Listening]: ...
     async def stop(self) -> ServerSummary: ...
@@ -54,36 +63,88 @@ def serve_pubsub(common: CommonOptions, options: ServePubSubOptions) -> int:
 
 def serve(common: CommonOptions, options: ServeOptions, make: MakeService) -> int:
     """Serve until a signal, `--duration` or a broken stdout, then drain. Gives the exit code."""
+    notifier = Notifier(os.environ, os.getpid())
 
     async def main(reactor: Any, stop: Stop) -> int:
         display = make_display(common, as_json=options.json)
         display.out.on_failure = stop.fire
         raise_limit(options.max_connections)
         service = make(reactor, display.event)
-        ready = ReadyFile(options.ready_file) if options.ready_file is not None else None
         listening = await service.start()
-        if ready is not None:
-            stop.at_once = ready.remove
-            try:
-                ready.write([event.to_json(display.now()) for event in listening])
-            except BaseException:
-                await service.stop()  # without a word: nobody was told that it serves
-                raise
+        ready = ReadyFile(options.ready_file) if options.ready_file is not None else None
+        front = Front(display, notifier, ready, listening)
+        stop.at_once = front.leave
+        # Before anybody is told that it serves: whoever is may send a SIGHUP at once.
+        stop.on_hangup = lambda: None if stop.fired else front.reload(service.listener.tls)
         try:
-            for event in listening:
-                display.event(event)
+            front.write_ready_file()
+        except BaseException:
+            await service.stop()  # without a word: nobody was told that it serves
+            raise
+        try:
+            front.open()
+            notifier.beat_on(reactor)
             await _serve_on(reactor, stop, options.duration_s)
         finally:
+            notifier.stopping()
             display.event(Stopping(signal=_signal_name(stop.signal)))
             summary = await service.stop()
-            if ready is not None:
-                ready.remove()
+            notifier.stop_beating()
+            front.leave()
         display.event(summary)
         if display.out.failure is not None:
             raise display.out.failure
         return ExitCode.OK
 
     return run(common, main)
+
+
+class Front:
+    """How a service stands before the world: its events, its ready file, and what the service manager is told."""
+
+    _log = Logger()
+
+    def __init__(
+        self, display: Screen, notifier: Notifier, ready: ReadyFile | None, listening: list[Listening]
+    ) -> None:
+        self._display = display
+        self._notifier = notifier
+        self._ready = ready
+        self._listening = listening
+
+    def write_ready_file(self) -> None:
+        """Raises LocalError."""
+        if self._ready is not None:
+            self._ready.write([event.to_json(self._display.now()) for event in self._listening])
+
+    def open(self) -> None:
+        for event in self._listening:
+            self._display.event(event)
+        self._tell_ready()
+
+    def reload(self, tls: Certificates | None) -> None:
+        """What a SIGHUP asks for. Whatever goes wrong is one line, and the service goes on as it was."""
+        self._notifier.reloading()
+        try:
+            if tls is None or not tls.reload():
+                self._log.warn("SIGHUP: there are no TLS files to read again; nothing has changed")
+                return
+            self._listening = [replace(event, pin=tls.pin) for event in self._listening]
+            self._display.event(Reloaded(pin=tls.pin))
+            self.write_ready_file()
+        except TwError as error:
+            self._log.error("SIGHUP: {error}; what was there before stays", error=error)
+        finally:
+            self._tell_ready()
+
+    def _tell_ready(self) -> None:
+        places = ", ".join(event.endpoint for event in self._listening)
+        self._notifier.ready(safe(f"{self._listening[0].service} listening on {places}"))
+
+    def leave(self) -> None:
+        """Remove what must not stay behind. Safe to call again, and without a reactor."""
+        if self._ready is not None:
+            self._ready.remove()
 
 
 async def _serve_on(reactor: Any, stop: Stop, duration_s: float | None) -> None:

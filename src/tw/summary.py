@@ -4,7 +4,18 @@ from typing import TypeAlias
 
 from tw.core.text import safe
 from tw.errors import Interrupted
-from tw.events import Closed, Dropped, Listening, Opened, Refused, Requested, ServerEvent, ServerSummary, Stopping
+from tw.events import (
+    Closed,
+    Dropped,
+    Listening,
+    Opened,
+    Refused,
+    Reloaded,
+    Requested,
+    ServerEvent,
+    ServerSummary,
+    Stopping,
+)
 from tw.report import Distribution, ProbeReport
 
 Row: TypeAlias = tuple[str, str, bool | None]
@@ -98,6 +109,8 @@ def event_text(event: ServerEvent) -> str:
         case Refused():
             before = f" ({event.suppressed} more before it)" if event.suppressed else ""
             return f"tw: {event.peer} refused: {safe(event.reason)}{before}"
+        case Reloaded():
+            return f"tw: the certificate has been read again, pin {event.pin}"
         case Stopping():
             return f"tw: stopping ({event.signal or 'duration over'})"
         case ServerSummary():

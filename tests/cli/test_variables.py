@@ -22,6 +22,7 @@ SERVE: dict[str, tuple[str, Any]] = {
     "PORT": ("7", ("port", 7)),
     "HOST": ("::", ("host", "::")),
     "LISTEN": ("tcp:1\nunix:/a b", ("listen", ("tcp:1", "unix:/a b"))),
+    "HANDSHAKE_TIMEOUT": ("2s", ("handshake_timeout_s", 2.0)),
     "DRAIN_TIMEOUT": ("0", ("drain_timeout_s", 0.0)),
     "DURATION": ("1m", ("duration_s", 60.0)),
     "MAX_CONNECTIONS": ("7", ("max_connections", 7)),

@@ -27,6 +27,7 @@ def make_certificates(folder: Path, *names: str) -> Certificates:
     for blob in server.cert_chain_pems:
         blob.write_to_path(paths["cert"], append=True)
     server.private_key_pem.write_to_path(paths["key"])
+    Path(paths["key"]).chmod(0o600)
     client.cert_chain_pems[0].write_to_path(paths["client_cert"])
     client.private_key_pem.write_to_path(paths["client_key"])
     return Certificates(**paths)

@@ -15,9 +15,9 @@ from e2e.imap_peers import GREETING, STARTTLS_GREETING, Peer, relay, scripted
 from tw.errors import ExitCode
 
 STRANGERS = [
-    (WRONG_NAME, "the certificate is for another name"),
-    (EXPIRED, "the certificate is not trusted"),
-    (SELF_SIGNED, "the certificate is not trusted"),
+    (WRONG_NAME, "the certificate is for another name", "other-name"),
+    (EXPIRED, "the certificate expired on 2", "expired"),
+    (SELF_SIGNED, "the certificate is self-signed", "self-signed"),
 ]
 WRONG_PIN = f"sha256//{'A' * 43}="
 
@@ -55,17 +55,18 @@ def test_a_certificate_for_the_name_from_a_named_authority_is_trusted(mail: Dove
 
 
 @pytest.mark.parametrize("security", ["tls", "starttls"])
-@pytest.mark.parametrize(("host", "why"), STRANGERS, ids=["another name", "expired", "self-signed"])
-def test_a_certificate_that_is_not_right_is_5(mail: Dovecot, security: str, host: str, why: str) -> None:
+@pytest.mark.parametrize(("host", "why", "reason"), STRANGERS, ids=["another name", "expired", "self-signed"])
+def test_a_certificate_that_is_not_right_is_5(mail: Dovecot, security: str, host: str, why: str, reason: str) -> None:
     ran = mail.look("--json", host=host, security=security, code=ExitCode.TLS)
     assert why in ran.error_line
     assert f"{host}:" in ran.error_line
     assert (ran.json["ok"], ran.json["error"]["kind"], ran.json["error"]["exit"]) == (False, "tls", ExitCode.TLS)
+    assert ran.json["error"]["reason"] == reason
 
 
 @pytest.mark.parametrize("security", ["tls", "starttls"])
 def test_a_pin_and_insecure_name_what_is_trusted_instead(mail: Dovecot, security: str) -> None:
-    for host, _ in STRANGERS:
+    for host, _, _ in STRANGERS:
         assert mail.look("--pin", pin_of(mail, host), host=host, security=security).out == "The first\n"
     assert mail.look("--insecure", host=WRONG_NAME, security=security).out == "The first\n"
     both = mail.look("--insecure", "--pin", WRONG_PIN, host=EXPIRED, security=security, code=ExitCode.TLS)

@@ -97,7 +97,6 @@ def test_any_client_string_is_an_endpoint_or_a_typed_error(text: str) -> None:
         "tcp:x",
         "tcp",
         "tcp:\\",
-        "systemd::1",
         "ssl::::",
         "nonsense:1",
         "tcp:1:2:3:4:5:6:7",
@@ -119,7 +118,9 @@ def test_what_twisted_cannot_parse_is_a_usage_error_with_an_example(text: str) -
     [
         ("tcp", "an argument is missing, unknown or one too many"),
         ("tcp:1:colour=red", "an argument is missing, unknown or one too many"),
-        ("systemd:domain=INET:index=7", "an argument is missing, or names what is not there"),
+        ("systemd:domain=INET", "it needs an index or a name, and not both"),
+        ("systemd:INET:x", "'x' is not a number"),
+        ("systemd:INET:0:a:b", "an argument is unknown or one too many"),
         ("tcp:\\", "an argument cannot be read"),
         ("tcp:x\n", "'x\\n' is not a number"),
         ("unix:/p:mode=9", "'9' is not a number"),

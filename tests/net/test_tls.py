@@ -75,7 +75,7 @@ def test_another_authority_is_refused_even_with_the_right_key(
     server = serving(files)
     error = shake(server, "server.example", Options(ca_file=others.ca, pin=server.pin if pinned else None)).error
     assert isinstance(error, TlsError)
-    assert error.what == "the certificate is not trusted"
+    assert (error.what, error.reason) == ("the certificate is not trusted", "unknown-authority")
     assert "--ca-file" in error.hint
 
 
@@ -85,15 +85,35 @@ def test_without_a_word_the_platforms_authorities_decide(files: Certificates) ->
     assert error.what == "the certificate is not trusted"
 
 
-def test_a_certificate_that_has_run_out_is_refused(tmp_path: Path) -> None:
+YEAR_2020 = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+YEAR_2099 = datetime.datetime(2099, 1, 1, tzinfo=datetime.UTC)
+
+
+@pytest.mark.parametrize("name", ["server.example", "other.example"])
+@pytest.mark.parametrize(
+    ("begins", "what", "reason"),
+    [
+        (YEAR_2020, "the certificate expired on 2020-01-02", "expired"),
+        (YEAR_2099, "the certificate is not valid yet, but from 2099-01-01", "not-yet-valid"),
+    ],
+)
+def test_a_certificate_out_of_its_time_is_refused_and_told_as_that(
+    tmp_path: Path, begins: datetime.datetime, what: str, reason: str, name: str
+) -> None:
     authority = trustme.CA()
-    past = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
-    old = authority.issue_cert("server.example", not_before=past, not_after=past + datetime.timedelta(days=1))
+    odd = authority.issue_cert("server.example", not_before=begins, not_after=begins + datetime.timedelta(days=1))
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    old.private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "old.pem"))
-    server = server_tls(str(tmp_path / "old.pem"), str(tmp_path / "old.pem"), None)
-    error = shake(server, "server.example", Options(ca_file=str(tmp_path / "ca.pem"))).error
+    odd.private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "odd.pem"))
+    server = server_tls(str(tmp_path / "odd.pem"), str(tmp_path / "odd.pem"), None)
+    error = shake(server, name, Options(ca_file=str(tmp_path / "ca.pem"))).error
     assert isinstance(error, TlsError)
+    assert (error.what, error.reason, error.where) == (what, reason, WHERE)
+
+
+def test_a_certificate_that_signed_itself_is_told_as_that() -> None:
+    error = shake(self_signed_tls("localhost"), "localhost", Options()).error
+    assert isinstance(error, TlsError)
+    assert (error.reason, "--pin" in error.hint) == ("self-signed", True)
 
 
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "::1", "192.0.2.9"])

@@ -13,7 +13,8 @@ from twisted.python.failure import Failure
 
 from handshakes import WHERE, shake_hands
 from tw.errors import ConnectError, ProtocolError, TlsError, UsageError
-from tw.net.tls import client_creator, openssl_reason, tls_failure
+from tw.net.tls import client_creator
+from tw.net.tls_failures import CertificateRejected, openssl_reason, tls_failure
 from tw.options import TlsClientOptions as Options
 
 pytestmark = pytest.mark.usefixtures("quiet")
@@ -66,6 +67,10 @@ def test_a_server_without_tls_is_told_as_such(answer: bytes | None, options: Opt
         (SSL.Error([("SSL routines", "", "wrong version number")]), TlsError, "the peer does not speak TLS: wrong ver"),
         (SSL.Error([("SSL routines", "", "sslv3 alert handshake failure")]), TlsError, "the TLS handshake failed: ssl"),
         (SSL.Error([("SSL routines", "", "certificate verify failed")]), TlsError, "the certificate is not trusted"),
+        (CertificateRejected(20), TlsError, "the certificate is not trusted"),
+        (CertificateRejected(10), TlsError, "the certificate expired"),
+        (CertificateRejected(10, 1), TlsError, "a certificate above the server's expired"),
+        (CertificateRejected(26), TlsError, "the certificate is not trusted: unsu"),
         (VerificationError([]), TlsError, "the certificate is for another name"),
         (ConnectionDone(), TlsError, "the peer left during the TLS handshake"),
         (ConnectionLost(), TlsError, "the peer left during the TLS handshake"),

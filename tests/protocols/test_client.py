@@ -13,7 +13,8 @@ from twisted.test import iosim
 
 from counter_memory import TcpTransport
 from handshakes import Side
-from tw.net.tls import PinMismatch, ServerTls, client_creator, self_signed_tls
+from tw.net.tls import ServerTls, client_creator, self_signed_tls
+from tw.net.tls_failures import PinMismatch
 from tw.options import TlsClientOptions
 from tw.protocols.client import ClientConnection
 

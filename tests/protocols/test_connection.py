@@ -33,6 +33,9 @@ class Keeper:
         assert connection.stream.transport is connection.transport
         self.told.append(("opened", connection, connection.peer_address))
 
+    def secured(self, connection: ServerConnection) -> None:
+        self.told.append(("secured", connection, None))
+
     def closed(self, connection: ServerConnection, reason: Failure) -> None:
         self.told.append(("closed", connection, reason.value))
 
@@ -170,4 +173,4 @@ def test_a_slow_tls_reader_that_catches_up_while_draining_is_not_waited_for(keep
         assert (near.connected, far.connected) == (0, 0)
         assert echo.received_bytes >= taken
         assert echo.stream.sent_bytes == sent  # what came later is not echoed any more
-    assert [what for what, _, _ in keeper.told] == ["opened", "closed"]
+    assert [what for what, _, _ in keeper.told] == ["opened", "secured", "closed"]

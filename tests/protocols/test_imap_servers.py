@@ -17,7 +17,8 @@ from imap_memory import Client, Connection, Mailbox, Message, failure_of, twiste
 from imap_script import PASSWORD, PLAIN
 from tw.core.imap_types import Security
 from tw.errors import AuthError, NothingThere, TlsError, TwError
-from tw.net.tls import client_creator, tls_failure
+from tw.net.tls import client_creator
+from tw.net.tls_failures import tls_failure
 from tw.options import TlsClientOptions
 
 HOST = "mail.example.org"

@@ -19,7 +19,7 @@ from tw.net.tls import client_creator, pin_of
 from tw.options import TlsClientOptions
 from tw.serve_options import ServeEchoOptions as Options
 from tw.services.echo import EchoService
-from tw.services.listener import UDP_PORT_TRIES
+from tw.services.ports import UDP_PORT_TRIES
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
@@ -109,7 +109,7 @@ def test_an_endpoint_of_a_plugins_that_is_tls_by_its_name_is_told_as_such(
         assert description == text
         return TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
 
-    monkeypatch.setattr("tw.services.listener.server_endpoint", plugin)
+    monkeypatch.setattr("tw.services.ports.server_endpoint", plugin)
     served = echo(Options(listen=(text,))).start()
     (told,) = served.listening
     assert (told.tls, told.endpoint) == (True, f"tls:127.0.0.1:{told.port}")
@@ -264,11 +264,15 @@ def test_after_some_tries_it_gives_up() -> None:
     assert len(reactor.tried) == UDP_PORT_TRIES
 
 
+OTHER_LOOPBACK = "127.0.0.77"
+"""Where nobody else's connections take a port meanwhile."""
+
+
 def test_a_port_that_was_asked_for_is_not_exchanged_for_another() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
-        taken.bind(("127.0.0.1", 0))
+        taken.bind((OTHER_LOOPBACK, 0))
         port = taken.getsockname()[1]
         reactor = Crowded(taken=0)
-        error = refused(echo(Options(port=port, udp=True), reactor))
-    assert error.where == f"127.0.0.1:{port}/udp"
+        error = refused(echo(Options(host=OTHER_LOOPBACK, port=port, udp=True), reactor))
+    assert error.where == f"{OTHER_LOOPBACK}:{port}/udp"
     assert reactor.tried == [port]

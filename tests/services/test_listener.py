@@ -184,7 +184,7 @@ def test_a_port_that_closes_at_once_is_not_waited_for(monkeypatch: pytest.Monkey
     """As those of a plugin's endpoint may."""
     reactor = MemoryReactorClock()  # its ports give no Deferred
     monkeypatch.setattr(
-        "tw.services.listener.server_endpoint", lambda reactor, text: TCP4ServerEndpoint(reactor, 7, interface="::1")
+        "tw.services.ports.server_endpoint", lambda reactor, text: TCP4ServerEndpoint(reactor, 7, interface="::1")
     )
     events: list[Any] = []
     service = EchoService(reactor, Options(listen=("plugin:7",)), events.append)

@@ -45,6 +45,14 @@ def _listen_options(default_port: int) -> list[Callable[..., Any]]:
         ),
         *PROXY_OPTIONS,
         click.option(
+            "--handshake-timeout",
+            "handshake_timeout_s",
+            type=DURATION_TYPE,
+            default="10s",
+            show_default=True,
+            help="How long a TLS handshake may take.",
+        ),
+        click.option(
             "--drain-timeout",
             "drain_timeout_s",
             type=DURATION_OR_ZERO,

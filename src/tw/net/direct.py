@@ -21,7 +21,7 @@ from tw.core.client_rules import STAGGER_S, interleaved
 from tw.core.text import safe
 from tw.errors import ConnectError, LocalError, TlsError
 from tw.net.pem_file import read_pem
-from tw.net.tls_words import another_name, handshake_failed, left_in_handshake, untrusted
+from tw.net.tls_words import another_name, handshake_failed, left_in_handshake, rejected
 
 CHUNK_BYTES = 65_536
 ANOTHER_NAME = (62, 64)
@@ -150,7 +150,10 @@ class Direct:
 
 def _tls_failure(error: OSError, where: str) -> TlsError:
     if isinstance(error, ssl.SSLCertVerificationError):
-        return another_name(where) if error.verify_code in ANOTHER_NAME else untrusted(where)
+        if error.verify_code in ANOTHER_NAME:
+            return another_name(where)
+        # Which certificate of the chain it is, and its dates, are not told by `ssl`.
+        return rejected(error.verify_code, safe(error.verify_message), where, "a certificate of the server's")
     if not isinstance(error, ssl.SSLError) or isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return left_in_handshake(where)
     return handshake_failed(safe((error.reason or str(error)).lower().replace("_", " ")), where)

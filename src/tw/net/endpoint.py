@@ -5,6 +5,9 @@ import re
 from contextlib import suppress
 from typing import Any
 
+from tw.net.passed import passed_endpoint  # before Twisted's endpoints, which take the passed sockets for themselves
+
+# isort: split
 from twisted.internet import error
 from twisted.internet.defer import CancelledError
 from twisted.internet.endpoints import (
@@ -20,7 +23,7 @@ from twisted.python.failure import Failure
 from tw.core.target import format_peer
 from tw.core.text import safe
 from tw.errors import ConnectError, LocalError, TwError, UsageError
-from tw.net.tls import openssl_reason
+from tw.net.tls_failures import openssl_reason
 
 LISTEN_BACKLOG = 1024
 """Twisted's default of 50 drops connections when a load generator opens hundreds at once."""
@@ -52,11 +55,18 @@ def is_tls(description: str) -> bool:
     return endpoint_type(description) in TLS_TYPES
 
 
+def is_passed(description: str) -> bool:
+    """Whether an endpoint string names a socket that a service manager has passed."""
+    return description.partition(":")[0] == "systemd"
+
+
 def server_endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
     """The endpoint of a Twisted server description string. Raises UsageError for whatever Twisted cannot parse."""
     kind = endpoint_type(description)
     if kind in REFUSED_TYPES:
         raise UsageError(f"{kind}: endpoints are not served", f"--listen {safe(description)}", REFUSED_TYPES[kind])
+    if is_passed(description):
+        return passed_endpoint(reactor, description)
     try:
         endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
     except PARSE_ERRORS as problem:

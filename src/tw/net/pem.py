@@ -1,5 +1,7 @@
 """PEM files: certificates, keys and authorities, with an error that names the file."""
 
+import os
+import stat
 from typing import Any
 
 from cryptography import x509
@@ -49,3 +51,16 @@ def trust_root(path: str) -> Any:
     """The authorities in a CA file, as Twisted's contexts take them. Raises LocalError."""
     authorities = [ssl.Certificate(crypto.X509.from_cryptography(certificate)) for certificate in load_chain(path)]
     return ssl.trustRootFromCertificates(authorities)
+
+
+def readable_by_others(path: str) -> int | None:
+    """The file's permissions where more than its owner can read it; None where not, or where it is no file.
+
+    Of a pipe or a device the mode says nothing about who has the key.
+    """
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    mode = stat.S_IMODE(status.st_mode)
+    return mode if stat.S_ISREG(status.st_mode) and mode & (stat.S_IRGRP | stat.S_IROTH) else None

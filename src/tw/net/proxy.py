@@ -102,8 +102,10 @@ class PendingHeader(Protocol):
         self._address = address
         self._reader = HeaderReader()
         self._deadline: Any = None
+        self.opened_at_s = 0.0
 
     def connectionMade(self) -> None:
+        self.opened_at_s = self._owner.reactor.seconds()
         self._owner.pending.add(self)
         self._owner.admission.entered(None)
         self._deadline = self._owner.reactor.callLater(

@@ -6,36 +6,29 @@ TLS 1.2 is the least on both sides (RFC 8996 retires what came before).
 import base64
 import hashlib
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from cryptography import x509
 from OpenSSL import SSL
-from service_identity import VerificationError
 from service_identity.hazmat import DNS_ID
 from service_identity.pyopenssl import verify_hostname, verify_ip_address
 from twisted.internet import ssl
-from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from tw.core.text import safe
-from tw.errors import LocalError, ProtocolError, TlsError, TwError, UsageError
+from tw.errors import LocalError, UsageError
 from tw.net.pem import load_pair, trust_root
-from tw.net.tls_words import another_name, handshake_failed, left_in_handshake
+from tw.net.tls_failures import PinMismatch, noting_why, openssl_reason
 from tw.options import TlsClientOptions
 
 PIN_PREFIX = "sha256//"
 MINIMUM: dict[str, Any] = {"raiseMinimumTo": ssl.TLSVersion.TLSv1_2}
 
-
-class PinMismatch(Exception):
-    """The peer's public key is not the pinned one. `seen` is the pin of the key that it showed."""
-
-    def __init__(self, seen: str) -> None:
-        super().__init__(seen)
-        self.seen = seen
+SERVER_CIPHERS = ssl.AcceptableCiphers.fromOpenSSLCipherString("ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL")
+"""For TLS 1.2: forward secrecy and authenticated encryption alone (RFC 9325, 4.2). TLS 1.3 has nothing else."""
 
 
 def pin_of(certificate: Any) -> str:
@@ -64,10 +57,15 @@ def checked_pins(text: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class ServerTls:
-    """A server's side: the context for its connections, and the pin of its key, for clients to hold it to."""
+    """A server's side: the context for its connections, and the pin of its key, for clients to hold it to.
+
+    `key` and `chain` are what it was made of.
+    """
 
     context: ssl.CertificateOptions
     pin: str
+    key: Any = field(repr=False)
+    chain: list[x509.Certificate] = field(repr=False)
 
 
 def server_tls(cert_file: str, key_file: str, client_ca_file: str | None, alpn: tuple[bytes, ...] = ()) -> ServerTls:
@@ -77,7 +75,7 @@ def server_tls(cert_file: str, key_file: str, client_ca_file: str | None, alpn: 
     served all the same.
     """
     chain, key = load_pair(cert_file, key_file)
-    return _server_tls(key, chain, client_ca_file, alpn)
+    return pair_tls(key, chain, client_ca_file, alpn)
 
 
 def self_signed_tls(host: str, client_ca_file: str | None = None, alpn: tuple[bytes, ...] = ()) -> ServerTls:
@@ -85,18 +83,19 @@ def self_signed_tls(host: str, client_ca_file: str | None = None, alpn: tuple[by
     from tw.net.selfsigned import throw_away_certificate
 
     key, certificate = throw_away_certificate(host)
-    return _server_tls(key, [certificate], client_ca_file, alpn)
+    return pair_tls(key, [certificate], client_ca_file, alpn)
 
 
-def _server_tls(
-    key: Any, chain: list[x509.Certificate], client_ca_file: str | None, alpn: tuple[bytes, ...]
-) -> ServerTls:
-    options = MINIMUM | _own(chain, key)
+def pair_tls(key: Any, chain: list[x509.Certificate], client_ca_file: str | None, alpn: tuple[bytes, ...]) -> ServerTls:
+    """TLS with a key and its certificate that are read already. Raises LocalError."""
+    options = MINIMUM | _own(chain, key) | {"acceptableCiphers": SERVER_CIPHERS}
     if client_ca_file is not None:
         options["trustRoot"] = trust_root(client_ca_file)
     context = _context(options)
     context.getContext().set_alpn_select_callback(_chooser(alpn))
-    return ServerTls(context, pin_of(chain[0]))
+    if client_ca_file is not None:
+        context.getContext().set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, noting_why)
+    return ServerTls(context, pin_of(chain[0]), key, chain)
 
 
 def _context(options: dict[str, Any]) -> ssl.CertificateOptions:
@@ -137,10 +136,10 @@ def client_creator(hostname: str, options: TlsClientOptions) -> Any:
         extra |= _own(*load_pair(options.client_cert, options.client_key or options.client_cert))
         _context(extra)
     root = trust_root(options.ca_file) if options.ca_file else None
+    if root is None and not pins and not options.insecure:
+        root = ssl.platformTrust()
     try:
-        if pins or options.insecure:
-            return PinningCreator(name, pins, root, extra)
-        return ssl.optionsForClientTLS(name, root, extraCertificateOptions=extra)
+        return VerifyingCreator(name, pins, root, extra)
     except (ValueError, UnicodeError) as error:
         raise UsageError(
             "not a name that a certificate can hold", safe(name), "write a host name, or an IP address"
@@ -148,11 +147,12 @@ def client_creator(hostname: str, options: TlsClientOptions) -> Any:
 
 
 @implementer(IOpenSSLClientConnectionCreator)
-class PinningCreator:
-    """Makes client connections that are held to `pins` (to nothing, where there are none: `--insecure`).
+class VerifyingCreator:
+    """Makes client connections whose chain and name are verified with `root`, and whose key is held to `pins`.
 
-    With `root`, the chain and the name are verified as well. The check runs inside the handshake, so that not a byte
-    of the application's leaves before it. Raises ValueError for a name that cannot be sent, or not be verified.
+    Without `root` the pins stand alone; without either nothing is verified (`--insecure`). The check runs inside the
+    handshake, so that not a byte of the application's leaves before it. Raises ValueError for a name that cannot be
+    sent, or not be verified.
     """
 
     def __init__(
@@ -171,6 +171,8 @@ class PinningCreator:
         self._pins = pins
         self._verify_name = root is not None
         self._context = _context(options).getContext()
+        if root is not None:
+            self._context.set_verify(SSL.VERIFY_PEER, noting_why)
         self._context.set_info_callback(self._on_handshake)
 
     def clientConnectionForTLS(self, tlsProtocol: object) -> SSL.Connection:
@@ -214,28 +216,3 @@ def certificate_end_s(transport: Any) -> float | None:
     """When the certificate of a connection's peer expires, in seconds since the epoch; None where there is none."""
     shown = transport.getPeerCertificate() if hasattr(transport, "getPeerCertificate") else None
     return None if shown is None else float(shown.to_cryptography().not_valid_after_utc.timestamp())
-
-
-def openssl_reason(error: Exception) -> str:
-    """OpenSSL's own words, safe for a terminal."""
-    stack = error.args[0] if error.args else []
-    if not isinstance(stack, list | tuple):
-        return safe(str(stack)) or type(error).__name__
-    reasons = [str(entry[-1]) for entry in stack if entry and entry[-1]]
-    return safe("; ".join(dict.fromkeys(reasons)) or type(error).__name__)
-
-
-def tls_failure(failure: Failure, where: str) -> TwError:
-    """The typed error for what ended a TLS connection before or during its handshake."""
-    error = failure.value
-    if isinstance(error, TwError):
-        return error
-    if isinstance(error, PinMismatch):
-        return TlsError("the server's key is not the pinned one", where, f"its pin is {error.seen}")
-    if isinstance(error, VerificationError):
-        return another_name(where)
-    if isinstance(error, SSL.Error):
-        return handshake_failed(openssl_reason(error), where)
-    if isinstance(error, ConnectionDone | ConnectionLost):
-        return left_in_handshake(where)
-    return ProtocolError(f"the connection failed: {safe(str(error) or type(error).__name__)}", where)

@@ -21,7 +21,8 @@ from tw.errors import AnswerTimeout, ConnectError, UsageError
 from tw.net.dial import dial, resolve
 from tw.net.endpoint import address_text, client_from_string, connect_error
 from tw.net.lean_tls import tls_factory
-from tw.net.tls import client_creator, tls_failure
+from tw.net.tls import client_creator
+from tw.net.tls_failures import tls_failure
 from tw.net.tls_words import silent_handshake
 from tw.options import TlsClientOptions
 from tw.probe_options import ProbeOptions

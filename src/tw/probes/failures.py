@@ -5,7 +5,7 @@ from twisted.internet import error
 from twisted.python.failure import Failure
 
 from tw.errors import ProtocolError, TwError
-from tw.net.tls import tls_failure
+from tw.net.tls_failures import tls_failure
 
 
 def lost_connection(reason: Failure, where: str) -> TwError:

@@ -18,7 +18,8 @@ from tw.core.text import safe
 from tw.errors import AnswerTimeout, ConnectError, TwError, UsageError
 from tw.mail_options import ImapOptions, mail_domain_of
 from tw.net.lean_tls import tls_factory
-from tw.net.tls import certificate_end_s, client_creator, tls_failure
+from tw.net.tls import certificate_end_s, client_creator
+from tw.net.tls_failures import tls_failure
 from tw.net.tunnel import connect_tunnel
 from tw.options import TlsClientOptions
 from tw.probes.connecting import Connector, Route

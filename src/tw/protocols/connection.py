@@ -2,7 +2,7 @@
 
 from typing import Protocol as TypingProtocol
 
-from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, IPushProducer
+from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, IHandshakeListener, IPushProducer
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -14,10 +14,11 @@ class Keeper(TypingProtocol):
     """Who a connection reports to: the listener, which holds all of them."""
 
     def opened(self, connection: "ServerConnection") -> None: ...
+    def secured(self, connection: "ServerConnection") -> None: ...
     def closed(self, connection: "ServerConnection", reason: Failure) -> None: ...
 
 
-@implementer(IHalfCloseableProtocol, IPushProducer)
+@implementer(IHalfCloseableProtocol, IHandshakeListener, IPushProducer)
 class ServerConnection(Protocol):
     """Base of the three servers' protocols. Subclasses define `dataReceived`, and what a half-close and a drain mean.
 
@@ -39,6 +40,10 @@ class ServerConnection(Protocol):
         self.stream = Stream(self.transport)
         self.stream.produce_with(self)
         self.keeper.opened(self)
+
+    def handshakeCompleted(self) -> None:
+        """The TLS handshake is done; never called without TLS."""
+        self.keeper.secured(self)
 
     @property
     def moved_bytes(self) -> int:

@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 
 from tw.core.text import safe, safe_bytes
 from tw.errors import ProtocolError, UsageError
-from tw.net.tls import tls_failure
+from tw.net.tls_failures import tls_failure
 from tw.protocols.client import ClientConnection
 
 SLICE_BYTES = 8192

@@ -13,7 +13,7 @@ from tw.core.imap import ImapSession
 from tw.core.imap_types import Errand, ImapRequest, Phase
 from tw.errors import TlsError, TwError
 from tw.net.stream import Stream
-from tw.net.tls import tls_failure
+from tw.net.tls_failures import tls_failure
 from tw.protocols.client import ClientConnection
 
 

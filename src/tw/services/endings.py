@@ -5,7 +5,7 @@ from twisted.internet import error
 from twisted.python.failure import Failure
 
 from tw.core.text import safe
-from tw.net.tls import openssl_reason
+from tw.net.tls_failures import openssl_reason
 
 
 def close_reason(reason: Failure) -> str:

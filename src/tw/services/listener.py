@@ -1,8 +1,6 @@
 """The one place that binds. It holds every connection, tells of it, and drains them all at the end."""
 
-import os
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Any, Protocol, TypeAlias
 
 from twisted.internet import error
@@ -14,18 +12,19 @@ from twisted.python.failure import Failure
 
 from tw.core.networks import LOOPBACK, Networks
 from tw.core.target import format_peer
-from tw.core.text import safe
-from tw.errors import UsageError
 from tw.events import Closed, Listening, Opened, ServerEvent, ServerSummary
-from tw.net.endpoint import address_text, bind_error, host_endpoint, host_of, is_tls, server_endpoint, unlock
-from tw.net.lean_tls import tls_factory
+from tw.net.endpoint import address_text, host_of
 from tw.net.proxy import HeaderFirst
-from tw.net.tls import ServerTls, self_signed_tls, server_tls
+from tw.net.server_tls import server_tls_factory
 from tw.protocols.connection import Keeper, ServerConnection
 from tw.serve_options import ServeOptions
 from tw.services.admission import Admission
+from tw.services.certificates import certificates
 from tw.services.endings import close_reason
+from tw.services.handshakes import Handshakes
 from tw.services.idle import IdleWatch
+from tw.services.newcomers import hear_newcomers
+from tw.services.ports import Ports
 from tw.services.refusals import Refusals
 
 UDP_PORT_TRIES = 16
@@ -71,8 +70,6 @@ class Listener:
         self.service = service
         self.options = options
         self.emit = emit
-        self.ports: list[Any] = []
-        self._paths: list[str] = []
         self.connections: dict[int, ServerConnection] = {}
         self.stopping = False
         self.total_connections = 0
@@ -80,15 +77,16 @@ class Listener:
         self.sent_bytes = 0
         self.cut_off = 0
         self.admission = Admission(reactor, options)
+        self._ports = Ports(reactor, service, options, self.admission.gate)
         self.refusals = Refusals(emit, reactor.seconds)
         self._idle: IdleWatch | None = None
         if options.idle_timeout_s is not None:
             self._idle = IdleWatch(reactor, options.idle_timeout_s, self.connections.values)
         self._started_at_s = reactor.seconds()
         self._all_closed: Deferred[None] | None = None
-        self._alpn = alpn
         self._headers: HeaderFirst | None = None
-        self._tls = self._make_tls()
+        self.handshakes = Handshakes(reactor, options.handshake_timeout_s, self._stalled)
+        self.tls = certificates(options, alpn)
 
     # What connections report (protocols.connection.Keeper) ----------------------------------------------------------
 
@@ -101,13 +99,18 @@ class Listener:
         self.admission.entered(host_of(connection.peer_address))
         if self._idle is not None:
             self._idle.start()
+        self.handshakes.began(connection)
         if self.options.access_log:
             self.emit(Opened(id=connection.id, peer=connection.peer))
+
+    def secured(self, connection: ServerConnection) -> None:
+        self.handshakes.ended(connection)
 
     def closed(self, connection: ServerConnection, reason: Failure) -> None:
         if self.connections.pop(connection.id, None) is None:
             return
         self.admission.left(host_of(connection.peer_address))
+        self.handshakes.ended(connection)
         self.received_bytes += connection.received_bytes
         self.sent_bytes += connection.stream.sent_bytes
         if not reason.check(error.ConnectionDone, error.ConnectionLost, error.ConnectionAborted):
@@ -143,15 +146,12 @@ class Listener:
             self.refusals.refuse(format_peer(host, port), reason)
         return reason is None
 
-    # Binding --------------------------------------------------------------------------------------------------------
+    def _stalled(self, connection: ServerConnection) -> None:
+        connection.close_reason = "the TLS handshake took too long"
+        self.refuse(connection, connection.close_reason)
+        connection.stream.abort()
 
-    def _make_tls(self) -> ServerTls | None:
-        options = self.options
-        if options.tls_self_signed:
-            return self_signed_tls(options.host, options.tls_client_ca, self._alpn)
-        if options.tls_cert is not None and options.tls_key is not None:
-            return server_tls(options.tls_cert, options.tls_key, options.tls_client_ca, self._alpn)
-        return None
+    # Binding --------------------------------------------------------------------------------------------------------
 
     async def bind(self, build: Build, udp: Any = None) -> list[Listening]:
         """Bind every endpoint, or none: where one fails, those already bound are given up. Raises TwError.
@@ -159,103 +159,34 @@ class Listener:
         `udp` is a DatagramProtocol for the same host and port, or None.
         """
         factory: Any = _ConnectionFactory(self, build)
-        endpoints = self._endpoints()
-        if self._tls is not None:
-            context: Any = self._tls.context
-            factory = tls_factory(context, False, factory, self.reactor)
+        if self.tls is not None:
+            factory = server_tls_factory(self.tls, factory, self.reactor)
         if self.options.proxy_protocol:
             trusted = Networks.parse(self.options.proxy_trust or LOOPBACK)
             factory = self._headers = HeaderFirst(self.reactor, factory, trusted, self.turn_away, self.admission)
-        try:
-            if udp is not None:
-                return await self._bind_both(factory, udp)
-            return [await self._bind_one(factory, endpoint, text) for endpoint, text in endpoints]
-        except BaseException:
-            await self.stop_listening()
-            raise
+        return await self._ports.bind(factory, self.tls.pin if self.tls is not None else None, udp)
 
-    def _endpoints(self) -> list[tuple[Any, str]]:
-        options = self.options
-        if not options.listen:
-            place = _place(options.host, options.port)
-            return [(host_endpoint(self.reactor, options.host, options.port), place)]
-        for text in options.listen:
-            if self._tls is not None and is_tls(text):
-                hint = f"leave out {text.partition(':')[0]}: or the --tls options"
-                raise UsageError("TLS asked for twice", f"--listen {safe(text)}", hint)
-            if self.options.proxy_protocol and is_tls(text):
-                hint = "use tcp: with --tls-cert and --tls-key"
-                raise UsageError("the PROXY header comes before TLS", f"--listen {safe(text)}", hint)
-        return [(server_endpoint(self.reactor, text), safe(text)) for text in options.listen]
-
-    async def _bind_one(self, factory: Any, endpoint: Any, where: str) -> Listening:
-        try:
-            port = await endpoint.listen(factory)
-        except Exception as problem:
-            _unlock_after(problem)
-            raise bind_error(problem, where) from problem
-        self.ports.append(port)
-        self.admission.gate.guard(port)
-        listening = self._listening(port.getHost(), where)
-        if listening.path is not None:
-            self._paths.append(listening.path)
-        return listening
-
-    async def _bind_both(self, factory: Any, udp: Any) -> list[Listening]:
-        tries = UDP_PORT_TRIES if self.options.port == 0 else 1
-        while True:
-            tries -= 1
-            stream = await self._bind_one(factory, *self._endpoints()[0])
-            try:
-                # The address that TCP is bound to, since Twisted takes no name here. 65,535 is the largest datagram;
-                # Twisted's default of 8,192 would cut longer ones.
-                datagram = self.reactor.listenUDP(stream.port, udp, stream.host, 65_535)
-            except error.CannotListenError as problem:
-                if tries:
-                    await self.stop_listening()
-                    continue
-                raise bind_error(problem, f"{_place(self.options.host, stream.port or 0)}/udp") from problem
-            self.ports.append(datagram)
-            return [stream, self._listening(datagram.getHost(), "")]
-
-    def _listening(self, host: Any, text: str) -> Listening:
-        tls = self._tls is not None or is_tls(text)
-        common: dict[str, Any] = {
-            "service": self.service,
-            "tls": tls,
-            "pin": self._tls.pin if self._tls is not None else None,
-            "pid": os.getpid(),
-        }
-        name = getattr(host, "name", None)
-        if name is not None:
-            path = os.fsdecode(name)
-            return Listening(transport="unix", path=path, endpoint=f"unix:{_quoted(path)}", **common)
-        transport = str(getattr(host, "type", "TCP")).lower()
-        kind = "udp" if transport == "udp" else "tls" if tls else "tcp"
-        endpoint = f"{kind}:{_quoted(host.host)}:{host.port}"
-        return Listening(transport=transport, host=host.host, port=host.port, endpoint=endpoint, **common)
+    @property
+    def ports(self) -> list[Any]:
+        """What is bound."""
+        return self._ports.bound
 
     # Ending ---------------------------------------------------------------------------------------------------------
 
-    async def stop_listening(self) -> None:
-        self.admission.gate.dismantle()
-        ports, self.ports = self.ports, []
-        for port in ports:
-            stopped: Any = port.stopListening()
-            with suppress(OSError):  # a unix socket's file may be gone, or no longer ours to remove
-                if isinstance(stopped, Deferred):
-                    await stopped
-        while self._paths:
-            unlock(self._paths.pop())
-
     async def drain(self) -> None:
         """Stop accepting, let every connection finish what is under way, and cut off what outlives the timeout."""
-        self.stopping = True
+        self.stopping = not self._ports.are_passed
+        await self._ports.close()
+        if self._ports.are_passed:
+            await hear_newcomers(self.reactor, self._is_awaited, self.options.drain_timeout_s)
+            self.stopping = True
         if self._headers is not None:
             self._headers.close()
-        await self.stop_listening()
         for connection in list(self.connections.values()):
-            connection.drain()
+            if self.handshakes.is_under_way(connection):
+                connection.stream.abort()  # it would wait for a client that may never go on
+            else:
+                connection.drain()
         if self._idle is not None:
             self._idle.stop()
         if not self.connections:
@@ -265,6 +196,12 @@ class Listener:
         await done
         if deadline.active():
             deadline.cancel()
+
+    def _is_awaited(self, since_s: float) -> bool:
+        """Whether somebody who came after then has not said anything yet, a PROXY header included."""
+        pending = self._headers.pending if self._headers is not None else ()
+        newcomers = (each for each in self.connections.values() if not each.received_bytes)
+        return any(each.opened_at_s > since_s for each in (*newcomers, *pending))
 
     def _cut_off(self) -> None:
         for connection in list(self.connections.values()):
@@ -286,21 +223,3 @@ class Listener:
             duration_s=self.reactor.seconds() - self._started_at_s,
             more=more,
         )
-
-
-def _place(host: str, port: int) -> str:
-    """A host and port that were asked for, written as a bound one is, and safe for a terminal."""
-    return safe(format_peer(host, port))
-
-
-def _quoted(text: str) -> str:
-    """Escape what is special in an endpoint string (Twisted's `quoteStringArgument`, and `=` for its keywords)."""
-    return text.replace("\\", "\\\\").replace(":", "\\:").replace("=", "\\=")
-
-
-def _unlock_after(problem: Exception) -> None:
-    """Give up the lock of a unix socket that was locked and then not bound; without a lock the error is a text."""
-    if not isinstance(problem, error.CannotListenError):
-        return
-    if isinstance(problem.port, bytes) and isinstance(problem.socketError, OSError):
-        unlock(problem.port)

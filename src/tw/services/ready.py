@@ -24,7 +24,7 @@ class ReadyFile:
     def write(self, events: Sequence[Json]) -> None:
         """Raises LocalError where the file cannot be written, or what is there is no file to replace.
 
-        Nothing is left behind then.
+        Nothing is left behind then, but for what an earlier call has written.
         """
         if _is_no_file(self.path):
             raise LocalError("cannot write the ready file: what is there is not a regular file", self.path)
@@ -43,6 +43,8 @@ class ReadyFile:
                 with suppress(OSError):
                     os.unlink(temporary)
             raise LocalError(f"cannot write the ready file: {os.strerror(error.errno or 0)}", self.path) from error
+        if self._handle is not None:
+            os.close(self._handle)
         # Held open until it is removed: the number of a file that is gone may be given to another one.
         self._handle = handle
 
