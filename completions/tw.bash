@@ -12,13 +12,13 @@ _tw_names() { # the subcommands and the options of the command $1
         options=(-v --verbose -q --quiet --color --reactor --config --no-config -h --help)
         ;;
     'tw serve echo')
-        options=(--port --host --listen --tls-cert --tls-key --tls-client-ca --tls-self-signed --proxy-protocol --proxy-trust --drain-timeout --duration --max-connections --on-full --max-per-host --accept-rate --idle-timeout --allow --deny --ready-file --json --access-log --udp -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
+        options=(--port --host --listen --tls-cert --tls-key --tls-client-ca --tls-self-signed --proxy-protocol --proxy-trust --handshake-timeout --drain-timeout --duration --max-connections --on-full --max-per-host --accept-rate --idle-timeout --allow --deny --ready-file --json --access-log --udp -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
         ;;
     'tw serve counter')
-        options=(--port --host --listen --tls-cert --tls-key --tls-client-ca --tls-self-signed --proxy-protocol --proxy-trust --drain-timeout --duration --max-connections --on-full --max-per-host --accept-rate --idle-timeout --allow --deny --ready-file --json --access-log --start --state -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
+        options=(--port --host --listen --tls-cert --tls-key --tls-client-ca --tls-self-signed --proxy-protocol --proxy-trust --handshake-timeout --drain-timeout --duration --max-connections --on-full --max-per-host --accept-rate --idle-timeout --allow --deny --ready-file --json --access-log --start --state -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
         ;;
     'tw serve pubsub')
-        options=(--port --host --listen --tls-cert --tls-key --tls-client-ca --tls-self-signed --proxy-protocol --proxy-trust --drain-timeout --duration --max-connections --on-full --max-per-host --accept-rate --idle-timeout --allow --deny --ready-file --json --access-log --no-prefix --no-echo --crlf --max-line --history --backlog --slow -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
+        options=(--port --host --listen --tls-cert --tls-key --tls-client-ca --tls-self-signed --proxy-protocol --proxy-trust --handshake-timeout --drain-timeout --duration --max-connections --on-full --max-per-host --accept-rate --idle-timeout --allow --deny --ready-file --json --access-log --no-prefix --no-echo --crlf --max-line --history --backlog --slow -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
         ;;
     'tw probe')
         commands=(echo counter pubsub)
@@ -80,7 +80,7 @@ _tw_takes() { # what the option $2 of the command $1 takes, or its argument numb
         ;;
     'tw serve echo')
         case $2 in
-        --port | --host | --listen | --proxy-trust | --drain-timeout | --duration | --max-connections | --max-per-host | --accept-rate | --idle-timeout | --allow | --deny) takes=text ;;
+        --port | --host | --listen | --proxy-trust | --handshake-timeout | --drain-timeout | --duration | --max-connections | --max-per-host | --accept-rate | --idle-timeout | --allow | --deny) takes=text ;;
         --tls-cert | --tls-key | --tls-client-ca | --ready-file | --config) takes=file ;;
         --on-full) takes=words choices=(refuse wait) ;;
         --color) takes=words choices=(auto always never) ;;
@@ -89,7 +89,7 @@ _tw_takes() { # what the option $2 of the command $1 takes, or its argument numb
         ;;
     'tw serve counter')
         case $2 in
-        --port | --host | --listen | --proxy-trust | --drain-timeout | --duration | --max-connections | --max-per-host | --accept-rate | --idle-timeout | --allow | --deny | --start) takes=text ;;
+        --port | --host | --listen | --proxy-trust | --handshake-timeout | --drain-timeout | --duration | --max-connections | --max-per-host | --accept-rate | --idle-timeout | --allow | --deny | --start) takes=text ;;
         --tls-cert | --tls-key | --tls-client-ca | --ready-file | --state | --config) takes=file ;;
         --on-full) takes=words choices=(refuse wait) ;;
         --color) takes=words choices=(auto always never) ;;
@@ -98,7 +98,7 @@ _tw_takes() { # what the option $2 of the command $1 takes, or its argument numb
         ;;
     'tw serve pubsub')
         case $2 in
-        --port | --host | --listen | --proxy-trust | --drain-timeout | --duration | --max-connections | --max-per-host | --accept-rate | --idle-timeout | --allow | --deny | --max-line | --history | --backlog) takes=text ;;
+        --port | --host | --listen | --proxy-trust | --handshake-timeout | --drain-timeout | --duration | --max-connections | --max-per-host | --accept-rate | --idle-timeout | --allow | --deny | --max-line | --history | --backlog) takes=text ;;
         --tls-cert | --tls-key | --tls-client-ca | --ready-file | --config) takes=file ;;
         --on-full) takes=words choices=(refuse wait) ;;
         --slow) takes=words choices=(disconnect) ;;

@@ -7,11 +7,11 @@ function __tw_takes_value # whether the option $argv[2] of the command $argv[1] 
     case 'tw serve'
         contains -- $argv[2] --color --reactor --config; and return
     case 'tw serve echo'
-        contains -- $argv[2] --port --host --listen --tls-cert --tls-key --tls-client-ca --proxy-trust --drain-timeout --duration --max-connections --on-full --max-per-host --accept-rate --idle-timeout --allow --deny --ready-file --color --reactor --config; and return
+        contains -- $argv[2] --port --host --listen --tls-cert --tls-key --tls-client-ca --proxy-trust --handshake-timeout --drain-timeout --duration --max-connections --on-full --max-per-host --accept-rate --idle-timeout --allow --deny --ready-file --color --reactor --config; and return
     case 'tw serve counter'
-        contains -- $argv[2] --port --host --listen --tls-cert --tls-key --tls-client-ca --proxy-trust --drain-timeout --duration --max-connections --on-full --max-per-host --accept-rate --idle-timeout --allow --deny --ready-file --start --state --color --reactor --config; and return
+        contains -- $argv[2] --port --host --listen --tls-cert --tls-key --tls-client-ca --proxy-trust --handshake-timeout --drain-timeout --duration --max-connections --on-full --max-per-host --accept-rate --idle-timeout --allow --deny --ready-file --start --state --color --reactor --config; and return
     case 'tw serve pubsub'
-        contains -- $argv[2] --port --host --listen --tls-cert --tls-key --tls-client-ca --proxy-trust --drain-timeout --duration --max-connections --on-full --max-per-host --accept-rate --idle-timeout --allow --deny --ready-file --max-line --history --backlog --slow --color --reactor --config; and return
+        contains -- $argv[2] --port --host --listen --tls-cert --tls-key --tls-client-ca --proxy-trust --handshake-timeout --drain-timeout --duration --max-connections --on-full --max-per-host --accept-rate --idle-timeout --allow --deny --ready-file --max-line --history --backlog --slow --color --reactor --config; and return
     case 'tw probe'
         contains -- $argv[2] --color --reactor --config; and return
     case 'tw probe echo'
@@ -97,6 +97,7 @@ complete -c tw -n '__tw_at tw serve echo' -l tls-client-ca -r -F -d 'Ask clients
 complete -c tw -n '__tw_at tw serve echo' -l tls-self-signed -d 'Serve TLS with a throw-away certificate; prints its pin.'
 complete -c tw -n '__tw_at tw serve echo' -l proxy-protocol -d 'Require a PROXY header (v1, v2) in front of each connection, and take its source for the peer.'
 complete -c tw -n '__tw_at tw serve echo' -l proxy-trust -r -f -d 'Peers that may send one; others are refused. Repeatable. [default: 127.0.0.0/8, ::1, unix sockets]'
+complete -c tw -n '__tw_at tw serve echo' -l handshake-timeout -r -f -d 'How long a TLS handshake may take.'
 complete -c tw -n '__tw_at tw serve echo' -l drain-timeout -r -f -d 'How long a stop may take.'
 complete -c tw -n '__tw_at tw serve echo' -l duration -r -f -d 'Stop by itself after so long.'
 complete -c tw -n '__tw_at tw serve echo' -l max-connections -r -f -d 'Connections at a time.'
@@ -119,6 +120,7 @@ complete -c tw -n '__tw_at tw serve counter' -l tls-client-ca -r -F -d 'Ask clie
 complete -c tw -n '__tw_at tw serve counter' -l tls-self-signed -d 'Serve TLS with a throw-away certificate; prints its pin.'
 complete -c tw -n '__tw_at tw serve counter' -l proxy-protocol -d 'Require a PROXY header (v1, v2) in front of each connection, and take its source for the peer.'
 complete -c tw -n '__tw_at tw serve counter' -l proxy-trust -r -f -d 'Peers that may send one; others are refused. Repeatable. [default: 127.0.0.0/8, ::1, unix sockets]'
+complete -c tw -n '__tw_at tw serve counter' -l handshake-timeout -r -f -d 'How long a TLS handshake may take.'
 complete -c tw -n '__tw_at tw serve counter' -l drain-timeout -r -f -d 'How long a stop may take.'
 complete -c tw -n '__tw_at tw serve counter' -l duration -r -f -d 'Stop by itself after so long.'
 complete -c tw -n '__tw_at tw serve counter' -l max-connections -r -f -d 'Connections at a time.'
@@ -142,6 +144,7 @@ complete -c tw -n '__tw_at tw serve pubsub' -l tls-client-ca -r -F -d 'Ask clien
 complete -c tw -n '__tw_at tw serve pubsub' -l tls-self-signed -d 'Serve TLS with a throw-away certificate; prints its pin.'
 complete -c tw -n '__tw_at tw serve pubsub' -l proxy-protocol -d 'Require a PROXY header (v1, v2) in front of each connection, and take its source for the peer.'
 complete -c tw -n '__tw_at tw serve pubsub' -l proxy-trust -r -f -d 'Peers that may send one; others are refused. Repeatable. [default: 127.0.0.0/8, ::1, unix sockets]'
+complete -c tw -n '__tw_at tw serve pubsub' -l handshake-timeout -r -f -d 'How long a TLS handshake may take.'
 complete -c tw -n '__tw_at tw serve pubsub' -l drain-timeout -r -f -d 'How long a stop may take.'
 complete -c tw -n '__tw_at tw serve pubsub' -l duration -r -f -d 'Stop by itself after so long.'
 complete -c tw -n '__tw_at tw serve pubsub' -l max-connections -r -f -d 'Connections at a time.'

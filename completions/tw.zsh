@@ -517,6 +517,7 @@ _tw_serve_pubsub() {
         '--tls-self-signed[Serve TLS with a throw-away certificate; prints its pin.]' \
         '--proxy-protocol[Require a PROXY header (v1, v2) in front of each connection, and take its source for the peer.]' \
         '*--proxy-trust=[Peers that may send one; others are refused. Repeatable. \[default: 127.0.0.0/8, ::1, unix sockets\]]:CIDR: ' \
+        '--handshake-timeout=[How long a TLS handshake may take.]:DURATION: ' \
         '--drain-timeout=[How long a stop may take.]:DURATION: ' \
         '--duration=[Stop by itself after so long.]:DURATION: ' \
         '--max-connections=[Connections at a time.]:N: ' \
@@ -563,6 +564,7 @@ _tw_serve_counter() {
         '--tls-self-signed[Serve TLS with a throw-away certificate; prints its pin.]' \
         '--proxy-protocol[Require a PROXY header (v1, v2) in front of each connection, and take its source for the peer.]' \
         '*--proxy-trust=[Peers that may send one; others are refused. Repeatable. \[default: 127.0.0.0/8, ::1, unix sockets\]]:CIDR: ' \
+        '--handshake-timeout=[How long a TLS handshake may take.]:DURATION: ' \
         '--drain-timeout=[How long a stop may take.]:DURATION: ' \
         '--duration=[Stop by itself after so long.]:DURATION: ' \
         '--max-connections=[Connections at a time.]:N: ' \
@@ -604,6 +606,7 @@ _tw_serve_echo() {
         '--tls-self-signed[Serve TLS with a throw-away certificate; prints its pin.]' \
         '--proxy-protocol[Require a PROXY header (v1, v2) in front of each connection, and take its source for the peer.]' \
         '*--proxy-trust=[Peers that may send one; others are refused. Repeatable. \[default: 127.0.0.0/8, ::1, unix sockets\]]:CIDR: ' \
+        '--handshake-timeout=[How long a TLS handshake may take.]:DURATION: ' \
         '--drain-timeout=[How long a stop may take.]:DURATION: ' \
         '--duration=[Stop by itself after so long.]:DURATION: ' \
         '--max-connections=[Connections at a time.]:N: ' \
