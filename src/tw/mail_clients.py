@@ -6,6 +6,7 @@ A reactor is loaded only where one is needed: it would be most of what reading o
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -111,12 +112,28 @@ def visit(
 ) -> int:
     """Connect, do the errand, then `done`, which shows what was found: it gets when the server's certificate expires,
     and gives the exit code."""
-    from tw.probes.imap_direct import DirectRun, goes_direct
+    from tw.net.direct import CertificateRejected
+    from tw.probes.imap_direct import goes_direct
 
-    if common.reactor != "auto" or not goes_direct(imap):
-        from tw.mail_runs import visit as run
+    if common.reactor == "auto" and goes_direct(imap):
+        # A certificate that has expired, say, is looked at once more, by who can say which one and since when. The
+        # errand has not begun by then.
+        with suppress(CertificateRejected):
+            return _visit_directly(common, imap, secrets, errand, done)
+    from tw.mail_runs import visit as run
 
-        return run(common, imap, errand, done, show=shown(imap), **secrets)
+    return run(common, imap, errand, done, show=shown(imap), **secrets)
+
+
+def _visit_directly(
+    common: CommonOptions,
+    imap: ImapOptions,
+    secrets: Secrets,
+    errand: "Errand",
+    done: Callable[[MailDisplay, float | None], int],
+) -> int:
+    from tw.probes.imap_direct import DirectRun
+
     display = make_mail_display(common, as_json=imap.json)
     err = Output(sys.stderr)
     direct = DirectRun(

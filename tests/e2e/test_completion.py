@@ -58,7 +58,7 @@ def test_global_options_before_a_subcommand_do_not_hide_it(shell: Shell) -> None
 def test_options_are_completed_at_each_level(shell: Shell) -> None:
     shell.completes("tw --vers", "tw --version ")
     shell.completes("tw serve --no", "tw serve --no-config ")
-    shell.completes("tw serve echo --acc", "tw serve echo --access-log ")
+    shell.completes("tw serve echo --acces", "tw serve echo --access-log ")
     shell.completes("tw probe counter localhost --no-k", "tw probe counter localhost --no-keepalive ")
     shell.lists("tw serve echo --tls-", {"--tls-cert", "--tls-key", "--tls-client-ca", "--tls-self-signed"})
     shell.lists("tw probe pubsub --s", {"--self", "--server-name", "--size", "--subscribe"})
@@ -84,7 +84,8 @@ def test_fixed_values_are_completed_after_an_equals_sign(shell: Shell) -> None:
 
 def test_an_option_after_an_equals_sign_is_still_completed(shell: Shell) -> None:
     shell.completes(
-        "tw serve echo --listen=tcp:80 --color=never --acc", "tw serve echo --listen=tcp:80 --color=never --access-log "
+        "tw serve echo --listen=tcp:80 --color=never --acces",
+        "tw serve echo --listen=tcp:80 --color=never --access-log ",
     )
 
 

@@ -95,7 +95,10 @@ def test_a_name_that_the_certificate_shows_is_trusted(
         (_server("127.0.0.1"), "the certificate is for another name"),
         (_server(common_name="mail.example"), "the certificate is for another name"),
         (_server("mail.example", authority=trustme.CA()), "the certificate is not trusted"),
-        (_server("mail.example", not_before=AGO - timedelta(days=9), not_after=AGO), "expired"),
+        (
+            _server("mail.example", not_before=AGO - timedelta(days=9), not_after=AGO),
+            "not trusted: certificate has expired",
+        ),
     ],
     ids=["name", "address", "common-name", "stranger", "expired"],
 )

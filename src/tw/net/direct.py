@@ -21,7 +21,15 @@ from tw.core.client_rules import STAGGER_S, interleaved
 from tw.core.text import safe
 from tw.errors import ConnectError, LocalError, TlsError
 from tw.net.pem_file import read_pem
-from tw.net.tls_words import another_name, handshake_failed, left_in_handshake, rejected
+from tw.net.tls_words import (
+    NAME_AUTHORITY,
+    SELF_SIGNED,
+    UNKNOWN_AUTHORITY,
+    another_name,
+    handshake_failed,
+    left_in_handshake,
+    rejected,
+)
 
 CHUNK_BYTES = 65_536
 ANOTHER_NAME = (62, 64)
@@ -31,6 +39,11 @@ REFUSALS = {
     errno.ENETUNREACH: ("no route to the host", "check the address and the network"),
     errno.ETIMEDOUT: ("connecting timed out", "is a firewall in between?"),
 }
+
+
+class CertificateRejected(TlsError):
+    """A certificate of the server's is not trusted, which `ssl` does not say all of: which one of the chain, and its
+    dates. Whoever wants to know connects once more, with `net.tls`."""
 
 
 class Overdue(Exception):
@@ -152,8 +165,10 @@ def _tls_failure(error: OSError, where: str) -> TlsError:
     if isinstance(error, ssl.SSLCertVerificationError):
         if error.verify_code in ANOTHER_NAME:
             return another_name(where)
-        # Which certificate of the chain it is, and its dates, are not told by `ssl`.
-        return rejected(error.verify_code, safe(error.verify_message), where, "a certificate of the server's")
+        why = safe(error.verify_message)
+        if error.verify_code == SELF_SIGNED or error.verify_code in UNKNOWN_AUTHORITY:
+            return rejected(error.verify_code, why, where)
+        return CertificateRejected(f"the certificate is not trusted: {why}", where, NAME_AUTHORITY)
     if not isinstance(error, ssl.SSLError) or isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return left_in_handshake(where)
     return handshake_failed(safe((error.reason or str(error)).lower().replace("_", " ")), where)
