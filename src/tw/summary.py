@@ -4,7 +4,18 @@ from typing import TypeAlias
 
 from tw.core.text import safe
 from tw.errors import Interrupted
-from tw.events import Closed, Dropped, Listening, Opened, Refused, Requested, ServerEvent, ServerSummary, Stopping
+from tw.events import (
+    Closed,
+    Dropped,
+    Listening,
+    Opened,
+    Refused,
+    Requested,
+    ServerEvent,
+    ServerSummary,
+    StateWritten,
+    Stopping,
+)
 from tw.report import Distribution, ProbeReport
 
 Row: TypeAlias = tuple[str, str, bool | None]
@@ -97,6 +108,8 @@ def event_text(event: ServerEvent) -> str:
             return f"tw: connection {event.id} lost {event.lines} lines ({event.dropped_bytes} bytes)"
         case Refused():
             return f"tw: {event.peer} refused: {safe(event.reason)}"
+        case StateWritten():
+            return "tw: the state can be written again" if event.problem is None else f"tw: {safe(event.problem)}"
         case Stopping():
             return f"tw: stopping ({event.signal or 'duration over'})"
         case ServerSummary():

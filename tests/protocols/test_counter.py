@@ -5,7 +5,7 @@ from twisted.internet.error import ConnectionLost
 
 from counter_memory import Rig, StingyNumbers, get, responses
 from tw.protocols.counter import LINGER_S, SLICE_BYTES
-from tw.protocols.requests import BODY_LIMIT_BYTES
+from tw.protocols.request_rules import BODY_LIMIT_BYTES
 
 READ_BYTES = 65_536
 REQUEST = get()

@@ -4,7 +4,7 @@ import pytest
 from httptools import HttpParserCallbackError
 
 from counter_memory import Rig, StingyNumbers, get, one, post, responses
-from tw.protocols.requests import TARGET_LIMIT_BYTES
+from tw.protocols.request_rules import TARGET_LIMIT_BYTES
 from tw.services.state import Numbers
 
 # What is answered ----------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import pytest
 
 from counter_memory import CHUNKED, CONTINUE, Rig, get, one, responses
-from tw.protocols.requests import BODY_LIMIT_BYTES
+from tw.protocols.request_rules import BODY_LIMIT_BYTES
 
 # Bodies --------------------------------------------------------------------------------------------------------------
 

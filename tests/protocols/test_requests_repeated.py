@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from counter_memory import Rig, get, post, responses
-from tw.protocols import requests
+from tw.protocols import request_rules as requests
 from tw.protocols.request_rules import REPEATED_LIMIT_BYTES
 
 PARTS = st.sampled_from(

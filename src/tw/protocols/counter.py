@@ -9,6 +9,7 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
+from tw.core.patience import Patience, Wait
 from tw.protocols.answers import CounterSite
 from tw.protocols.connection import Keeper, ServerConnection
 from tw.protocols.requests import Requests
@@ -19,6 +20,14 @@ SLICE_BYTES = 8192
 LINGER_S = 2.0
 """How long a refused peer may go on sending before the socket is closed. Closing it with unread input resets the
 connection, and the refusal may be lost on its way (RFC 9112, 9.6)."""
+
+TIMEOUTS = {
+    Wait.HEADER: "header timeout",
+    Wait.BODY: "body timeout",
+    Wait.IDLE: "keep-alive timeout",
+    Wait.SENDING: "send timeout",
+}
+"""How a `close` event names the end of a wait."""
 
 
 class CounterServer(ServerConnection):
@@ -36,6 +45,7 @@ class CounterServer(ServerConnection):
         self._paused = False
         self._half_closed = False
         self._deadline: Any = None
+        self.patience = Patience()
 
     def connectionMade(self) -> None:
         super().connectionMade()
@@ -120,6 +130,40 @@ class CounterServer(ServerConnection):
             self._finish()
         else:
             self.stream.resume_reading()
+
+    # What a sweep asks (services.sweep) ------------------------------------------------------------------------------
+
+    def wait(self) -> tuple[Wait, int]:
+        """What this connection waits for, and a count that is another one in the next wait."""
+        requests, sent_bytes = self._requests, self.stream.sent_bytes
+        if self._paused or requests.over:
+            unsent_bytes = self.stream.unsent_bytes
+            is_done = requests.over and unsent_bytes == 0
+            return Wait.LINGERING if is_done else Wait.SENDING, sent_bytes - (unsent_bytes or 0)
+        # Every request ends with an answer: as long as none goes out, it is the same one that is waited for.
+        if requests.headed:
+            return Wait.BODY, sent_bytes
+        return Wait.HEADER if requests.begun or not sent_bytes else Wait.IDLE, sent_bytes
+
+    def expire(self, wait: Wait) -> None:
+        """It took too long. Who has begun a request is told (RFC 9110, 15.5.9).
+
+        Others may have connected ahead of need, as browsers do: they would take a 408 for the answer to what they are
+        about to ask, so they only see the end (RFC 9112, 9.5).
+        """
+        if wait is not Wait.LINGERING:
+            self.close_reason = TIMEOUTS[wait]
+        if wait in (Wait.HEADER, Wait.BODY, Wait.SENDING):
+            self._site.timeouts += 1
+        if wait in (Wait.SENDING, Wait.LINGERING):
+            self.stream.abort()
+        elif self._requests.begun:
+            self._site.tick()
+            self._requests.refuse(408, f"the {wait.name.lower()} took too long")
+            self._flush()
+        else:
+            self._requests.over = True
+            self.stream.close()
 
     def drain(self) -> None:
         """Close at once where no request is under way; otherwise its answer is the last."""
