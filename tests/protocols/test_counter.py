@@ -228,7 +228,7 @@ def test_an_unknown_method_under_way_is_waited_for() -> None:
     rig.send(b"BR")
     rig.server.drain()
     (answer,) = rig.ask(b"EW / HTTP/1.1\r\nHost: a\r\n\r\n")
-    assert (answer.status, answer.headers["connection"]) == (405, "close")
+    assert (answer.status, answer.headers["connection"]) == (501, "close")
 
 
 def test_a_client_that_stalls_is_drained_as_soon_as_it_reads() -> None:

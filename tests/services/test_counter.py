@@ -85,11 +85,11 @@ def test_it_listens_where_it_is_told_and_sums_up_what_it_did() -> None:
     assert running.listening.service == "counter"
     port, _, _, interface = running.reactor.tcpServers[0]
     assert (port, interface) == (8080, "127.0.0.1")
-    assert running.ask(get() * 3 + get(method="POST") + b"x") == [200, 200, 200, 405, 400]
+    assert running.ask(get() * 3 + get(method="POST") + b"\0") == [200, 200, 200, 405, 400]
     assert running.ask(get()) == [200]
     summary = running.stop()
     assert summary.service == "counter"
-    assert (summary.connections, summary.more) == (2, {"requests": 4, "errors": 2})
+    assert (summary.connections, summary.more) == (2, {"requests": 4, "errors": 2, "timeouts": 0})
     assert summary.sent_bytes > summary.received_bytes > 0
     assert running.events == []
 
@@ -197,8 +197,8 @@ def test_a_state_that_cannot_be_written_any_more_is_logged_once_in_a_while(
     assert len(logged) == 2
     (tmp_path / "gone").rename(path.parent)
     assert running.ask(get()) == [200]
-    assert running.stop().more == {"requests": FIRST_BLOCK + 1, "errors": 4}
-    assert len(logged) == 2
+    assert running.stop().more == {"requests": FIRST_BLOCK + 1, "errors": 4, "timeouts": 0}
+    assert len(logged) == 3
 
 
 def test_numbers_that_cannot_be_given_back_are_told_of_and_the_summary_comes(
@@ -209,7 +209,7 @@ def test_numbers_that_cannot_be_given_back_are_told_of_and_the_summary_comes(
     running = Running(ServeCounterOptions(port=0, state=str(path))).start()
     assert running.ask(get()) == [200]
     path.parent.rename(tmp_path / "gone")
-    assert running.stop().more == {"requests": 1, "errors": 0}
+    assert running.stop().more == {"requests": 1, "errors": 0, "timeouts": 0}
     assert ["gap" in str(event["log_format"]) for event in logged] == [True]
     numbers = NumberFile(str(tmp_path / "gone" / "state"))
     assert numbers.take() == 1 + FIRST_BLOCK
@@ -234,7 +234,7 @@ def test_a_stop_waits_for_a_request_under_way_and_for_nothing_else(tmp_path: Pat
     (answer,) = responses(busy_transport.read())
     assert (answer.number, answer.headers["connection"]) == (1, "close")
     busy.connectionLost(Failure(ConnectionDone()))
-    assert result(stopped).more == {"requests": 1, "errors": 0}
+    assert result(stopped).more == {"requests": 1, "errors": 0, "timeouts": 0}
     assert running.reactor.getDelayedCalls() == []
     numbers = NumberFile(str(tmp_path / "state"))
     assert numbers.take() == 2

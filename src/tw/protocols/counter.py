@@ -69,11 +69,13 @@ class CounterServer(ServerConnection):
             if self._paused:
                 self._held = data[offset:]
                 return
-            room = requests.room_bytes
-            if room > 0:
-                offset += requests.feed(data[offset : offset + min(room, SLICE_BYTES)])
-            else:
-                requests.refuse_oversize()
+            piece_end = offset + SLICE_BYTES
+            while offset < piece_end and offset < end and not requests.over:
+                room = requests.room_bytes
+                if room > 0:
+                    offset += requests.feed(data[offset : min(piece_end, offset + room)])
+                else:
+                    requests.refuse_oversize()
             self._flush()
 
     def _flush(self) -> None:
