@@ -65,6 +65,12 @@ class CounterServer(ServerConnection):
         requests = self._requests
         self._site.tick()
         offset, end = 0, len(data)
+        if end <= SLICE_BYTES and end <= requests.room_bytes:
+            # The rule: all that came are whole requests.
+            offset = requests.feed(data)
+            if offset == end or requests.over:
+                self._flush()
+                return
         while offset < end and not requests.over:
             if self._paused:
                 self._held = data[offset:]

@@ -34,12 +34,13 @@ def boundary(data: bytes, begun: bool) -> int:
     """How much of `data` may be parsed at once, so that a request with an unknown method starts a piece.
 
     httptools does not say where it stopped. So it gets nothing that goes beyond the end of a header unless a common
-    method follows there; a piece more costs little, and does no harm. `begun`: `data` starts within a request.
+    method follows there; a piece more costs little, and does no harm. `begun`: `data` starts within a request. (What
+    remains, a body that looks like a request and an unknown method in one piece, is a 400 and the end.)
     """
     if begun and data[0] in END:
         return len(data) - len(data.lstrip(END))  # the end of a header that was cut apart
-    if begun or b"ength" in data or b"ENGTH" in data:
-        return data.find(END) + len(END) if END in data else len(data)  # a body may follow that looks like a request
+    if begun:
+        return data.find(END) + len(END) if END in data else len(data)
     if data.count(END) > data.count(_END_GET) + data.endswith(END) and (strange := _STRANGE.search(data)):
         return strange.start() + len(END)
     return len(data)
