@@ -107,6 +107,14 @@ class TcpTransport(StringTransport):
         self.aborted = True
         super().abortConnection()
 
+    offset = 0
+    _tempDataLen = 0
+
+    @property
+    def dataBuffer(self) -> bytes:
+        """What the peer has not taken, by the names that Twisted's transport has for it."""
+        return b"" if self.reads else bytes(self.value())
+
     @property
     def is_reading(self) -> bool:
         return self.producerState == "producing"
