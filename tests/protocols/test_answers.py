@@ -105,7 +105,22 @@ def test_these_are_not(host: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "good"), [(b"/", True), (b"/a?b", True), (b"http://a/b", True), (b"*", False), (b"a:80", False)]
+    ("target", "good"),
+    [
+        (b"/", True),
+        (b"/a?b", True),
+        (b"http://a/b", True),
+        (b"HTTPS://[::1]:8?x", True),
+        (b"http://a", True),
+        (b"/a#b", False),
+        (b"http://u@a/", False),
+        (b"http:///", False),
+        (b"ftp://a/", False),
+        (b"http://a/#b", False),
+        (b"http://a b/", False),
+        (b"*", False),
+        (b"a:80", False),
+    ],
 )
 def test_a_target_is_a_path_or_a_url(target: bytes, good: bool) -> None:
     assert is_target(target) is good

@@ -37,7 +37,9 @@ RETRY_AFTER_S = 10
 _EXTRA = {405: b"Allow: GET, HEAD\r\n", 503: b"Retry-After: %d\r\n" % RETRY_AFTER_S}
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_HOST = re.compile(rb"(?:\[[0-9A-Za-z:.%_~-]+\]|[0-9A-Za-z._~!$&'()*+;=%-]*)(?::[0-9]*)?", re.ASCII)
+_PLACE = rb"(?:\[[0-9A-Za-z:.%_~-]+\]|[0-9A-Za-z._~!$&'()*+;=%-]+)(?::[0-9]*)?"
+_HOST = re.compile(_PLACE + rb"|(?::[0-9]*)?")
+_URL = re.compile(rb"https?://" + _PLACE + rb"(?:[/?]|\Z)", re.IGNORECASE)
 
 
 class NumberSource(Protocol):
@@ -160,8 +162,11 @@ def is_host(value: bytes) -> bool:
 
 
 def is_target(target: bytes) -> bool:
-    """Whether a GET may ask for it: a path, or an absolute URL as through a proxy (RFC 9112, 3.2.1 and 3.2.2)."""
-    return target.startswith(b"/") or b"://" in target
+    """Whether a GET may ask for it: a path, or an absolute URL as through a proxy (RFC 9112, 3.2.1 and 3.2.2).
+
+    A URL has a host and no user (RFC 9110, 4.2.1 and 4.2.4), and a fragment is never sent (RFC 9110, 7.1).
+    """
+    return (target.startswith(b"/") or _URL.match(target) is not None) and b"#" not in target
 
 
 def wants_json(accept: bytes) -> bool:

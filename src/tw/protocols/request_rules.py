@@ -44,3 +44,15 @@ def boundary(data: bytes, begun: bool) -> int:
     if data.count(END) > data.count(_END_GET) + data.endswith(END) and (strange := _STRANGE.search(data)):
         return strange.start() + len(END)
     return len(data)
+
+
+def coding_fault(value: bytes) -> int:
+    """The status that a Transfer-Encoding is refused with, 0 for `chunked` alone.
+
+    Where chunked is not the last, nobody knows where the body ends (RFC 9112, 6.3: 400); before it stands something that
+    is not known (6.1: 501).
+    """
+    codings = [coding.strip(b" \t").lower() for coding in value.split(b",")]
+    if codings == [b"chunked"]:
+        return 0
+    return 501 if codings.count(b"chunked") == 1 and codings[-1] == b"chunked" else 400

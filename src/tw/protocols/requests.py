@@ -13,7 +13,15 @@ from httptools import (
 
 from tw.protocols.answers import CLOSE, CONTINUE, HEAD, JSON, KEEP_ALIVE, CounterSite, is_host, is_target, wants_json
 from tw.protocols.replies import Replies
-from tw.protocols.request_rules import END, METHOD, NOTED, REPEATED_LIMIT_BYTES, TARGET_LIMIT_BYTES, boundary
+from tw.protocols.request_rules import (
+    END,
+    METHOD,
+    NOTED,
+    REPEATED_LIMIT_BYTES,
+    TARGET_LIMIT_BYTES,
+    boundary,
+    coding_fault,
+)
 
 
 class Requests(Replies):
@@ -57,7 +65,7 @@ class Requests(Replies):
         self._kind = 0
         if self._noted:
             self._noted = self._chunked = self._expects = self._other = False
-            self._length_bytes = self._body_bytes = 0
+            self._length_bytes = self._body_bytes = self._bad_coding = 0
             self._other_method = b""
 
     def close(self) -> None:
@@ -160,6 +168,7 @@ class Requests(Replies):
             self._length_bytes = int(value)
         elif name == b"transfer-encoding":
             self._chunked = True
+            self._bad_coding = self._bad_coding or coding_fault(value)
         elif name == b"expect":
             self._expects = value.strip(b" \t").lower() == b"100-continue"
 
@@ -195,6 +204,8 @@ class Requests(Replies):
             return 400, "a request needs one Host, a name and a port"
         if old and self._chunked:
             return 400, "HTTP/1.0 has no Transfer-Encoding"
+        if self._bad_coding:
+            return self._bad_coding, "chunked is the only transfer coding that is known here"
         if not self._other and not is_target(self._target):
             return 400, "the target is neither a path nor a URL"
         return None
