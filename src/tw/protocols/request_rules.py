@@ -49,8 +49,8 @@ def boundary(data: bytes, begun: bool) -> int:
 def coding_fault(value: bytes) -> int:
     """The status that a Transfer-Encoding is refused with, 0 for `chunked` alone.
 
-    Where chunked is not the last, nobody knows where the body ends (RFC 9112, 6.3: 400); before it stands something that
-    is not known (6.1: 501).
+    Where chunked is not the last, nobody knows where the body ends (RFC 9112, 6.3: 400); where something stands before
+    it, that is not known (6.1: 501).
     """
     codings = [coding.strip(b" \t").lower() for coding in value.split(b",")]
     if codings == [b"chunked"]:
