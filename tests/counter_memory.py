@@ -147,6 +147,12 @@ class Keeper:
         self.ends.append(connection)
 
 
+def take_turns(clock: Clock) -> None:
+    """Let the reactor turn until nothing is to be done at once."""
+    while any(call.getTime() <= clock.seconds() for call in clock.getDelayedCalls()):
+        clock.advance(0)
+
+
 class Rig:
     """One connection, and what it is made of."""
 
@@ -180,6 +186,13 @@ class Rig:
         size = size or len(data) or 1
         for offset in range(0, len(data), size):
             self.server.dataReceived(data[offset : offset + size])
+            take_turns(self.clock)
+
+    def read(self) -> bytes:
+        """The peer reads all that was sent, and the reactor turns."""
+        data = self.transport.read()
+        take_turns(self.clock)
+        return data
 
     def ask(self, data: bytes, heads: Iterable[int] = ()) -> list[Response]:
         self.send(data)

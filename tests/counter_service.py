@@ -8,7 +8,7 @@ from twisted.internet.error import CannotListenError, ConnectionDone
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 
-from counter_memory import AT_S, TcpTransport, responses
+from counter_memory import AT_S, TcpTransport, responses, take_turns
 from tw.events import ServerEvent, ServerSummary
 from tw.protocols.counter import CounterServer
 from tw.serve_options import ServeCounterOptions
@@ -49,6 +49,7 @@ class Running:
         """The statuses of the answers to `data`, over a connection of its own."""
         protocol, transport = self.connect()
         protocol.dataReceived(data)
+        take_turns(self.reactor)
         statuses = [answer.status for answer in responses(transport.read())]
         protocol.connectionLost(Failure(ConnectionDone()))
         return statuses

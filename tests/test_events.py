@@ -18,6 +18,7 @@ from tw.events import (
     Requested,
     ServerEvent,
     ServerSummary,
+    StateWritten,
     Stopping,
     iso_utc,
 )
@@ -48,6 +49,8 @@ EVENTS: list[tuple[ServerEvent, str, dict[str, Any]]] = [
     ),
     (Dropped(id=1, lines=2, dropped_bytes=30), "drop", {"id": 1, "lines": 2, "dropped_bytes": 30}),
     (Refused(peer="h:5", reason="full"), "refused", {"peer": "h:5", "reason": "full"}),
+    (StateWritten(problem="no space"), "state", {"ok": False, "problem": "no space"}),
+    (StateWritten(problem=None), "state", {"ok": True, "problem": None}),
     (Stopping(signal="SIGINT"), "stopping", {"signal": "SIGINT"}),
     (Stopping(signal=None), "stopping", {"signal": None}),
     (

@@ -15,7 +15,8 @@ from tw.protocols.connection import Keeper, ServerConnection
 from tw.protocols.requests import Requests
 
 SLICE_BYTES = 8192
-"""What the parser gets at once. It cannot pause: 8 KiB hold some 330 of the shortest requests, 80 KB of answers."""
+"""What one client gets parsed in one turn of the reactor: some 330 of the shortest requests, half a millisecond. The
+parser cannot pause, and all that can be read at once would keep everyone else waiting for 20 ms, again and again."""
 
 LINGER_S = 2.0
 """How long a refused peer may go on sending before the socket is closed. Closing it with unread input resets the
@@ -33,6 +34,8 @@ TIMEOUTS = {
 class CounterServer(ServerConnection):
     """One client, answered in order. While it does not read its answers nothing is parsed, and the rest is held.
 
+    The rest is held as well where a client sends more than a slice at once: the others have their turn first.
+
     What is held is bounded by what was read at once: 256 KiB (`reactor.READ_BYTES`; 64 on the stock reactor). Over TLS
     that is also all its layer can still have, but for the start of one record (16 KiB).
     """
@@ -42,7 +45,10 @@ class CounterServer(ServerConnection):
         self._site = site
         self._requests = Requests(site)
         self._held = b""
-        self._paused = False
+        self._held_from = 0
+        self._holds = False  # what comes now is held, since the transport is full or others have their turn
+        self._paused = False  # the transport is full
+        self._turn: Any = None
         self._half_closed = False
         self._deadline: Any = None
         self.patience = Patience()
@@ -55,34 +61,53 @@ class CounterServer(ServerConnection):
         self.received_bytes += len(data)
         if self._requests.over:
             return  # thrown away
-        if self._paused:
+        if self._holds:
             self._held += data  # over TLS, what was decrypted when reading stopped still comes
         else:
-            self._work(data)
+            self._work(data, 0)
 
-    def _work(self, data: bytes) -> None:
-        """Parse slice by slice, and hold the rest as soon as the peer does not read the answers."""
+    def _work(self, data: bytes, offset: int) -> None:
+        """Parse a slice of `data` from `offset` on, and hold the rest."""
         requests = self._requests
         self._site.tick()
-        offset, end = 0, len(data)
-        if end <= SLICE_BYTES and end <= requests.room_bytes:
+        end = len(data)
+        if end <= SLICE_BYTES and end <= requests.room_bytes and not offset:
             # The rule: all that came are whole requests.
             offset = requests.feed(data)
             if offset == end or requests.over:
                 self._flush()
                 return
-        while offset < end and not requests.over:
-            if self._paused:
-                self._held = data[offset:]
-                return
-            piece_end = offset + SLICE_BYTES
-            while offset < piece_end and offset < end and not requests.over:
-                room = requests.room_bytes
-                if room > 0:
-                    offset += requests.feed(data[offset : min(piece_end, offset + room)])
-                else:
-                    requests.refuse_oversize()
-            self._flush()
+        slice_end = min(end, offset + SLICE_BYTES)
+        while offset < slice_end and not requests.over:
+            room = requests.room_bytes
+            if room > 0:
+                offset += requests.feed(data[offset : min(slice_end, offset + room)])
+            else:
+                requests.refuse_oversize()
+        self._flush()
+        if offset < end and not requests.over:
+            self._held, self._held_from = data, offset
+            if not self._holds:
+                self._holds = True
+                self.stream.pause_reading()
+            if not self._paused:
+                self._turn = self._site.reactor.callLater(0, self._go_on)
+
+    def _go_on(self) -> None:
+        """Work on what is held; then read again."""
+        self._turn = None
+        if self._paused or self._requests.over:
+            return
+        if self._held:
+            data, self._held = self._held, b""
+            self._work(data, self._held_from)
+        if self._held or self._paused or self._requests.over:
+            return
+        self._holds = False
+        if self._half_closed:
+            self._finish()
+        else:
+            self.stream.resume_reading()
 
     def _flush(self) -> None:
         """One write for all answers of a slice; after the last one, close."""
@@ -97,9 +122,9 @@ class CounterServer(ServerConnection):
         self._held = b""
         if not self._requests.lingers or self._half_closed or not self.stream.half_close():
             self.stream.close()
-        elif self._paused:
+        elif self._holds:
             # Whatever still comes is thrown away; with the producer gone nothing else would resume.
-            self._paused = False
+            self._holds = self._paused = False
             self.stream.resume_reading()
 
     def writeConnectionLost(self) -> None:
@@ -124,20 +149,13 @@ class CounterServer(ServerConnection):
         self._flush()
 
     def pauseProducing(self) -> None:
-        self._paused = True
+        self._paused = self._holds = True
         self.stream.pause_reading()
 
     def resumeProducing(self) -> None:
         self._paused = False
-        if self._held:
-            data, self._held = self._held, b""
-            self._work(data)
-        if self._paused or self._requests.over:
-            return
-        if self._half_closed:
-            self._finish()
-        else:
-            self.stream.resume_reading()
+        if self._turn is None:
+            self._go_on()
 
     # What a sweep asks (services.sweep) ------------------------------------------------------------------------------
 
@@ -184,7 +202,8 @@ class CounterServer(ServerConnection):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._requests.close()
         self._held = b""
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+        for call in (self._deadline, self._turn):
+            if call is not None:
+                call.cancel()
+        self._deadline = self._turn = None
         super().connectionLost(reason)
