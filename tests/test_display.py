@@ -12,7 +12,18 @@ import pytest
 from mail_found import first_subject
 from tw.display import Screen, event_text, make_display
 from tw.errors import ConnectError
-from tw.events import Closed, Dropped, Listening, Opened, Refused, Requested, ServerEvent, ServerSummary, Stopping
+from tw.events import (
+    Closed,
+    Dropped,
+    Listening,
+    Opened,
+    Refused,
+    Requested,
+    ServerEvent,
+    ServerSummary,
+    StateWritten,
+    Stopping,
+)
 from tw.options import CommonOptions
 from tw.report import ProbeReport, Sample, SubscribeSummary
 from tw.summary import report_rows
@@ -99,6 +110,8 @@ def _made(out: TextIO, err: TextIO | None = None, **common: Any) -> Screen:
         (Requested(number=None, method="PUT", path="/", status=405, peer="h:5"), "h:5 PUT / 405 -"),
         (Dropped(id=1, lines=2, dropped_bytes=30), "tw: connection 1 lost 2 lines (30 bytes)"),
         (Refused(peer="h:5", reason=f"x{ESC}"), "tw: h:5 refused: x\\x1b[2J"),
+        (StateWritten(problem=f"x{ESC}"), "tw: x\\x1b[2J"),
+        (StateWritten(problem=None), "tw: the state can be written again"),
         (Stopping(signal="SIGINT"), "tw: stopping (SIGINT)"),
         (Stopping(signal=None), "tw: stopping (duration over)"),
         (

@@ -173,5 +173,11 @@ def test_fifty_clients_that_read_nothing_leave_the_others_alone() -> None:
             for client in clients:
                 with suppress(BlockingIOError):
                     client.send(REQUEST * 2000)
-        assert rate(server) > 0
+        with connect(server) as client:
+            # Whatever the kernel buffers, megabytes for each, is being answered; in between everyone has a turn.
+            for _ in range(3):
+                began_s = time.perf_counter()
+                client.sendall(REQUEST)
+                assert client.recv(65_536).startswith(b"HTTP/1.1 200")
+                assert time.perf_counter() - began_s < 5  # 0.15 s where the machine is not busy otherwise
         assert server.resident_bytes() - before_bytes < 50 * (READ_BYTES + 3 * PAUSE_BYTES) + 4 * MIB
