@@ -12,6 +12,8 @@ class Replies:
     access log.
     """
 
+    __slots__ = ("_other_method", "_site", "_target", "lingers", "out", "over", "peer")
+
     def __init__(self, site: CounterSite) -> None:
         self._site = site
         self.out: list[bytes] = []

@@ -25,7 +25,6 @@ END = b"\r\n\r\n"
 """Of a header, of trailers, and so of all that has no body of a given length."""
 
 _STRANGE = re.compile(END + rb"(?!(?:GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH|TRACE|CONNECT) |\Z)")
-_END_GET = END + b"GET "
 
 ONLY_GET = "only GET and HEAD are answered"
 
@@ -41,7 +40,7 @@ def boundary(data: bytes, begun: bool) -> int:
         return len(data) - len(data.lstrip(END))  # the end of a header that was cut apart
     if begun:
         return data.find(END) + len(END) if END in data else len(data)
-    if data.count(END) > data.count(_END_GET) + data.endswith(END) and (strange := _STRANGE.search(data)):
+    if (strange := _STRANGE.search(data)) is not None:
         return strange.start() + len(END)
     return len(data)
 

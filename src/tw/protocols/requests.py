@@ -23,6 +23,8 @@ from tw.protocols.request_rules import (
     coding_fault,
 )
 
+_SLASH = ord("/")
+
 
 class Requests(Replies):
     """Feed it; take the answers from `out`.
@@ -32,6 +34,13 @@ class Requests(Replies):
     `room_bytes` is how much may be fed at once: where it is not above 0, call `refuse_oversize`.
     """
 
+    # More attributes than the 30 that instances of a class share the names of: without slots each would cost more.
+    __slots__ = (
+        "_bad_coding", "_body_bytes", "_chunked", "_expects", "_good_host", "_header_limit_bytes", "_hosts", "_kind",
+        "_last_kind", "_length_bytes", "_messages", "_nameless", "_noted", "_opening", "_other", "_parser", "_repeated",
+        "_repeated_count", "_repeated_kind", "_run", "begun", "draining", "headed", "room_bytes",
+    )  # fmt: skip
+
     def __init__(self, site: CounterSite) -> None:
         super().__init__(site)
         self.begun = False
@@ -40,7 +49,7 @@ class Requests(Replies):
         self._good_host = b""
         self._messages = 0
         self._repeated: bytes | None = None
-        self._repeated_kind = 0
+        self._repeated_kind = self._repeated_count = 0
         self._start_over()
 
     def _start_over(self) -> None:
@@ -51,7 +60,7 @@ class Requests(Replies):
         self._opening: bytes | None = b""  # the request as long as it has no target; None where its start is not known
         self._nameless = b""  # the start of a method that httptools does not know, kept from it until it is whole
         self._noted = True
-        self._is_plain = False
+        self._run = 0  # plain requests of one kind up to here
         self._last_kind = 0
         self._repeated = None
         self._reset()
@@ -78,6 +87,9 @@ class Requests(Replies):
         if data == self._repeated and not self.begun and not self.draining:
             # Byte for byte an earlier request, as a load generator's are: parsing costs half of what an answer does.
             self._number(self._repeated_kind)
+            if self._repeated_count > 1:
+                for _ in range(self._repeated_count - 1):
+                    self._number(self._repeated_kind)
             return len(data)
         assert self._parser is not None
         if self._nameless:
@@ -100,8 +112,9 @@ class Requests(Replies):
             self.refuse(400, str(error))
         except HttpParserError as error:
             self.refuse(400, str(error))
-        if is_alone and self._is_plain and self._messages == messages + 1 and not self.begun:
-            self._repeated, self._repeated_kind = data, self._last_kind
+        count = self._messages - messages
+        if is_alone and 0 < count <= self._run and not self.begun:
+            self._repeated, self._repeated_kind, self._repeated_count = data, self._last_kind, count
         if self.begun and not self._target:
             known = self._opening is not None and messages == self._messages
             self._opening = (self._opening or b"") + data if known else None
@@ -202,11 +215,12 @@ class Requests(Replies):
             return 400 if version == "0.9" else 505, "HTTP/1.0 and HTTP/1.1 are spoken here"
         if self._hosts > 1 or not (self._hosts or old):
             return 400, "a request needs one Host, a name and a port"
-        if old and self._chunked:
-            return 400, "HTTP/1.0 has no Transfer-Encoding"
-        if self._bad_coding:
+        if self._chunked and (old or self._bad_coding):
+            if old:
+                return 400, "HTTP/1.0 has no Transfer-Encoding"
             return self._bad_coding, "chunked is the only transfer coding that is known here"
-        if not self._other and not is_target(self._target):
+        target = self._target
+        if (target[0] != _SLASH or b"#" in target) and not self._other and not is_target(target):
             return 400, "the target is neither a path nor a URL"
         return None
 
@@ -236,7 +250,10 @@ class Requests(Replies):
         kind = self._kind
         if self.draining or (self._chunked and self._closes_in_trailer()):
             kind = kind & ~KEEP_ALIVE | CLOSE
-        self._is_plain = not self._noted and self._site.requested is None
+        if self._noted or self._site.requested is not None:
+            self._run = 0
+        else:
+            self._run = self._run + 1 if kind == self._last_kind else 1
         self._last_kind = kind
         if self._other:
             self._answer_other(kind)
