@@ -206,6 +206,7 @@ def _taken() -> Iterator[Shape]:
     good("the absolute form, of another host", request(line=b"GET http://b:80/x HTTP/1.1"))  # 3.2.2: Host is ignored
     good("an empty Host", b"GET / HTTP/1.1\r\nHost:\r\n\r\n")  # 3.2
     good("an IPv6 Host", b"GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n")
+    good("RTSP/1.1", request(line=b"GET / RTSP/1.1"))  # the parser takes it for HTTP, and does not say so
     good("HTTP/1.0 that stays", b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
     good("a lower-case method", request(line=b"get / HTTP/1.1"), 501)  # RFC 9110, 9.1: another method
     good("OPTIONS *", request(line=b"OPTIONS * HTTP/1.1"), 405)  # 3.2.4

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +30,12 @@ def numbers(answers: bytes) -> list[int]:
 
 def connect(server: Server) -> socket.socket:
     return socket.create_connection(("127.0.0.1", server.port), TIMEOUT_S)
+
+
+def unverified() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
 def to_the_end(client: socket.socket) -> bytes:
@@ -101,9 +108,7 @@ def test_idle_connections_end_silently(tls: bool) -> None:
     with serving("counter", "--keepalive-timeout", "500ms", *options) as server, ExitStack() as stack:
         client = stack.enter_context(connect(server))
         if tls:
-            context = ssl.create_default_context()
-            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-            client = stack.enter_context(context.wrap_socket(client))
+            client = stack.enter_context(unverified().wrap_socket(client))
         client.sendall(REQUEST)
         assert len(numbers(to_the_end(client))) == 1
         client.close()  # over TLS the server waits for it
@@ -160,6 +165,31 @@ def test_a_hundred_thousand_pipelined_requests_that_nobody_reads_are_bounded_and
         answered = numbers(got)
         assert len(answered) == PIPELINED
         assert answered == sorted(set(answered))
+
+
+@pytest.mark.parametrize("kind", ["tls", "unix", "stock"])
+def test_much_at_once_is_answered_in_order_on_every_transport(kind: str, tmp_path: Path) -> None:
+    """A slice at a time: whatever is read or decrypted in between waits for its turn."""
+    count = 20_000
+    place = ("--listen", f"unix:{tmp_path}/s") if kind == "unix" else ("--port", "0")
+    options = {"tls": ("--tls-self-signed",), "unix": (), "stock": ("--reactor", "stock")}[kind]
+    with serving("counter", *options, place=place) as server, ExitStack() as stack:
+        if kind == "unix":
+            client = stack.enter_context(socket.socket(socket.AF_UNIX))
+            client.connect(str(tmp_path / "s"))
+        else:
+            client = stack.enter_context(connect(server))
+        if kind == "tls":
+            client = stack.enter_context(unverified().wrap_socket(client))
+        sender = threading.Thread(target=client.sendall, args=(REQUEST * count,))
+        sender.start()
+        got = b""
+        while got.count(b"I am request #") < count:
+            data = client.recv(1024 * 1024)
+            assert data
+            got += data
+        sender.join()
+        assert numbers(got) == list(range(1, count + 1))
 
 
 def test_fifty_clients_that_read_nothing_leave_the_others_alone() -> None:
