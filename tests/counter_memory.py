@@ -163,15 +163,20 @@ class Rig:
         self.numbers.instance = "0123456789abcdef"
         self.requested: list[Requested] = []
         self.failures: list[LocalError] = []
+        self.recoveries = 0
         self.site = CounterSite(
             self.clock,
             self.numbers,
             lambda: self.now_s,
             requested=self.requested.append if access_log else None,
             failed=self.failures.append,
+            recovered=self._recovered,
         )
         self.keeper = Keeper()
         self.server, self.transport = self.connect(tls=tls)
+
+    def _recovered(self) -> None:
+        self.recoveries += 1
 
     def connect(self, address: IAddress | None = None, *, tls: bool = False) -> tuple[CounterServer, TcpTransport]:
         server = CounterServer(self.site, self.keeper, address)

@@ -153,10 +153,17 @@ def test_http_1_0_needs_no_host() -> None:
 def test_a_state_that_cannot_be_written_is_a_503_and_later_works_again() -> None:
     numbers = StingyNumbers(1)
     rig = Rig(numbers)
-    assert [(a.status, a.number) for a in rig.ask(get() * 3)] == [(200, 1), (503, None), (503, None)]
+    answers = rig.ask(get() * 3)
+    assert [(a.status, a.number) for a in answers] == [(200, 1), (503, None), (503, None)]
+    assert [a.headers.get("retry-after") for a in answers] == [None, "10", "10"]
     assert (rig.site.requests, rig.site.errors, len(rig.failures)) == (1, 2, 2)
     numbers.left = 1
+    assert rig.recoveries == 0
     assert rig.ask(get())[0].number == 2
+    assert rig.recoveries == 1
+    numbers.left = 2
+    assert [a.number for a in rig.ask(get() * 2)] == [3, 4]
+    assert rig.recoveries == 1
     assert b"space" not in rig.transport.value()
 
 

@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 from counter_memory import get, responses
 from counter_service import Running, result
 from tw.errors import ConnectError, ExitCode, LocalError, UsageError
-from tw.events import Closed, Opened, Requested
+from tw.events import Closed, Opened, Requested, StateWritten
 from tw.serve_options import ServeCounterOptions
 from tw.services.counter import QUIET_S
 from tw.services.state import FIRST_BLOCK, NumberFile, format_state
@@ -146,6 +146,23 @@ def test_a_state_that_cannot_be_written_any_more_is_logged_once_in_a_while(
     assert running.ask(get()) == [200]
     assert running.stop().more == {"requests": FIRST_BLOCK + 1, "errors": 4, "timeouts": 0}
     assert len(logged) == 3
+
+
+def test_with_json_the_loss_of_the_state_and_its_return_are_an_event_each(tmp_path: Path) -> None:
+    path = tmp_path / "here" / "state"
+    path.parent.mkdir()
+    running = Running(ServeCounterOptions(port=0, state=str(path), json=True)).start()
+    for _ in range(2):
+        while 503 not in running.ask(get()):
+            if path.parent.exists():
+                path.parent.rename(tmp_path / "gone")
+        assert running.ask(get() * 3) == [503] * 3
+        (tmp_path / "gone").rename(path.parent)
+        assert running.ask(get() * 3) == [200] * 3
+    events = [event for event in running.events if isinstance(event, StateWritten)]
+    assert [event.problem is None for event in events] == [False, True, False, True]
+    assert "no such file or directory" in (events[0].problem or "")
+    running.stop()
 
 
 def test_numbers_that_cannot_be_given_back_are_told_of_and_the_summary_comes(
