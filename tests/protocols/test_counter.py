@@ -94,6 +94,16 @@ def test_a_client_that_sends_much_at_once_gets_a_slice_answered_before_others_ha
     assert rig.site.requests == count + 1
 
 
+def test_what_comes_over_tls_after_a_pause_without_anything_held_is_parsed_from_its_start() -> None:
+    rig = Rig()
+    rig.send(REQUEST * 1000)  # some of it was held, and none is now
+    rig.server.pauseProducing()
+    rig.server.dataReceived(get("/", "Accept: application/json"))
+    rig.transport.clear()
+    rig.server.resumeProducing()
+    assert [(answer.number, answer.body[:1]) for answer in responses(rig.read())] == [(1001, b"{")]
+
+
 def test_a_client_that_is_gone_before_its_next_turn_leaves_nothing_behind() -> None:
     rig = Rig()
     rig.server.dataReceived(REQUEST * 1000)

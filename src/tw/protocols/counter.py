@@ -99,8 +99,9 @@ class CounterServer(ServerConnection):
         if self._paused or self._requests.over:
             return
         if self._held:
-            data, self._held = self._held, b""
-            self._work(data, self._held_from)
+            data, offset = self._held, self._held_from
+            self._held, self._held_from = b"", 0
+            self._work(data, offset)
         if self._held or self._paused or self._requests.over:
             return
         self._holds = False
@@ -162,7 +163,7 @@ class CounterServer(ServerConnection):
     def wait(self) -> tuple[Wait, int]:
         """What this connection waits for, and a count that is another one in the next wait."""
         requests, sent_bytes = self._requests, self.stream.sent_bytes
-        if self._paused or requests.over:
+        if self._holds or requests.over:
             unsent_bytes = self.stream.unsent_bytes
             is_done = requests.over and unsent_bytes == 0
             return Wait.LINGERING if is_done else Wait.SENDING, sent_bytes - (unsent_bytes or 0)
