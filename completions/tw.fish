@@ -9,7 +9,7 @@ function __tw_takes_value # whether the option $argv[2] of the command $argv[1] 
     case 'tw serve echo'
         contains -- $argv[2] --port --host --listen --tls-cert --tls-key --tls-client-ca --proxy-trust --handshake-timeout --drain-timeout --duration --max-connections --on-full --max-per-host --accept-rate --idle-timeout --allow --deny --ready-file --color --reactor --config; and return
     case 'tw serve counter'
-        contains -- $argv[2] --port --host --listen --tls-cert --tls-key --tls-client-ca --proxy-trust --handshake-timeout --drain-timeout --duration --max-connections --on-full --max-per-host --accept-rate --idle-timeout --allow --deny --ready-file --start --state --color --reactor --config; and return
+        contains -- $argv[2] --port --host --listen --tls-cert --tls-key --tls-client-ca --proxy-trust --handshake-timeout --drain-timeout --duration --max-connections --on-full --max-per-host --accept-rate --idle-timeout --allow --deny --ready-file --start --state --header-timeout --body-timeout --keepalive-timeout --send-timeout --max-header --max-body --color --reactor --config; and return
     case 'tw serve pubsub'
         contains -- $argv[2] --port --host --listen --tls-cert --tls-key --tls-client-ca --proxy-trust --handshake-timeout --drain-timeout --duration --max-connections --on-full --max-per-host --accept-rate --idle-timeout --allow --deny --ready-file --max-line --history --backlog --slow --color --reactor --config; and return
     case 'tw probe'
@@ -135,6 +135,12 @@ complete -c tw -n '__tw_at tw serve counter' -l json -d 'Events as JSON Lines on
 complete -c tw -n '__tw_at tw serve counter' -l access-log -d 'Tell of every connection and request.'
 complete -c tw -n '__tw_at tw serve counter' -l start -r -f -d 'First number. [default: 1, or the state file\'s]'
 complete -c tw -n '__tw_at tw serve counter' -l state -r -F -d 'Keep the count across restarts in this file.'
+complete -c tw -n '__tw_at tw serve counter' -l header-timeout -r -f -d 'How long a request\'s header may take, or a first request: 408.'
+complete -c tw -n '__tw_at tw serve counter' -l body-timeout -r -f -d 'How long a request\'s body may take as a whole: 408.'
+complete -c tw -n '__tw_at tw serve counter' -l keepalive-timeout -r -f -d 'How long a connection may stay idle between two requests.'
+complete -c tw -n '__tw_at tw serve counter' -l send-timeout -r -f -d 'How long a client may take nothing of its answers.'
+complete -c tw -n '__tw_at tw serve counter' -l max-header -r -f -d 'Largest request line with its header: 431.'
+complete -c tw -n '__tw_at tw serve counter' -l max-body -r -f -d 'Largest body of a request, which is read and forgotten: 413.'
 complete -c tw -n '__tw_at tw serve pubsub' -l port -r -f -d 'TCP port; 0 takes a free one.'
 complete -c tw -n '__tw_at tw serve pubsub' -l host -r -f -d 'Address; 0.0.0.0 or :: opens it to others.'
 complete -c tw -n '__tw_at tw serve pubsub' -l listen -r -f -d 'Twisted server endpoint string instead of host and port; repeatable.'

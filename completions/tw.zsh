@@ -579,6 +579,12 @@ _tw_serve_counter() {
         '--access-log[Tell of every connection and request.]' \
         '--start=[First number. \[default: 1, or the state file'"'"'s\]]:INTEGER RANGE: ' \
         '--state=[Keep the count across restarts in this file.]:FILE:_files' \
+        '--header-timeout=[How long a request'"'"'s header may take, or a first request: 408.]:DURATION: ' \
+        '--body-timeout=[How long a request'"'"'s body may take as a whole: 408.]:DURATION: ' \
+        '--keepalive-timeout=[How long a connection may stay idle between two requests.]:DURATION: ' \
+        '--send-timeout=[How long a client may take nothing of its answers.]:DURATION: ' \
+        '--max-header=[Largest request line with its header: 431.]:BYTES: ' \
+        '--max-body=[Largest body of a request, which is read and forgotten: 413.]:BYTES: ' \
         '*-v[Say more; -vv shows tracebacks.]' \
         '*--verbose[Say more; -vv shows tracebacks.]' \
         '(-q --quiet)-q[Say only what was asked for.]' \

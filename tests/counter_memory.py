@@ -107,6 +107,14 @@ class TcpTransport(StringTransport):
         self.aborted = True
         super().abortConnection()
 
+    offset = 0
+    _tempDataLen = 0
+
+    @property
+    def dataBuffer(self) -> bytes:
+        """What the peer has not taken, by the names that Twisted's transport has for it."""
+        return b"" if self.reads else bytes(self.value())
+
     @property
     def is_reading(self) -> bool:
         return self.producerState == "producing"
@@ -139,6 +147,12 @@ class Keeper:
         self.ends.append(connection)
 
 
+def take_turns(clock: Clock) -> None:
+    """Let the reactor turn until nothing is to be done at once."""
+    while any(call.getTime() <= clock.seconds() for call in clock.getDelayedCalls()):
+        clock.advance(0)
+
+
 class Rig:
     """One connection, and what it is made of."""
 
@@ -149,15 +163,20 @@ class Rig:
         self.numbers.instance = "0123456789abcdef"
         self.requested: list[Requested] = []
         self.failures: list[LocalError] = []
+        self.recoveries = 0
         self.site = CounterSite(
             self.clock,
             self.numbers,
             lambda: self.now_s,
             requested=self.requested.append if access_log else None,
             failed=self.failures.append,
+            recovered=self._recovered,
         )
         self.keeper = Keeper()
         self.server, self.transport = self.connect(tls=tls)
+
+    def _recovered(self) -> None:
+        self.recoveries += 1
 
     def connect(self, address: IAddress | None = None, *, tls: bool = False) -> tuple[CounterServer, TcpTransport]:
         server = CounterServer(self.site, self.keeper, address)
@@ -172,6 +191,13 @@ class Rig:
         size = size or len(data) or 1
         for offset in range(0, len(data), size):
             self.server.dataReceived(data[offset : offset + size])
+            take_turns(self.clock)
+
+    def read(self) -> bytes:
+        """The peer reads all that was sent, and the reactor turns."""
+        data = self.transport.read()
+        take_turns(self.clock)
+        return data
 
     def ask(self, data: bytes, heads: Iterable[int] = ()) -> list[Response]:
         self.send(data)

@@ -21,6 +21,7 @@ from tw.events import (
     Requested,
     ServerEvent,
     ServerSummary,
+    StateWritten,
     Stopping,
 )
 from tw.options import CommonOptions
@@ -110,6 +111,8 @@ def _made(out: TextIO, err: TextIO | None = None, **common: Any) -> Screen:
         (Refused(peer="h:5", reason=f"x{ESC}"), "tw: h:5 refused: x\\x1b[2J"),
         (Refused(peer="h:5", reason="full", suppressed=9), "tw: h:5 refused: full (9 more before it)"),
         (Reloaded(pin="sha256//x"), "tw: the certificate has been read again, pin sha256//x"),
+        (StateWritten(problem=f"x{ESC}"), "tw: x\\x1b[2J"),
+        (StateWritten(problem=None), "tw: the state can be written again"),
         (Stopping(signal="SIGINT"), "tw: stopping (SIGINT)"),
         (Stopping(signal=None), "tw: stopping (duration over)"),
         (

@@ -19,6 +19,7 @@ from tw.events import (
     Requested,
     ServerEvent,
     ServerSummary,
+    StateWritten,
     Stopping,
 )
 from tw.schema import iso_utc
@@ -51,6 +52,8 @@ EVENTS: list[tuple[ServerEvent, str, dict[str, Any]]] = [
     (Dropped(id=1, lines=2, dropped_bytes=30), "drop", {"id": 1, "lines": 2, "dropped_bytes": 30}),
     (Refused(peer="h:5", reason="full"), "refused", {"peer": "h:5", "reason": "full", "suppressed": 0}),
     (Reloaded(pin="sha256//x"), "reloaded", {"pin": "sha256//x"}),
+    (StateWritten(problem="no space"), "state", {"ok": False, "problem": "no space"}),
+    (StateWritten(problem=None), "state", {"ok": True, "problem": None}),
     (Stopping(signal="SIGINT"), "stopping", {"signal": "SIGINT"}),
     (Stopping(signal=None), "stopping", {"signal": None}),
     (

@@ -138,6 +138,17 @@ class Reloaded(ServerEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StateWritten(ServerEvent):
+    """The counter's state cannot be written any more, for `problem`, or again (None)."""
+
+    name: ClassVar[str] = "state"
+    problem: str | None
+
+    def _fields(self) -> Json:
+        return {"ok": self.problem is None, "problem": self.problem}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stopping(ServerEvent):
     """The server stops: `signal` names what asked for it, None when `--duration` is over."""
 

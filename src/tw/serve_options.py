@@ -103,6 +103,12 @@ class ServeCounterOptions(ServeOptions):
     port: int = 8080
     start: int | None = None
     state: str | None = None
+    header_timeout_s: float = 10.0
+    body_timeout_s: float = 60.0
+    keepalive_timeout_s: float = 75.0
+    send_timeout_s: float = 60.0
+    max_header_bytes: int = 32 * 1024
+    max_body_bytes: int = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from tw.events import (
     Requested,
     ServerEvent,
     ServerSummary,
+    StateWritten,
     Stopping,
 )
 from tw.report import Distribution, ProbeReport
@@ -111,6 +112,8 @@ def event_text(event: ServerEvent) -> str:
             return f"tw: {event.peer} refused: {safe(event.reason)}{before}"
         case Reloaded():
             return f"tw: the certificate has been read again, pin {event.pin}"
+        case StateWritten():
+            return "tw: the state can be written again" if event.problem is None else f"tw: {safe(event.problem)}"
         case Stopping():
             return f"tw: stopping ({event.signal or 'duration over'})"
         case ServerSummary():

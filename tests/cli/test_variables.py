@@ -53,7 +53,17 @@ PROBE: dict[str, tuple[str, Any]] = {
 }
 OWN: dict[str, dict[str, tuple[str, Any]]] = {
     "serve echo": {**SERVE, "UDP": ("1", ("udp", True))},
-    "serve counter": {**SERVE, "START": ("0", ("start", 0)), "STATE": ("s", ("state", "s"))},
+    "serve counter": {
+        **SERVE,
+        "START": ("0", ("start", 0)),
+        "STATE": ("s", ("state", "s")),
+        "HEADER_TIMEOUT": ("5s", ("header_timeout_s", 5.0)),
+        "BODY_TIMEOUT": ("1m", ("body_timeout_s", 60.0)),
+        "KEEPALIVE_TIMEOUT": ("1h", ("keepalive_timeout_s", 3600.0)),
+        "SEND_TIMEOUT": ("250ms", ("send_timeout_s", 0.25)),
+        "MAX_HEADER": ("8k", ("max_header_bytes", 8192)),
+        "MAX_BODY": ("0", ("max_body_bytes", 0)),
+    },
     "serve pubsub": {
         **SERVE,
         "NO_PREFIX": ("1", ("prefix", False)),

@@ -105,7 +105,27 @@ def test_these_are_not(host: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "good"), [(b"/", True), (b"/a?b", True), (b"http://a/b", True), (b"*", False), (b"a:80", False)]
+    "target", [b"/", b"/a?b", b"//", b"http://a/b", b"http://a", b"HTTPS://[::1]:8?x", b"http://a:/"]
 )
-def test_a_target_is_a_path_or_a_url(target: bytes, good: bool) -> None:
-    assert is_target(target) is good
+def test_these_are_targets(target: bytes) -> None:
+    assert is_target(target)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        b"*",
+        b"a:80",
+        b"",
+        b"a",
+        b"/a#b",
+        b"http://u@a/",
+        b"http:///",
+        b"http://:80/",
+        b"ftp://a/",
+        b"http://a/#b",
+        b"x://a",
+    ],
+)
+def test_these_are_none(target: bytes) -> None:
+    assert not is_target(target)

@@ -3,9 +3,9 @@
 import pytest
 from twisted.internet.error import ConnectionLost
 
-from counter_memory import Rig, StingyNumbers, get, responses
+from counter_memory import Rig, StingyNumbers, get, responses, take_turns
 from tw.protocols.counter import LINGER_S, SLICE_BYTES
-from tw.protocols.requests import BODY_LIMIT_BYTES
+from tw.protocols.request_rules import BODY_LIMIT_BYTES
 
 READ_BYTES = 65_536
 REQUEST = get()
@@ -40,9 +40,9 @@ def test_what_was_held_is_answered_as_the_client_reads_and_then_reading_goes_on(
     sent = stalled(rig)
     data = b""
     while not rig.transport.is_reading:
-        data += rig.transport.read()
+        data += rig.read()
         assert len(rig.transport.value()) <= READ_BYTES + SLICE_BYTES // len(REQUEST) * ANSWER_BYTES + ANSWER_BYTES
-    data += rig.transport.read()
+    data += rig.read()
     assert [a.number for a in responses(data)] == list(range(1, sent + 1))
     rig.transport.reads = True
     assert [a.number for a in rig.ask(REQUEST)] == [sent + 1]
@@ -55,8 +55,8 @@ def test_a_request_that_is_cut_by_a_pause_is_whole_afterwards() -> None:
     rig.send(REQUEST[9:])
     data = b""
     while not rig.transport.is_reading:
-        data += rig.transport.read()
-    data += rig.transport.read()
+        data += rig.read()
+    data += rig.read()
     assert [a.number for a in responses(data)][-1] == sent + 1
 
 
@@ -77,6 +77,61 @@ def test_one_client_that_stalls_does_not_stop_another() -> None:
     assert [a.number for a in responses(transport.read())] == [taken + 1]
 
 
+# A client that sends much at once ------------------------------------------------------------------------------------
+
+
+def test_a_client_that_sends_much_at_once_gets_a_slice_answered_before_others_have_their_turn() -> None:
+    rig = Rig()
+    count = 4 * SLICE_BYTES // len(REQUEST)
+    rig.server.dataReceived(REQUEST * count)
+    assert len(responses(rig.transport.read())) == SLICE_BYTES // len(REQUEST)
+    assert not rig.transport.is_reading
+    other, transport = rig.connect()
+    other.dataReceived(REQUEST)
+    assert len(responses(transport.read())) == 1
+    take_turns(rig.clock)
+    assert rig.transport.is_reading
+    assert rig.site.requests == count + 1
+
+
+def test_what_comes_over_tls_after_a_pause_without_anything_held_is_parsed_from_its_start() -> None:
+    rig = Rig()
+    rig.send(REQUEST * 1000)  # some of it was held, and none is now
+    rig.server.pauseProducing()
+    rig.server.dataReceived(get("/", "Accept: application/json"))
+    rig.transport.clear()
+    rig.server.resumeProducing()
+    assert [(answer.number, answer.body[:1]) for answer in responses(rig.read())] == [(1001, b"{")]
+
+
+def test_a_client_that_is_gone_before_its_next_turn_leaves_nothing_behind() -> None:
+    rig = Rig()
+    rig.server.dataReceived(REQUEST * 1000)
+    assert len(rig.clock.getDelayedCalls()) == 1
+    rig.lose()
+    assert rig.clock.getDelayedCalls() == []
+
+
+def test_a_client_that_waits_for_its_turn_may_be_drained_or_shut_its_side() -> None:
+    for end in ("drain", "readConnectionLost"):
+        rig = Rig()
+        rig.server.dataReceived(REQUEST * 1000)
+        getattr(rig.server, end)()
+        assert not rig.closed
+        take_turns(rig.clock)
+        assert rig.closed
+        answered = len(responses(rig.transport.read()))
+        assert answered == (1000 if end == "readConnectionLost" else SLICE_BYTES // len(REQUEST) + 1)
+
+
+def test_a_refusal_in_a_later_slice_is_the_end_and_the_rest_is_thrown_away() -> None:
+    rig = Rig()
+    rig.send(REQUEST * 500 + BAD + REQUEST * 500)
+    assert [answer.status for answer in responses(rig.transport.read())] == [200] * 500 + [400]
+    assert rig.transport.half_closed
+    assert rig.transport.is_reading
+
+
 # Half-close ----------------------------------------------------------------------------------------------------------
 
 
@@ -95,8 +150,8 @@ def test_a_client_that_shuts_its_side_while_it_stalls_gets_every_answer() -> Non
     assert not rig.closed
     data = b""
     while not rig.closed:
-        data += rig.transport.read()
-    data += rig.transport.read()
+        data += rig.read()
+    data += rig.read()
     assert [a.number for a in responses(data)] == list(range(1, sent + 1))
     assert not rig.transport.is_reading  # reading a shut side would only give its end again
 
@@ -228,7 +283,7 @@ def test_an_unknown_method_under_way_is_waited_for() -> None:
     rig.send(b"BR")
     rig.server.drain()
     (answer,) = rig.ask(b"EW / HTTP/1.1\r\nHost: a\r\n\r\n")
-    assert (answer.status, answer.headers["connection"]) == (405, "close")
+    assert (answer.status, answer.headers["connection"]) == (501, "close")
 
 
 def test_a_client_that_stalls_is_drained_as_soon_as_it_reads() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from counter_memory import CHUNKED, CONTINUE, Rig, get, one, responses
-from tw.protocols.requests import BODY_LIMIT_BYTES
+from tw.protocols.request_rules import BODY_LIMIT_BYTES
 
 # Bodies --------------------------------------------------------------------------------------------------------------
 
@@ -65,10 +65,10 @@ def test_nobody_else_gets_permission(request_: bytes) -> None:
     assert (answer.status, answer.number) == (200, 1)
 
 
-@pytest.mark.parametrize("method", ["POST", "BREW"])
-def test_who_asks_for_permission_to_post_is_refused_before_he_sends(method: str) -> None:
+@pytest.mark.parametrize(("method", "status"), [("POST", 405), ("BREW", 501)])
+def test_who_asks_for_permission_to_post_is_refused_before_he_sends(method: str, status: int) -> None:
     answer, rig = one(get("/", "Expect: 100-continue", "Content-Length: 3", method=method))
-    assert (answer.status, answer.headers["connection"]) == (405, "close")
+    assert (answer.status, answer.headers["connection"]) == (status, "close")
     assert rig.ask(b"abc" + get()) == []
 
 
@@ -98,4 +98,4 @@ def test_connect_and_posts_that_upgrade_end_the_connection(fields: tuple[str, ..
 def test_an_unknown_method_may_ask_for_an_upgrade_as_well() -> None:
     rig = Rig()
     rig.send(get("/", "Connection: Upgrade", "Upgrade: h2c", method="BREW") + get(), 7)
-    assert [a.status for a in responses(rig.transport.read())] == [405]
+    assert [a.status for a in responses(rig.transport.read())] == [501]

@@ -3,7 +3,7 @@
 import pytest
 
 from counter_memory import CHUNKED, Rig, get, one, responses
-from tw.protocols.requests import BODY_LIMIT_BYTES, HEADER_LIMIT_BYTES, TARGET_LIMIT_BYTES
+from tw.protocols.request_rules import BODY_LIMIT_BYTES, HEADER_LIMIT_BYTES, TARGET_LIMIT_BYTES
 
 REFUSED = {
     "no Host": (400, b"GET / HTTP/1.1\r\n\r\n"),

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from counter_memory import Rig, get, post, responses
-from tw.protocols import requests
+from tw.protocols import request_rules as requests
 from tw.protocols.request_rules import REPEATED_LIMIT_BYTES
 
 PARTS = st.sampled_from(
@@ -23,6 +23,8 @@ PARTS = st.sampled_from(
         get()[:5],
         get()[5:],
         get() * 2,
+        get() * 3 + get("/y", method="HEAD"),
+        get("/y", method="HEAD") * 2,
         post(b"some body"),
         b"\r\n",
         b"abcd",
@@ -55,6 +57,22 @@ def test_a_repeated_request_never_reaches_the_parser() -> None:
     for _ in range(3):
         rig.send(get())
     assert [answer.number for answer in responses(rig.transport.read())] == [1, 2, 3, 4]
+
+
+def test_a_repeated_batch_never_reaches_the_parser() -> None:
+    rig = Rig()
+    rig.send(get() * 16)
+    rig.server._requests._parser = None
+    rig.send(get() * 16)
+    rig.send(get() * 16)
+    assert [answer.number for answer in responses(rig.transport.read())] == list(range(1, 49))
+
+
+def test_a_batch_of_several_kinds_is_parsed_each_time() -> None:
+    for batch in (get() + get(method="HEAD"), get(method="HEAD") + get(), get() + get("/", "Accept: application/json")):
+        rig = Rig()
+        rig.send(batch)
+        assert rig.server._requests._repeated is None
 
 
 def test_another_kind_of_request_in_between_changes_nothing() -> None:

@@ -1,74 +1,21 @@
 """The counter as a service: what it needs is had before it binds, and given back whatever happens."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred, ensureDeferred
-from twisted.internet.error import CannotListenError, ConnectionDone
-from twisted.internet.testing import MemoryReactorClock
+from twisted.internet.defer import ensureDeferred
+from twisted.internet.error import ConnectionDone
 from twisted.logger import LogEvent, globalLogPublisher
 from twisted.python.failure import Failure
 
-from counter_memory import AT_S, TcpTransport, get, responses
+from counter_memory import get, responses
+from counter_service import Running, result
 from tw.errors import ConnectError, ExitCode, LocalError, UsageError
-from tw.events import Closed, Opened, Requested, ServerEvent, ServerSummary
-from tw.protocols.counter import CounterServer
+from tw.events import Closed, Opened, Requested, StateWritten
 from tw.serve_options import ServeCounterOptions
-from tw.services.counter import QUIET_S, CounterService
+from tw.services.counter import QUIET_S
 from tw.services.state import FIRST_BLOCK, NumberFile, format_state
-
-
-class Reactor(MemoryReactorClock):
-    """Binds in memory, or not at all."""
-
-    taken = False
-
-    def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> Any:
-        if self.taken:
-            raise CannotListenError(interface, port, OSError(98, os.strerror(98)))
-        return super().listenTCP(port, factory, backlog, interface)
-
-
-class Running:
-    """A service in memory. Connections are made by hand, as a port would."""
-
-    def __init__(self, options: ServeCounterOptions) -> None:
-        self.reactor = Reactor()
-        self.events: list[ServerEvent] = []
-        self.service = CounterService(self.reactor, options, self.events.append, lambda: AT_S)
-
-    def start(self) -> "Running":
-        (self.listening,) = result(ensureDeferred(self.service.start()))
-        return self
-
-    def connect(self) -> tuple[CounterServer, TcpTransport]:
-        factory = self.reactor.tcpServers[0][1]
-        protocol = factory.buildProtocol(None)
-        transport = TcpTransport()
-        protocol.makeConnection(transport)
-        return protocol, transport
-
-    def ask(self, data: bytes) -> list[int]:
-        """The statuses of the answers to `data`, over a connection of its own."""
-        protocol, transport = self.connect()
-        protocol.dataReceived(data)
-        statuses = [answer.status for answer in responses(transport.read())]
-        protocol.connectionLost(Failure(ConnectionDone()))
-        return statuses
-
-    def stop(self) -> ServerSummary:
-        return result(ensureDeferred(self.service.stop()))
-
-
-def result(deferred: Deferred[Any]) -> Any:
-    results: list[Any] = []
-    deferred.addBoth(results.append)
-    (value,) = results
-    if isinstance(value, Failure):
-        value.raiseException()
-    return value
 
 
 @pytest.fixture
@@ -85,11 +32,11 @@ def test_it_listens_where_it_is_told_and_sums_up_what_it_did() -> None:
     assert running.listening.service == "counter"
     port, _, _, interface = running.reactor.tcpServers[0]
     assert (port, interface) == (8080, "127.0.0.1")
-    assert running.ask(get() * 3 + get(method="POST") + b"x") == [200, 200, 200, 405, 400]
+    assert running.ask(get() * 3 + get(method="POST") + b"\0") == [200, 200, 200, 405, 400]
     assert running.ask(get()) == [200]
     summary = running.stop()
     assert summary.service == "counter"
-    assert (summary.connections, summary.more) == (2, {"requests": 4, "errors": 2})
+    assert (summary.connections, summary.more) == (2, {"requests": 4, "errors": 2, "timeouts": 0})
     assert summary.sent_bytes > summary.received_bytes > 0
     assert running.events == []
 
@@ -197,8 +144,25 @@ def test_a_state_that_cannot_be_written_any_more_is_logged_once_in_a_while(
     assert len(logged) == 2
     (tmp_path / "gone").rename(path.parent)
     assert running.ask(get()) == [200]
-    assert running.stop().more == {"requests": FIRST_BLOCK + 1, "errors": 4}
-    assert len(logged) == 2
+    assert running.stop().more == {"requests": FIRST_BLOCK + 1, "errors": 4, "timeouts": 0}
+    assert len(logged) == 3
+
+
+def test_with_json_the_loss_of_the_state_and_its_return_are_an_event_each(tmp_path: Path) -> None:
+    path = tmp_path / "here" / "state"
+    path.parent.mkdir()
+    running = Running(ServeCounterOptions(port=0, state=str(path), json=True)).start()
+    for _ in range(2):
+        while 503 not in running.ask(get()):
+            if path.parent.exists():
+                path.parent.rename(tmp_path / "gone")
+        assert running.ask(get() * 3) == [503] * 3
+        (tmp_path / "gone").rename(path.parent)
+        assert running.ask(get() * 3) == [200] * 3
+    events = [event for event in running.events if isinstance(event, StateWritten)]
+    assert [event.problem is None for event in events] == [False, True, False, True]
+    assert "no such file or directory" in (events[0].problem or "")
+    running.stop()
 
 
 def test_numbers_that_cannot_be_given_back_are_told_of_and_the_summary_comes(
@@ -209,7 +173,7 @@ def test_numbers_that_cannot_be_given_back_are_told_of_and_the_summary_comes(
     running = Running(ServeCounterOptions(port=0, state=str(path))).start()
     assert running.ask(get()) == [200]
     path.parent.rename(tmp_path / "gone")
-    assert running.stop().more == {"requests": 1, "errors": 0}
+    assert running.stop().more == {"requests": 1, "errors": 0, "timeouts": 0}
     assert ["gap" in str(event["log_format"]) for event in logged] == [True]
     numbers = NumberFile(str(tmp_path / "gone" / "state"))
     assert numbers.take() == 1 + FIRST_BLOCK
@@ -234,7 +198,7 @@ def test_a_stop_waits_for_a_request_under_way_and_for_nothing_else(tmp_path: Pat
     (answer,) = responses(busy_transport.read())
     assert (answer.number, answer.headers["connection"]) == (1, "close")
     busy.connectionLost(Failure(ConnectionDone()))
-    assert result(stopped).more == {"requests": 1, "errors": 0}
+    assert result(stopped).more == {"requests": 1, "errors": 0, "timeouts": 0}
     assert running.reactor.getDelayedCalls() == []
     numbers = NumberFile(str(tmp_path / "state"))
     assert numbers.take() == 2

@@ -7,6 +7,7 @@ import click
 
 from tw.cli.command import TYPED, command, rank, session_of
 from tw.cli.params import DURATION_OR_ZERO, DURATION_TYPE, PORT, ListType, SizeType
+from tw.cli.serve_counter import counter_options
 from tw.cli.serve_limits import LIMITS
 from tw.cli.serve_proxy import PROXY_OPTIONS
 from tw.cli.texts import FILE, HOST
@@ -14,7 +15,6 @@ from tw.cli.texts import FILE, HOST
 MAX_LINE_LIMIT = 64 * 1024 * 1024
 MAX_BACKLOG = 4 * 1024**3
 MAX_HISTORY = 1_000_000
-MAX_NUMBER = 2**63 - 1
 
 
 def _listen_options(default_port: int) -> list[Callable[..., Any]]:
@@ -102,8 +102,7 @@ def echo(ctx: click.Context, /, **options: Any) -> int:
 
 @command("counter", "serve.counter", help="Answer every GET and HEAD with `I am request #N`.")
 @listen_options(8080)
-@click.option("--start", type=click.IntRange(0, MAX_NUMBER), help="First number.  [default: 1, or the state file's]")
-@click.option("--state", type=FILE, metavar="FILE", help="Keep the count across restarts in this file.")
+@counter_options
 @click.pass_context
 def counter(ctx: click.Context, /, **options: Any) -> int:
     from tw.serve_options import ServeCounterOptions

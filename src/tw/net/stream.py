@@ -78,6 +78,17 @@ class Stream:
             data = data[sent:]
         self.transport.write(data)
 
+    @property
+    def unsent_bytes(self) -> int | None:
+        """What the kernel has not taken yet, inside TLS as it goes on the wire; None where that cannot be told."""
+        inner = self.transport
+        while isinstance(inner, ProtocolWrapper):
+            inner = inner.transport
+        try:
+            return len(inner.dataBuffer) - int(inner.offset) + int(inner._tempDataLen)
+        except AttributeError:
+            return None
+
     def direct_send(self) -> Callable[[bytes], int] | None:
         """The socket's own `send`, for one who writes the same bytes to many; None where `write` alone will do.
 

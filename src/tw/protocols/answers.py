@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from tw.errors import LocalError
 from tw.events import Requested
+from tw.protocols.request_rules import BODY_LIMIT_BYTES, HEADER_LIMIT_BYTES
 
 JSON, HEAD, CLOSE, KEEP_ALIVE = 1, 2, 4, 8
 """Bits of an answer's kind: JSON instead of text; no body; `Connection: close`; `Connection: keep-alive` (HTTP/1.0)."""
@@ -21,16 +22,24 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 REASONS = {
     400: b"Bad Request",
     405: b"Method Not Allowed",
+    408: b"Request Timeout",
     413: b"Content Too Large",
     414: b"URI Too Long",
     431: b"Request Header Fields Too Large",
+    501: b"Not Implemented",
     503: b"Service Unavailable",
     505: b"HTTP Version Not Supported",
 }
 
+RETRY_AFTER_S = 10
+"""Somebody has to make space first. Who asks earlier does no harm: each request looks whether there is some."""
+
+_EXTRA = {405: b"Allow: GET, HEAD\r\n", 503: b"Retry-After: %d\r\n" % RETRY_AFTER_S}
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_HOST = re.compile(rb"(?:\[[0-9A-Za-z:.%_~-]+\]|[0-9A-Za-z._~!$&'()*+;=%-]*)(?::[0-9]*)?", re.ASCII)
+_PLACE = rb"(?:\[[0-9A-Za-z:.%_~-]+\]|[0-9A-Za-z._~!$&'()*+;=%-]+)(?::[0-9]*)?"
+_HOST = re.compile(_PLACE + rb"|(?::[0-9]*)?")
+_URL = re.compile(rb"https?://" + _PLACE + rb"(?:[/?]|\Z)", re.IGNORECASE)
 
 
 class NumberSource(Protocol):
@@ -45,8 +54,9 @@ class CounterSite:
     """What the connections of one counter share.
 
     `clock` gives seconds since the epoch (for `Date`), `reactor` only `callLater`. `requested` is told of every answer
-    unless None; `failed` of every number that could not be had. `requests` counts the answers with a number, `errors`
-    those with a 4xx or 5xx status.
+    unless None; `failed` of every number that could not be had, and `recovered` of the first one after that. `requests`
+    counts the answers with a number, `errors` those with a 4xx or 5xx status, `timeouts` the connections that ended
+    because a request, or taking its answer, took too long.
     """
 
     def __init__(
@@ -57,13 +67,21 @@ class CounterSite:
         *,
         requested: Callable[[Requested], None] | None = None,
         failed: Callable[[LocalError], None] = lambda error: None,
+        recovered: Callable[[], None] = lambda: None,
+        header_limit_bytes: int = HEADER_LIMIT_BYTES,
+        body_limit_bytes: int = BODY_LIMIT_BYTES,
     ) -> None:
         self.reactor = reactor
         self.take = numbers.take
         self.requested = requested
         self.failed = failed
+        self.recovered = recovered
+        self.header_limit_bytes = header_limit_bytes
+        self.body_limit_bytes = body_limit_bytes
+        self._take = numbers.take
         self.requests = 0
         self.errors = 0
+        self.timeouts = 0
         self._clock = clock
         self._instance = numbers.instance.encode("ascii")
         self._second = -1
@@ -84,8 +102,16 @@ class CounterSite:
             number = self.take()
         except LocalError as error:
             self.failed(error)
+            self.take = self._take_again
             return None, self.refusal(503, "the state cannot be written", kind)
         return number, self.numbered(number, kind)
+
+    def _take_again(self) -> int:
+        """In place of `take` while there was no number to be had, so that it costs nothing while all is well."""
+        number = self._take()
+        self.take = self._take
+        self.recovered()
+        return number
 
     def numbered(self, number: int, kind: int) -> bytes:
         """The 200 for `number`. `tick` must have been called."""
@@ -98,9 +124,9 @@ class CounterSite:
         """An answer without a number. `detail` is plain ASCII of ours or of the parser's, never the peer's."""
         self.errors += 1
         body = b"%d %s: %s\n" % (status, REASONS[status], detail.encode("ascii"))
-        allow = b"Allow: GET, HEAD\r\n" if status == 405 else b""
+        extra = _EXTRA.get(status, b"")
         head = self._head(status, REASONS[status], b"text/plain; charset=utf-8", kind)
-        return head + allow + b"Content-Length: %d\r\n\r\n" % len(body) + (b"" if kind & HEAD else body)
+        return head + extra + b"Content-Length: %d\r\n\r\n" % len(body) + (b"" if kind & HEAD else body)
 
     def _head(self, status: int, reason: bytes, media_type: bytes, kind: int) -> bytes:
         connection = b"Connection: close\r\n" if kind & CLOSE else b""
@@ -136,8 +162,11 @@ def is_host(value: bytes) -> bool:
 
 
 def is_target(target: bytes) -> bool:
-    """Whether a GET may ask for it: a path, or an absolute URL as through a proxy (RFC 9112, 3.2.1 and 3.2.2)."""
-    return target.startswith(b"/") or b"://" in target
+    """Whether a GET may ask for it: a path, or an absolute URL as through a proxy (RFC 9112, 3.2.1 and 3.2.2).
+
+    A URL has a host and no user (RFC 9110, 4.2.1 and 4.2.4), and a fragment is never sent (RFC 9110, 7.1).
+    """
+    return (target.startswith(b"/") or _URL.match(target) is not None) and b"#" not in target
 
 
 def wants_json(accept: bytes) -> bool:

@@ -11,60 +11,56 @@ from httptools import (
     HttpRequestParser,
 )
 
-from tw.events import Requested
-from tw.protocols.answers import (
-    CLOSE,
-    CONTINUE,
-    HEAD,
-    JSON,
-    KEEP_ALIVE,
-    CounterSite,
-    is_host,
-    is_target,
-    wants_json,
-)
+from tw.protocols.answers import CLOSE, CONTINUE, HEAD, JSON, KEEP_ALIVE, CounterSite, is_host, is_target, wants_json
+from tw.protocols.replies import Replies
 from tw.protocols.request_rules import (
-    BODY_LIMIT_BYTES,
-    HEADER_LIMIT_BYTES,
+    END,
     METHOD,
     NOTED,
-    ONLY_GET,
     REPEATED_LIMIT_BYTES,
     TARGET_LIMIT_BYTES,
+    boundary,
+    coding_fault,
 )
 
+_SLASH = ord("/")
 
-class Requests:
+
+class Requests(Replies):
     """Feed it; take the answers from `out`.
 
-    A request's number is taken when the request is complete. After `over` nothing more is answered. `lingers` says that
-    the peer may well go on sending then. `draining` makes the next answer the last one. `peer` is for the access log.
+    A request's number is taken when the request is complete. `begun`: one is under way; `headed`: and its header is
+    complete. `draining` makes the next answer the last one.
     `room_bytes` is how much may be fed at once: where it is not above 0, call `refuse_oversize`.
     """
 
+    # More attributes than the 30 that instances of a class share the names of: without slots each would cost more.
+    __slots__ = (
+        "_bad_coding", "_body_bytes", "_chunked", "_expects", "_good_host", "_header_limit_bytes", "_hosts", "_kind",
+        "_last_kind", "_length_bytes", "_messages", "_nameless", "_noted", "_opening", "_other", "_parser", "_repeated",
+        "_repeated_count", "_repeated_kind", "_run", "begun", "draining", "headed", "room_bytes",
+    )  # fmt: skip
+
     def __init__(self, site: CounterSite) -> None:
-        self._site = site
-        self.out: list[bytes] = []
-        self.peer = ""
+        super().__init__(site)
         self.begun = False
-        self.over = False
-        self.lingers = False
         self.draining = False
+        self._header_limit_bytes = site.header_limit_bytes
         self._good_host = b""
         self._messages = 0
         self._repeated: bytes | None = None
-        self._repeated_kind = 0
+        self._repeated_kind = self._repeated_count = 0
         self._start_over()
 
     def _start_over(self) -> None:
         """A new parser, at the start of a request."""
         self._parser: HttpRequestParser | None = HttpRequestParser(self)
         # Less what was fed since a header ended or a piece of a body came: all that httptools may have buffered.
-        self.room_bytes = HEADER_LIMIT_BYTES
+        self.room_bytes = self._header_limit_bytes
         self._opening: bytes | None = b""  # the request as long as it has no target; None where its start is not known
         self._nameless = b""  # the start of a method that httptools does not know, kept from it until it is whole
         self._noted = True
-        self._is_plain = False
+        self._run = 0  # plain requests of one kind up to here
         self._last_kind = 0
         self._repeated = None
         self._reset()
@@ -72,13 +68,13 @@ class Requests:
     def _reset(self) -> None:
         """Forget one request. What few requests have is under `_noted`, which keeps this short."""
         self.begun = False
-        self._headed = False
+        self.headed = False
         self._target = b""
         self._hosts = 0
         self._kind = 0
         if self._noted:
             self._noted = self._chunked = self._expects = self._other = False
-            self._length_bytes = self._body_bytes = 0
+            self._length_bytes = self._body_bytes = self._bad_coding = 0
             self._other_method = b""
 
     def close(self) -> None:
@@ -87,15 +83,19 @@ class Requests:
         self._parser = None
 
     def feed(self, data: bytes) -> int:
-        """Parse at most `room_bytes` bytes; gives how many of them are done with."""
+        """Parse at most `room_bytes` bytes; gives how many of them are done with, at least one."""
         if data == self._repeated and not self.begun and not self.draining:
             # Byte for byte an earlier request, as a load generator's are: parsing costs half of what an answer does.
             self._number(self._repeated_kind)
+            if self._repeated_count > 1:
+                for _ in range(self._repeated_count - 1):
+                    self._number(self._repeated_kind)
             return len(data)
         assert self._parser is not None
         if self._nameless:
-            self._feed_other_method(self._nameless + data)
-            return len(data)
+            return self._feed_other_method(self._nameless, data)
+        if self.begun or data.find(END) != len(data) - 4:
+            data = data[: self._cut(data)]
         messages = self._messages
         is_alone = not self.begun and len(data) <= REPEATED_LIMIT_BYTES
         self.room_bytes -= len(data)
@@ -108,25 +108,30 @@ class Requests:
             raise  # a bug of ours, not the peer's
         except HttpParserInvalidMethodError as error:
             if self._opening is not None and messages == self._messages and not self.over:
-                self._feed_other_method(self._opening + data)
-            else:
-                self.refuse(400, str(error))
-            return len(data)
+                return self._feed_other_method(self._opening, data)
+            self.refuse(400, str(error))
         except HttpParserError as error:
             self.refuse(400, str(error))
-        if is_alone and self._is_plain and self._messages == messages + 1 and not self.begun:
-            self._repeated, self._repeated_kind = data, self._last_kind
+        count = self._messages - messages
+        if is_alone and 0 < count <= self._run and not self.begun:
+            self._repeated, self._repeated_kind, self._repeated_count = data, self._last_kind, count
         if self.begun and not self._target:
             known = self._opening is not None and messages == self._messages
             self._opening = (self._opening or b"") + data if known else None
         return len(data)
 
-    def _feed_other_method(self, request: bytes) -> None:
-        """A method that httptools does not know gets its 405 too: it is parsed under the name of one that it knows.
+    def _cut(self, data: bytes) -> int:
+        """How much of `data` to parse at once, so that an unknown method is found at the start of a piece."""
+        if self.headed and self._length_bytes:
+            return self._length_bytes - self._body_bytes or len(data)
+        return boundary(data, self.begun)
 
-        `request` is all of it so far.
+    def _feed_other_method(self, opening: bytes, data: bytes) -> int:
+        """A method that httptools does not know gets its 501: it is parsed under the name of one that it knows.
+
+        `opening` is what came of the request before `data`. Gives how much of `data` is done with.
         """
-        request = request.lstrip(b"\r\n")
+        request = (opening + data).lstrip(b"\r\n")
         method = METHOD.match(request)
         rest = request[method.end() :] if method else b""
         self._start_over()
@@ -138,7 +143,9 @@ class Requests:
         else:
             self._noted = True
             self._other_method = method[0]
-            self.feed(b"DELETE" + rest)
+            name = b"DELETE"
+            return len(data) - len(rest) + self.feed(name + rest) - len(name)
+        return len(data)
 
     # What the parser calls. An exception here would kill it ---------------------------------------------------------
 
@@ -151,7 +158,7 @@ class Requests:
             self.refuse(414, f"the target is longer than {TARGET_LIMIT_BYTES} bytes")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._headed:
+        if self.headed:
             return  # a trailer, which has no say (RFC 9110, 6.5.1)
         name = name.lower()
         if name == b"host":
@@ -174,13 +181,14 @@ class Requests:
             self._length_bytes = int(value)
         elif name == b"transfer-encoding":
             self._chunked = True
+            self._bad_coding = self._bad_coding or coding_fault(value)
         elif name == b"expect":
             self._expects = value.strip(b" \t").lower() == b"100-continue"
 
     def on_headers_complete(self) -> None:
         assert self._parser is not None
-        self.room_bytes = HEADER_LIMIT_BYTES
-        self._headed = True
+        self.room_bytes = self._header_limit_bytes
+        self.headed = True
         if self.over:
             return
         method = self._other_method or self._parser.get_method()
@@ -207,19 +215,22 @@ class Requests:
             return 400 if version == "0.9" else 505, "HTTP/1.0 and HTTP/1.1 are spoken here"
         if self._hosts > 1 or not (self._hosts or old):
             return 400, "a request needs one Host, a name and a port"
-        if old and self._chunked:
-            return 400, "HTTP/1.0 has no Transfer-Encoding"
-        if not self._other and not is_target(self._target):
+        if self._chunked and (old or self._bad_coding):
+            if old:
+                return 400, "HTTP/1.0 has no Transfer-Encoding"
+            return self._bad_coding, "chunked is the only transfer coding that is known here"
+        target = self._target
+        if (target[0] != _SLASH or b"#" in target) and not self._other and not is_target(target):
             return 400, "the target is neither a path nor a URL"
         return None
 
     def _mind_body(self, version: str, upgrade: bool) -> None:
         """A body that is announced, or a protocol that is asked for (RFC 9110, sections 7.8 and 10.1.1)."""
         has_body = self._chunked or self._length_bytes > 0
-        if self._length_bytes > BODY_LIMIT_BYTES:
+        if self._length_bytes > self._site.body_limit_bytes:
             self._refuse_body()
         elif self._other and self._expects and has_body:
-            self.refuse(405, ONLY_GET)
+            self._refuse_other()
         elif upgrade and (has_body or self._other):
             # httptools takes what follows the header for the new protocol's: the next request cannot be found.
             self._kind = self._kind & ~KEEP_ALIVE | CLOSE
@@ -228,9 +239,9 @@ class Requests:
             self.out.append(CONTINUE)
 
     def on_body(self, body: bytes) -> None:
-        self.room_bytes = HEADER_LIMIT_BYTES
+        self.room_bytes = self._header_limit_bytes
         self._body_bytes += len(body)
-        if self._body_bytes > BODY_LIMIT_BYTES:
+        if self._body_bytes > self._site.body_limit_bytes:
             self._refuse_body()
 
     def on_message_complete(self) -> None:
@@ -239,14 +250,17 @@ class Requests:
         kind = self._kind
         if self.draining or (self._chunked and self._closes_in_trailer()):
             kind = kind & ~KEEP_ALIVE | CLOSE
-        self._is_plain = not self._noted and self._site.requested is None
+        if self._noted or self._site.requested is not None:
+            self._run = 0
+        else:
+            self._run = self._run + 1 if kind == self._last_kind else 1
         self._last_kind = kind
         if self._other:
-            self._answer(405, ONLY_GET, kind)
+            self._answer_other(kind)
         else:
             self._number(kind)
         self._messages += 1
-        self.room_bytes = HEADER_LIMIT_BYTES
+        self.room_bytes = self._header_limit_bytes
         self._opening = b""
         self.over = kind & CLOSE != 0
         self._reset()
@@ -256,45 +270,19 @@ class Requests:
         assert self._parser is not None
         return not self._parser.should_keep_alive()
 
-    # What goes out --------------------------------------------------------------------------------------------------
-
-    def _number(self, kind: int) -> None:
-        number, answer = self._site.next_answer(kind)
-        self.out.append(answer)
-        if self._site.requested is not None:
-            self._tell(number, 503 if number is None else 200)
-
-    def _answer(self, status: int, detail: str, kind: int) -> None:
-        self.out.append(self._site.refusal(status, detail, kind))
-        if self._site.requested is not None:
-            self._tell(None, status)
-
-    def refuse(self, status: int, detail: str) -> None:
-        """Answer without a number, and for the last time: where the next request would start is not certain."""
-        if self.over:
-            return
-        self.over = self.lingers = True
-        self._answer(status, detail, CLOSE | HEAD if self._method() == b"HEAD" else CLOSE)
-
     def refuse_oversize(self) -> None:
         """The header under way has no end within the limit."""
         if self._target:
-            self.refuse(431, f"the header is larger than {HEADER_LIMIT_BYTES} bytes")
+            self.refuse(431, f"the header is larger than {self._header_limit_bytes} bytes")
         else:
             self.refuse(400, "no request line")
 
     def _refuse_body(self) -> None:
         if self._other:
-            self.refuse(405, ONLY_GET)
+            self._refuse_other()
         else:
-            self.refuse(413, f"a body has {BODY_LIMIT_BYTES} bytes at most")
+            self.refuse(413, f"a body has {self._site.body_limit_bytes} bytes at most")
 
     def _method(self) -> bytes:
-        """The method of the request under way, once it is known."""
         assert self._parser is not None
         return self._other_method or (self._parser.get_method() if self._target else b"-")
-
-    def _tell(self, number: int | None, status: int) -> None:
-        assert self._site.requested is not None
-        method, path = self._method().decode("ascii"), self._target.decode("ascii", "backslashreplace")
-        self._site.requested(Requested(number=number, method=method, path=path, status=status, peer=self.peer))
