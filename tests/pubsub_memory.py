@@ -5,7 +5,8 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from counter_memory import Keeper, TcpTransport
-from tw.core.fanout import Cursor, FanOut
+from tw.core.cursor import Cursor
+from tw.core.fanout import FanOut
 from tw.protocols.pubsub import PubSubServer
 
 MAX_LINE_BYTES = 10

@@ -8,7 +8,7 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
-from tw.core.fanout import Cursor
+from tw.core.cursor import Cursor
 from tw.core.lines import LineSplitter
 from tw.net.stream import PAUSE_BYTES
 from tw.protocols.connection import Keeper, ServerConnection

@@ -4,7 +4,8 @@ from typing import Any
 
 from twisted.internet.interfaces import IAddress
 
-from tw.core.fanout import Cursor, FanOut
+from tw.core.cursor import Cursor
+from tw.core.fanout import FanOut
 from tw.events import Dropped, Listening, ServerSummary
 from tw.net.reactor import at_turn_end
 from tw.protocols.connection import Keeper, ServerConnection
