@@ -44,6 +44,9 @@ class Hub:
     def half_closed(self, connection: PubSubServer) -> None:
         self.told.append("half-closed")
 
+    def breathed(self, connection: PubSubServer) -> None:
+        """Nobody waits for it here."""
+
     def order(self, *lines: bytes) -> None:
         """Lines that are in the log, and that nobody has been given yet."""
         self.fanout.publish(None, b"", lines)
