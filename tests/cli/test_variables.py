@@ -52,7 +52,8 @@ OWN: dict[str, dict[str, tuple[str, Any]]] = {
         "MAX_LINE": ("1k", ("max_line_bytes", 1024)),
         "HISTORY": ("9", ("history_lines", 9)),
         "BACKLOG": ("1M", ("backlog_bytes", 1024**2)),
-        "SLOW": ("disconnect", ("slow", "disconnect")),
+        "SLOW": ("drop", ("slow", "drop")),
+        "BLOCK_TIMEOUT": ("2s", ("block_timeout_s", 2.0)),
     },
     "probe echo": {
         **PROBE,
