@@ -3,7 +3,7 @@
 Who is too far behind himself is read from: he may have to get rid of what he sends before he can read. He is given one
 more backlog for that. Then he is held for the sake of the others who are behind; where he is the only one, he goes.
 
-Memory: twice the backlog, and one turn.
+Memory: twice the backlog, one turn, and one read.
 """
 
 from dataclasses import dataclass
@@ -107,17 +107,16 @@ class Blocking(Disconnecting):
             next(iter(self._waits)).release()  # nobody else is behind: he may not be held for himself
 
     def _stop_those_who_publish_on(self) -> None:
-        going_on = [
-            connection
-            for connection, wait in self._waits.items()
-            if connection.received_bytes > wait.received_bytes and not connection.held
-        ]
+        """Each of several is held for the others, whether he has published or not: he still could, a read each."""
         if len(self._waits) > 1:
-            for connection in going_on:
+            for connection, wait in self._waits.items():
                 connection.hold()
-        elif going_on:
+                wait.received_bytes = connection.received_bytes
+            return
+        ((connection, wait),) = self._waits.items()
+        if connection.received_bytes > wait.received_bytes:
             limit = 2 * self._scene.options.backlog_bytes
-            self._expel(going_on[0], f"more than {limit} bytes behind, and publishing")
+            self._expel(connection, f"more than {limit} bytes behind, and publishing")
 
     # Pausing ----------------------------------------------------------------------------------------------------------
 
