@@ -77,11 +77,11 @@ class LeanReactor(EPollReactor):
     doIteration = doPoll
 
     def _put_in_order(self) -> None:
-        """Those that an early end has cut off come first. The kernel gives them in one order, always: the last ones
-        would starve."""
-        waited = {fd for fd, _ in self._cut_off}
+        """Those that an early end has cut off come first, in the order in which they stood. The kernel names all who
+        are ready in one order, always: the last ones would starve."""
+        places = {fd: place for place, (fd, _) in enumerate(self._cut_off)}
         self._cut_off = []
-        self._events.sort(key=lambda event: event[0] not in waited)
+        self._events.sort(key=lambda event: places.get(event[0], len(places)))
 
     def _end_turn(self) -> None:
         calls, self._turn_ends = self._turn_ends, []
