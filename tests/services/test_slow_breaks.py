@@ -1,4 +1,4 @@
-"""A publisher that breaks off in the middle of a line, where a send is the first to learn of it; and who reads at all."""
+"""A publisher that breaks off in the middle of a line, where a send is the first to learn of it; who reads at all."""
 
 import socket
 import struct
