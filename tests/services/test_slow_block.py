@@ -97,6 +97,7 @@ def test_they_wait_until_half_of_the_backlog_is_left() -> None:
     assert len(lags) > 1
     assert lags[-1] > 8 * BACKLOG_BYTES >= slow.protocol.cursor.lag_bytes
     slow.transport.reads = True
+    slow.reads()
     served.stop()
 
 
@@ -260,3 +261,39 @@ def test_a_stop_cuts_off_who_is_stuck_when_its_time_is_over() -> None:
         served.settle()
     assert (stopping.result.cut_off, closed(served)[1]) == (1, "drain timeout")
     assert served.reactor.getDelayedCalls() == []
+
+
+def test_over_tls_a_newcomer_is_held_when_it_says_something() -> None:
+    """Held before that, it would be stuck in the handshake."""
+    served = started()
+    silent = served.visit(3, tls=True)
+    slow, publisher, _ = blocked(served)
+    talker, leaving = served.visit(4, tls=True), served.visit(5, tls=True)
+    leaving.leaves()
+    assert reading(silent)
+    assert reading(talker)
+    talker.says(b"x" * 999 + b"\n")
+    served.reactor.advance(0)
+    assert reading(silent)
+    assert not reading(talker)
+    slow.reads()
+    assert reading(talker)
+    assert reading(publisher)
+    slow.reads()
+    served.stop()
+
+
+def test_the_only_one_behind_goes_when_it_goes_on_publishing_after_others_were_waited_for() -> None:
+    served = started()
+    stuck, both = served.visit(1), served.visit(2)
+    stuck.transport.reads = both.transport.reads = False
+    publish(served, both, 1000)
+    assert not reading(both)  # for the other's sake
+    assert 2 * BACKLOG_BYTES < served.service._fanout.held_bytes <= 2 * BACKLOG_BYTES + 1000 + MERGE_BYTES
+    stuck.leaves()
+    assert reading(both)
+    assert both.protocol.close_reason == ""
+    publish(served, both, 1000)
+    assert both.protocol.close_reason == "slow consumer"
+    assert served.service._fanout.held_bytes == 0
+    served.stop()

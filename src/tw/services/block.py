@@ -43,8 +43,9 @@ class Blocking(Disconnecting):
         super().__init__(scene, losses)
         self._timeout_s = scene.options.block_timeout_s or BLOCK_TIMEOUT_S
         self._waits: dict[PubSubServer, _Wait] = {}
-        # Over TLS a newcomer is held when he first says something: held before, he would be stuck in the handshake.
-        self._newcomers: list[PubSubServer] = []
+        # Over TLS one that has said nothing yet is held when he does: held before, he may be stuck in the handshake. (A
+        # dict for its order.)
+        self._unheard: dict[PubSubServer, None] = {}
         self._look: Any = None
         self._since_s = 0.0
         self._pauses = 0
@@ -55,19 +56,16 @@ class Blocking(Disconnecting):
         late = self._scene.fanout.overdue()
         if late:
             self._wait_for(late)
-        if self._newcomers:
-            self._hold_newcomers()
+        if self._unheard:
+            self._hold_those_heard()
 
     def joined(self, connection: PubSubServer) -> None:
-        if not self._waits:
-            return
-        if can_half_close(connection.stream.transport):
-            connection.hold()
-        else:
-            self._newcomers.append(connection)
+        if self._waits:
+            self._hold(connection)
 
     def left(self, connection: PubSubServer) -> None:
         super().left(connection)
+        self._unheard.pop(connection, None)
         self._wait_no_more(connection)
 
     def breathed(self, connection: PubSubServer) -> None:
@@ -126,7 +124,7 @@ class Blocking(Disconnecting):
         self._log.debug("publishers are paused: {count} subscribers are behind", count=len(self._waits))
         for connection in self._scene.listener.connections.values():
             if connection not in self._waits and isinstance(connection, PubSubServer):
-                connection.hold()
+                self._hold(connection)
         end_turn_early(self._scene.reactor)  # what was to be read in it is read when they are released
         self._look_later()
 
@@ -136,16 +134,22 @@ class Blocking(Disconnecting):
         self._look.cancel()
         self._look = None
         self._paused_s += self._now() - self._since_s
-        self._newcomers.clear()
+        self._unheard.clear()
         for connection in self._scene.listener.connections.values():
             if isinstance(connection, PubSubServer):
                 connection.release()
 
-    def _hold_newcomers(self) -> None:
-        for connection in self._newcomers:
-            if connection.received_bytes and connection not in self._waits:
+    def _hold(self, connection: PubSubServer) -> None:
+        if connection.received_bytes or can_half_close(connection.stream.transport):
+            connection.hold()
+        else:
+            self._unheard[connection] = None
+
+    def _hold_those_heard(self) -> None:
+        for connection in [connection for connection in self._unheard if connection.received_bytes]:
+            del self._unheard[connection]
+            if connection not in self._waits:
                 connection.hold()
-        self._newcomers = [connection for connection in self._newcomers if not connection.received_bytes]
 
     # Who is stuck -----------------------------------------------------------------------------------------------------
 
