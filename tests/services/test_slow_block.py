@@ -270,6 +270,7 @@ def test_over_tls_a_newcomer_is_held_when_it_says_something() -> None:
     slow, publisher, _ = blocked(served)
     talker, leaving = served.visit(4, tls=True), served.visit(5, tls=True)
     leaving.leaves()
+    assert list(served.service._slow._unheard) == [silent.protocol, talker.protocol]
     assert reading(silent)
     assert reading(talker)
     talker.says(b"x" * 999 + b"\n")
@@ -285,13 +286,15 @@ def test_over_tls_a_newcomer_is_held_when_it_says_something() -> None:
 
 def test_the_only_one_behind_goes_when_it_goes_on_publishing_after_others_were_waited_for() -> None:
     served = started()
-    stuck, both = served.visit(1), served.visit(2)
+    stuck, both, newcomer = served.visit(1), served.visit(2), served.visit(3, tls=True)
     stuck.transport.reads = both.transport.reads = False
     publish(served, both, 1000)
     assert not reading(both)  # for the other's sake
     assert 2 * BACKLOG_BYTES < served.service._fanout.held_bytes <= 2 * BACKLOG_BYTES + 1000 + MERGE_BYTES
     stuck.leaves()
     assert reading(both)
+    newcomer.says(b"what another says is not its fault\n")
+    served.reactor.advance(0)
     assert both.protocol.close_reason == ""
     publish(served, both, 1000)
     assert both.protocol.close_reason == "slow consumer"
