@@ -103,12 +103,8 @@ class FanOutModel(RuleBasedStateMachine):
             cursor = self.fanout.subscribe(echo=echo, beside=other.cursor)
         except ValueError:
             # It has lines to skip, or its history may have begun inside a batch.
-            assert (
-                other.end is not None
-                or not other.has_taken
-                or other.dropped
-                or any(own >= other.first for own in other.own)
-            )
+            own_ahead = any(own >= other.first for own in other.own)
+            assert other.end is not None or not other.has_taken or other.dropped or own_ahead
         else:
             assert (other.end, other.gap_lines) == (None, 0)
             assert all(own < other.next_line for own in other.own)

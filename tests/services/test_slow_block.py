@@ -8,7 +8,7 @@ from running import Running
 from served import Served, Visitor
 from sockets import HandReactor
 from tw.core.batches import MERGE_BYTES
-from tw.events import Closed, Dropped
+from tw.events import Dropped
 from tw.serve_options import ServePubSubOptions
 from tw.services.block import LOOKS
 from tw.services.pubsub import PubSubService
@@ -27,7 +27,6 @@ def started(**options: Any) -> Served:
             "backlog_bytes": BACKLOG_BYTES,
             "block_timeout_s": TIMEOUT_S,
             "prefix": False,
-            "access_log": True,
             **options,
         }
     )
@@ -62,10 +61,6 @@ def blocked(served: Served) -> tuple[Visitor, Visitor, bytes]:
     assert reading(slow)
     assert BACKLOG_BYTES < served.service._fanout.held_bytes <= BACKLOG_BYTES + 1000 + MERGE_BYTES
     return slow, publisher, sent
-
-
-def closed(served: Served) -> dict[int, str]:
-    return {event.id: event.reason for event in served.events if isinstance(event, Closed)}
 
 
 def test_publishers_wait_until_it_has_read_and_it_loses_nothing() -> None:
@@ -253,13 +248,13 @@ def test_a_stop_reads_on_from_who_is_held_and_waits_for_who_reads() -> None:
 
 def test_a_stop_cuts_off_who_is_stuck_when_its_time_is_over() -> None:
     served = started(drain_timeout_s=3.0)
-    blocked(served)
+    slow, _, _ = blocked(served)
     stopping: Running = served.stopping()
     for _ in range(6):
         assert not stopping.over
         served.reactor.advance(0.5)
         served.settle()
-    assert (stopping.result.cut_off, closed(served)[1]) == (1, "drain timeout")
+    assert (stopping.result.cut_off, slow.protocol.close_reason) == (1, "drain timeout")
     assert served.reactor.getDelayedCalls() == []
 
 

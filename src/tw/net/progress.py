@@ -17,7 +17,9 @@ def taken_bytes(stream: Stream) -> int:
     Twisted's buffer and the kernel's (SIOCOUTQ, tcp(7)) hold the rest of what was written. Over TLS it is not a count
     of anything, but it changes all the same.
     """
-    transport: Any = stream.transport.transport if isinstance(stream.transport, ProtocolWrapper) else stream.transport
+    transport: Any = stream.transport
+    while isinstance(transport, ProtocolWrapper):
+        transport = transport.transport
     waiting = getattr(transport, "_tempDataLen", 0)
     waiting += len(getattr(transport, "dataBuffer", b"")) - getattr(transport, "offset", 0)
     with suppress(AttributeError, OSError, ValueError):

@@ -122,7 +122,7 @@ class Blocking(Disconnecting):
         self._pauses += 1
         self._since_s = self._now()
         self._log.debug("publishers are paused: {count} subscribers are behind", count=len(self._waits))
-        for connection in self._scene.listener.connections.values():
+        for connection in list(self._scene.listener.connections.values()):
             if connection not in self._waits and isinstance(connection, PubSubServer):
                 self._hold(connection)
         end_turn_early(self._scene.reactor)  # what was to be read in it is read when they are released
@@ -135,7 +135,7 @@ class Blocking(Disconnecting):
         self._look = None
         self._paused_s += self._now() - self._since_s
         self._unheard.clear()
-        for connection in self._scene.listener.connections.values():
+        for connection in list(self._scene.listener.connections.values()):
             if isinstance(connection, PubSubServer):
                 connection.release()
 
