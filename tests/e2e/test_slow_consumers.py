@@ -46,6 +46,7 @@ class _Crowd:
         self._publishers = [stack.enter_context(_connect(server)) for _ in range(PUBLISHERS)]
         self.got: dict[socket.socket, bytearray] = {client: bytearray() for client in self.healthy}
         self._outboxes = dict.fromkeys(self._publishers, b"")
+        self._received = dict.fromkeys((*self.healthy, *self._publishers), 0)
         self._poll = select.poll()
         self._clients = {client.fileno(): client for client in (*self.healthy, *self._publishers)}
         for number in self._clients:
@@ -55,22 +56,27 @@ class _Crowd:
         self.peak_bytes = 0
 
     def publish(self, start: int) -> None:
-        """Everyone publishes, and the subscribers read until they have it."""
+        """Everyone publishes, and everyone reads until all have it: nobody here ever has a round or more to read."""
         for index, client in enumerate(self._publishers):
             self._outboxes[client] = b"".join(_line(index, start + number) for number in range(LINES))
             self._poll.modify(client.fileno(), select.POLLIN | select.POLLOUT)
         wanted = (start + LINES) * PUBLISHERS
         deadline = time.monotonic() + DEADLINE_S
-        while any(got.count(b"\n") < wanted for got in self.got.values()):
+        while not self._all_have(wanted):
             assert time.monotonic() < deadline
             for number, event in self._poll.poll(1000):
                 self._serve(self._clients[number], event)
             self.peak_bytes = max(self.peak_bytes, self._server.resident_bytes() - self._before_bytes)
 
+    def _all_have(self, lines: int) -> bool:
+        sizes = set(self._received.values())
+        return len(sizes) == 1 and self.got[self.healthy[0]].count(b"\n") == lines
+
     def _serve(self, client: socket.socket, event: int) -> None:
         if event & select.POLLIN:
             size = client.recv_into(self._room)
             assert size, "a healthy client was thrown out"
+            self._received[client] += size
             if client in self.got:
                 self.got[client] += self._room[:size]
         if event & select.POLLOUT:
