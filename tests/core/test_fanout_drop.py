@@ -3,7 +3,7 @@
 import pytest
 
 from fanout_lines import ALL, publish_turn
-from tw.core.fanout import MIN_SPANS, FanOut
+from tw.core.fanout import DROP_SHARE, MIN_SPANS, FanOut
 
 
 def _notice(lines: int) -> bytes:
@@ -86,18 +86,26 @@ def test_too_many_spans_of_own_lines_go_with_what_stands_between_them() -> None:
     fanout.seal()
     assert fanout.overdue() == [quiet]
     assert not fanout.relieved(quiet)
-    assert fanout.drop(quiet) == (3, 3)
+    lost = 3 + MIN_SPANS // DROP_SHARE
+    assert fanout.drop(quiet) == (lost, lost)
     assert fanout.overdue() == []
-    assert quiet.take(ALL) == b"<tw> dropped 3 lines\n" + b"\n" * MIN_SPANS
+    assert quiet.take(ALL) == b"<tw> dropped %d lines\n" % lost + b"\n" * (MIN_SPANS + 3 - lost)
     assert fanout.relieved(quiet)
 
 
-def test_one_that_is_not_overdue_loses_nothing() -> None:
-    fanout = _fanout(100)
+def test_one_that_reaches_the_limit_loses_nothing_and_one_that_passes_it_a_little_more_than_it_must() -> None:
+    """Or else one that is stuck would have a line dropped in every turn."""
+    fanout = _fanout(320)
     cursor = fanout.subscribe()
-    publish_turn(fanout, b"1", b"2")
+    for turn in range(32):
+        publish_turn(fanout, b"%09d" % turn)
+        assert fanout.drop(cursor) == (0, 0)
+    publish_turn(fanout, b"")
+    assert fanout.drop(cursor) == (2, 20)
+    assert cursor.lag_bytes == 301
+    publish_turn(fanout, b"x" * 18)
     assert fanout.drop(cursor) == (0, 0)
-    assert cursor.take(ALL) == b"1\n2\n"
+    assert cursor.take(ALL).startswith(b"<tw> dropped 2 lines\n000000002\n")
 
 
 def test_one_is_relieved_at_half_of_what_makes_it_overdue() -> None:

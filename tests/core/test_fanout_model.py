@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from fanout_lines import ALL, whole_lines
 from tw.core.batches import JOIN_LINES, MERGE_BYTES
 from tw.core.cursor import Cursor
-from tw.core.fanout import FanOut
+from tw.core.fanout import DROP_SHARE, FanOut
 
 
 @dataclass
@@ -198,12 +198,14 @@ class FanOutModel(RuleBasedStateMachine):
             self._take(subscriber, 65536)
 
     def _drop(self, subscriber: _Subscriber) -> None:
-        first = bisect_left(self.starts, self.starts[-1] - self.backlog_bytes)
+        overdue = subscriber.cursor in self.fanout.overdue()
+        kept_bytes = self.backlog_bytes - self.backlog_bytes // DROP_SHARE
+        first = bisect_left(self.starts, self.starts[-1] - kept_bytes) if overdue else 0
         lost = [number for number in self._ahead(subscriber, self.sealed) if number < first]
         assert self.fanout.drop(subscriber.cursor) == (len(lost), self._bytes(lost))
         subscriber.next_line = max(subscriber.next_line, first)
         subscriber.gap_lines += len(lost) if self.notices else 0
-        subscriber.dropped = True
+        subscriber.dropped |= overdue
         assert subscriber.cursor not in self.fanout.overdue()
 
     @precondition(lambda self: self.subscribers)
