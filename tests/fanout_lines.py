@@ -1,6 +1,7 @@
 """What tests of the fan-out share: whole turns, and the lines of what is taken."""
 
-from tw.core.fanout import Cursor, FanOut
+from tw.core.cursor import Cursor
+from tw.core.fanout import FanOut
 
 ALL = 1 << 60
 

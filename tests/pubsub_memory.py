@@ -5,7 +5,8 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from counter_memory import Keeper, TcpTransport
-from tw.core.fanout import Cursor, FanOut
+from tw.core.cursor import Cursor
+from tw.core.fanout import FanOut
 from tw.protocols.pubsub import PubSubServer
 
 MAX_LINE_BYTES = 10
@@ -42,6 +43,9 @@ class Hub:
 
     def half_closed(self, connection: PubSubServer) -> None:
         self.told.append("half-closed")
+
+    def breathed(self, connection: PubSubServer) -> None:
+        """Nobody waits for it here."""
 
     def order(self, *lines: bytes) -> None:
         """Lines that are in the log, and that nobody has been given yet."""

@@ -67,6 +67,8 @@ class Caller:
                 data = self.far.recv(min(most_bytes, 65_536))
             except BlockingIOError:
                 break
+            except ConnectionResetError:
+                data = b""  # it was cut off while it had more to say
             if not data:
                 self.ended = True
                 break

@@ -17,8 +17,10 @@ from tw.events import Listening, ServerEvent, ServerSummary
 class Visitor:
     """A client of a service. `settle` ends its connection as a transport would, once all is sent or it is aborted."""
 
-    def __init__(self, factory: Any, address: object) -> None:
+    def __init__(self, factory: Any, address: object, *, tls: bool = False) -> None:
         self.transport = TcpTransport()
+        if tls:
+            self.transport.TLS = True
         self.protocol = factory.buildProtocol(address)
         self.protocol.makeConnection(self.transport)
         self.there = True
@@ -63,9 +65,9 @@ class Served:
         self.reactor.turns(40)
         return running
 
-    def visit(self, port: int = 5) -> Visitor:
+    def visit(self, port: int = 5, *, tls: bool = False) -> Visitor:
         factory = self.service.listener.ports[0].factory
-        visitor = Visitor(factory, IPv4Address("TCP", "192.0.2.1", port))
+        visitor = Visitor(factory, IPv4Address("TCP", "192.0.2.1", port), tls=tls)
         self.visitors.append(visitor)
         return visitor
 

@@ -113,7 +113,7 @@ class ServeCounterOptions(ServeOptions):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServePubSubOptions(ServeOptions):
-    """`tw serve pubsub`. `max_line_bytes` counts a line without its end."""
+    """`tw serve pubsub`. `max_line_bytes` counts a line without its end; `block_timeout_s`: None is 30 s."""
 
     port: int = 1025
     prefix: bool = True
@@ -122,4 +122,13 @@ class ServePubSubOptions(ServeOptions):
     max_line_bytes: int = 65_536
     history_lines: int = 0
     backlog_bytes: int = 8 * 1024 * 1024
-    slow: Literal["disconnect"] = "disconnect"
+    slow: Literal["disconnect", "drop", "block"] = "disconnect"
+    block_timeout_s: float | None = None
+
+    def __post_init__(self) -> None:
+        ServeOptions.__post_init__(self)
+        require(
+            self.block_timeout_s is None or self.slow == "block",
+            "--block-timeout without --slow block",
+            "add --slow block: nobody else waits for a slow subscriber",
+        )

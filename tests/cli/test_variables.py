@@ -72,7 +72,7 @@ OWN: dict[str, dict[str, tuple[str, Any]]] = {
         "MAX_LINE": ("1k", ("max_line_bytes", 1024)),
         "HISTORY": ("9", ("history_lines", 9)),
         "BACKLOG": ("1M", ("backlog_bytes", 1024**2)),
-        "SLOW": ("disconnect", ("slow", "disconnect")),
+        "SLOW": ("drop", ("slow", "drop")),
     },
     "probe echo": {
         **PROBE,
@@ -183,6 +183,11 @@ def test_no_wait_has_a_variable_too(shell: Shell) -> None:
     assert options.wait is False
 
 
+def test_the_timeout_of_a_policy_has_a_variable_too(shell: Shell) -> None:
+    options = shell.start("serve pubsub --slow block", {"TW_SERVE_PUBSUB_BLOCK_TIMEOUT": "2s"}).options
+    assert options.block_timeout_s == 2.0
+
+
 @pytest.mark.parametrize("command", OWN)
 def test_no_option_has_another_variable_or_none(command: str) -> None:
     """Every option of the command is in one of the tests above, `--insecure` and the global ones aside."""
@@ -193,6 +198,8 @@ def test_no_option_has_another_variable_or_none(command: str) -> None:
         named |= {f"{_prefix(command)}_{name}" for name in (*VERIFY, "CLIENT_KEY")}
     if command == "probe pubsub":
         named.add("TW_PROBE_PUBSUB_NO_WAIT")
+    if command == "serve pubsub":
+        named.add("TW_SERVE_PUBSUB_BLOCK_TIMEOUT")
     options = [param for param in COMMANDS[command].params if isinstance(param, click.Option)]
     own = {option.name: option.envvar for option in options if option.name not in GLOBAL}
     assert own.pop("insecure", None) is None

@@ -6,7 +6,8 @@ import pytest
 
 from fanout_lines import ALL, publish_turn
 from tw.core.batches import MERGE_BYTES
-from tw.core.fanout import Cursor, FanOut
+from tw.core.cursor import Cursor
+from tw.core.fanout import FanOut
 
 
 def test_one_made_beside_another_gets_what_that_has_not_taken_and_by_its_own_rule_of_echo() -> None:

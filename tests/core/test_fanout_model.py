@@ -12,7 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from fanout_lines import ALL, whole_lines
 from tw.core.batches import JOIN_LINES, MERGE_BYTES
-from tw.core.fanout import Cursor, FanOut
+from tw.core.cursor import Cursor
+from tw.core.fanout import DROP_SHARE, FanOut
 
 
 @dataclass
@@ -23,11 +24,17 @@ class _Subscriber:
     end: int | None = None
     own: set[int] = field(default_factory=set)
     has_taken: bool = False
+    dropped: bool = False
+    gap_lines: int = 0
 
     @property
     def first(self) -> int:
         """Where it may be at the least: in the own lines before `next_line`."""
         return next((number for number in range(self.next_line, 0, -1) if number - 1 not in self.own), 0)
+
+
+def _notice(lines: int) -> bytes:
+    return b"<tw> dropped %d lines\n" % lines
 
 
 _SHORT = st.binary(max_size=6).map(lambda data: data.replace(b"\n", b"/"))
@@ -42,11 +49,17 @@ class FanOutModel(RuleBasedStateMachine):
         history_lines=st.sampled_from([0, 1, 5, 10**6]),
         line_end=st.sampled_from([b"\n", b"\r\n"]),
         batch_bytes=st.sampled_from([1, 20, 3000, 65536]),
+        notices=st.booleans(),
     )
-    def begin(self, backlog_bytes: int, history_lines: int, line_end: bytes, batch_bytes: int) -> None:
+    def begin(self, backlog_bytes: int, history_lines: int, line_end: bytes, batch_bytes: int, notices: bool) -> None:
         self.fanout = FanOut(
-            backlog_bytes=backlog_bytes, history_lines=history_lines, line_end=line_end, batch_bytes=batch_bytes
+            backlog_bytes=backlog_bytes,
+            history_lines=history_lines,
+            line_end=line_end,
+            batch_bytes=batch_bytes,
+            gap_notice=_notice if notices else None,
         )
+        self.notices = notices
         self.backlog_bytes, self.history_lines, self.line_end = backlog_bytes, history_lines, line_end
         self.log: list[bytes] = []
         self.starts = [0]  # of each line, in bytes, and of the next one
@@ -90,9 +103,10 @@ class FanOutModel(RuleBasedStateMachine):
             cursor = self.fanout.subscribe(echo=echo, beside=other.cursor)
         except ValueError:
             # It has lines to skip, or its history may have begun inside a batch.
-            assert other.end is not None or not other.has_taken or any(own >= other.first for own in other.own)
+            own_ahead = any(own >= other.first for own in other.own)
+            assert other.end is not None or not other.has_taken or other.dropped or own_ahead
         else:
-            assert other.end is None
+            assert (other.end, other.gap_lines) == (None, 0)
             assert all(own < other.next_line for own in other.own)
             self.subscribers.append(_Subscriber(cursor, echo, other.next_line, has_taken=True))
 
@@ -149,6 +163,13 @@ class FanOutModel(RuleBasedStateMachine):
     def _take(self, subscriber: _Subscriber, limit_bytes: int) -> None:
         expected = self._ahead(subscriber, self.sealed)
         taken = subscriber.cursor.take(limit_bytes)
+        gap = _notice(subscriber.gap_lines) if subscriber.gap_lines else b""
+        subscriber.gap_lines = 0
+        assert taken.startswith(gap)
+        assert taken or not gap
+        taken = taken.removeprefix(gap)
+        if gap and not taken:
+            assert not expected
         lines = whole_lines(taken)
         assert lines == [self.log[number] for number in expected[: len(lines)]]
         assert bool(lines) == bool(expected)
@@ -160,7 +181,7 @@ class FanOutModel(RuleBasedStateMachine):
         else:
             end = self.sealed if subscriber.end is None else min(self.sealed, subscriber.end)
             subscriber.next_line = max(end, subscriber.next_line)
-        if not taken:
+        if not taken and not gap:
             assert subscriber.cursor.caught_up
 
     @precondition(lambda self: self.subscribers)
@@ -175,6 +196,35 @@ class FanOutModel(RuleBasedStateMachine):
         stalled = data.draw(st.integers(0, 2))
         for subscriber in self.subscribers[stalled:]:
             self._take(subscriber, 65536)
+
+    def _drop(self, subscriber: _Subscriber) -> None:
+        overdue = subscriber.cursor in self.fanout.overdue()
+        kept_bytes = self.backlog_bytes - self.backlog_bytes // DROP_SHARE
+        first = bisect_left(self.starts, self.starts[-1] - kept_bytes) if overdue else 0
+        lost = [number for number in self._ahead(subscriber, self.sealed) if number < first]
+        assert self.fanout.drop(subscriber.cursor) == (len(lost), self._bytes(lost))
+        subscriber.next_line = max(subscriber.next_line, first)
+        subscriber.gap_lines += len(lost) if self.notices else 0
+        subscriber.dropped |= overdue
+        assert subscriber.cursor not in self.fanout.overdue()
+
+    @precondition(lambda self: self.subscribers)
+    @rule(data=st.data())
+    def drop(self, data: st.DataObject) -> None:
+        """Overdue or not: one that is not overdue loses nothing."""
+        self.seal()
+        self._drop(data.draw(st.sampled_from(self.subscribers)))
+
+    @rule(stalled=st.integers(0, 2))
+    def end_the_turn_and_drop(self, stalled: int) -> None:
+        """As a server does it under that policy."""
+        self.seal()
+        for subscriber in self.subscribers[stalled:]:
+            self._take(subscriber, 65536)
+        for cursor in self.fanout.overdue():
+            self._drop(next(subscriber for subscriber in self.subscribers if subscriber.cursor is cursor))
+        assert self.fanout.overdue() == []
+        assert self.fanout.held_bytes <= self.backlog_bytes + self.largest_batch
 
     @precondition(lambda self: self.subscribers)
     @rule(data=st.data())
@@ -201,8 +251,9 @@ class FanOutModel(RuleBasedStateMachine):
             ahead = self._ahead(subscriber, len(self.log))
             cursor = subscriber.cursor
             assert (cursor.backlog_lines, cursor.backlog_bytes) == (len(ahead), self._bytes(ahead))
-            assert cursor.finished == (subscriber.end is not None and not ahead)
+            assert cursor.finished == (subscriber.end is not None and not ahead and not subscriber.gap_lines)
             if cursor.caught_up:
+                assert not subscriber.gap_lines
                 assert not self._ahead(subscriber, self.sealed)
 
     @invariant()
@@ -220,6 +271,9 @@ class FanOutModel(RuleBasedStateMachine):
             if self._bytes_from(subscriber.first) <= self.backlog_bytes:
                 assert subscriber.cursor not in overdue
         assert overdue == [subscriber.cursor for subscriber in self.subscribers if subscriber.cursor in overdue]
+        for fresh_bytes in (1, self._bytes_from(self.sealed), 10**7):
+            late = [cursor for cursor in overdue if cursor.lag_bytes > fresh_bytes]
+            assert self.fanout.overdue(fresh_bytes) == late
 
     @invariant()
     def no_more_is_kept_than_needed(self) -> None:
@@ -238,7 +292,7 @@ class FanOutModel(RuleBasedStateMachine):
             self.fanout.seal()
             self.sealed = len(self.log)
             for subscriber in self.subscribers:
-                while self._ahead(subscriber, self.sealed):
+                while self._ahead(subscriber, self.sealed) or subscriber.gap_lines:
                     self._take(subscriber, 1)
 
 

@@ -8,7 +8,7 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent
 
 from reactor_loop import Loop, Program
-from tw.net.reactor import at_turn_end
+from tw.net.reactor import at_turn_end, end_turn_early
 
 
 class _Poller:
@@ -129,3 +129,56 @@ def test_with_another_reactor_it_is_a_delayed_call() -> None:
     clock.advance(0)
     assert story == ["end"]
     assert clock.getDelayedCalls() == []
+
+
+# Turns that end early
+
+
+@pytest.mark.usefixtures("quiet")
+def test_what_an_early_end_cuts_off_comes_first_in_the_next_turn_and_in_its_order(loop: Loop) -> None:
+    class Ender(Program):
+        def act(self) -> None:
+            assert end_turn_early(loop.reactor)
+
+    for _ in range(4):
+        loop.connect(Ender)
+    got = []
+    for _ in range(8):
+        for end in loop.ends:
+            end.send(b"x")
+        got += [event[0] for event in loop.poll()]
+    first = got[:4]
+    assert sorted(first) == ["0", "1", "2", "3"]
+    assert got[4:] == first
+
+
+@pytest.mark.usefixtures("quiet")
+def test_an_early_end_costs_no_event(loop: Loop) -> None:
+    class Ender(Program):
+        def act(self) -> None:
+            if self.name == "1":
+                end_turn_early(loop.reactor)
+
+    for _ in range(4):
+        loop.connect(Ender)
+    for end in loop.ends:
+        end.send(b"x")
+    assert sorted([*loop.poll(), *loop.poll()]) == [f"{name} got x" for name in range(4)]
+    assert loop.poll() == []
+
+
+@pytest.mark.usefixtures("quiet")
+def test_an_early_end_outside_of_the_dispatch_does_nothing(
+    loop: Loop, noted: Callable[[str], Callable[[], None]]
+) -> None:
+    loop.connect()
+    at_turn_end(loop.reactor, lambda: end_turn_early(loop.reactor))
+    loop.ends[0].send(b"x")
+    assert turn(loop) == ["waits 0", "0 got x"]
+    loop.reactor.callLater(0, end_turn_early, loop.reactor)
+    loop.ends[0].send(b"y")
+    assert turn(loop) == ["waits -1", "0 got y"]
+
+
+def test_another_reactor_cannot_end_its_turns_early() -> None:
+    assert not end_turn_early(Clock())

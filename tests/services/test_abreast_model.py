@@ -96,7 +96,7 @@ class AbreastModel(RuleBasedStateMachine):
 
     @rule()
     def end_turn(self) -> None:
-        shares = self.served.service._turn_open
+        shares = self.served.service._turn_bytes > 0
         self.served.ends_turn()
         self._find_dropped()
         if shares:

@@ -200,3 +200,15 @@ def test_it_closes_after_the_timeout_and_at_most_a_quarter_later(gaps: list[floa
         moved_at_s = served.reactor.seconds()
     assert not visitor.there
     served.stop()
+
+
+def test_whom_the_server_itself_holds_is_not_idle() -> None:
+    served = started()
+    client = served.client()
+    served.connections[0].held = True
+    pass_s(served, 3 * TIMEOUT_S)
+    assert client.connected
+    served.connections[0].held = False
+    pass_s(served, 2 * TIMEOUT_S)
+    assert not client.connected
+    served.stop()

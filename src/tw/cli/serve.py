@@ -143,10 +143,16 @@ def counter(ctx: click.Context, /, **options: Any) -> int:
 )
 @click.option(
     "--slow",
-    type=click.Choice(["disconnect"]),
+    type=click.Choice(["disconnect", "drop", "block"]),
     default="disconnect",
     show_default=True,
-    help="What happens to a subscriber whose backlog passes that.",
+    help="When a subscriber's backlog passes that: disconnect it, drop its oldest lines, or pause the publishers.",
+)
+@click.option(
+    "--block-timeout",
+    "block_timeout_s",
+    type=DURATION_TYPE,
+    help="With --slow block: disconnect who reads nothing for so long.  [default: 30s]",
 )
 @click.pass_context
 def pubsub(ctx: click.Context, /, *, no_prefix: bool, no_echo: bool, **options: Any) -> int:

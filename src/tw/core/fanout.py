@@ -1,180 +1,29 @@
 """The fan-out of published lines: one shared log of batches, and a cursor into it for each subscriber.
 
 A subscriber that keeps up is handed the very bytes object of each turn; one that falls behind costs its cursor alone,
-since the log is shared. The slow-consumer policy is `disconnect`: `FanOut.overdue` names those who must go.
+since the log is shared. `FanOut.overdue` names those who are too slow; what becomes of them is the caller's policy:
+`unsubscribe` lets go of all that they hold, `drop` of the oldest lines, and until `relieved` nothing may be published.
 
 The use, once a reactor turn: `publish` as lines come in, `seal` at the end, `Cursor.take` for each subscriber that can
 be written to, then `overdue`. Nothing but the caller's own loop visits the subscribers that have kept up.
 
-Memory: at most `backlog_bytes` for the furthest-behind subscriber and the history together, one turn, and one batch;
-at worst 12 % more for small batches (see `tw.core.batches`); `SPAN_BYTES` for each span of own lines to be skipped.
+Memory, if those overdue are dealt with at once: at most `backlog_bytes` for the furthest-behind subscriber and the
+history together (or one turn, where that is more), one turn, and one batch; at worst 12 % more for small batches (see
+`tw.core.batches`); `SPAN_BYTES` for each span of own lines to be skipped.
 """
 
-import sys
-from collections import deque
 from collections.abc import Sequence
 
-from tw.core.batches import Batch, BatchLog
+from tw.core.batches import BatchLog
+from tw.core.cursor import Cursor, GapNotice
 
 # What one remembered span costs: a tuple, four integers and a place in a deque. Spans may cost as much as the backlog.
 SPAN_BYTES = 200
+# Dropping takes a cursor to this share below the limit. Were it the limit itself, every turn would drop a line of each
+# that is stuck: a thousand of them took 5 ms a turn, which everybody else waited for.
+DROP_SHARE = 32
 # Under a small backlog a subscriber may still publish so often, between others, before it is called slow.
 MIN_SPANS = 1024
-
-# Where unsubscribed cursors stand: behind the end of any log, so that nothing is left to take and no batch kept alive.
-_NOWHERE = Batch(sys.maxsize, sys.maxsize)
-
-
-class Cursor:
-    """A subscriber's place in the log, made by `FanOut.subscribe`. It holds no bytes itself."""
-
-    __slots__ = (
-        "_batch", "_end", "_log", "_odd", "_offset", "_offset_lines", "_own", "_own_bytes", "_own_lines", "_skips_own",
-    )  # fmt: skip
-
-    def __init__(self, log: BatchLog, *, echo: bool, beside: "Cursor | None" = None) -> None:
-        self._log = log
-        # The batch to take next, and how much of it is behind the cursor, where the history begins inside one.
-        place = log.join() if beside is None else log.join_at(beside._batch)
-        self._batch: Batch = place[0]
-        self._offset, self._offset_lines = place[1:]
-        # Spans of the log that this subscriber published and must not see: (start, line, end, end line), in order.
-        self._own: deque[tuple[int, int, int, int]] = deque()
-        self._own_bytes = 0
-        self._own_lines = 0
-        self._skips_own = not echo
-        self._end: tuple[int, int] | None = None
-        # Whether a batch may have to be cut, for any of these reasons: one test on the fast path instead of three.
-        self._odd = self._offset > 0
-
-    @property
-    def backlog_bytes(self) -> int:
-        """Bytes published for this subscriber and not taken yet, those of the unsealed turn among them."""
-        end = self._log.end_bytes if self._end is None else self._end[0]
-        return max(0, end - self._position - self._own_bytes)
-
-    @property
-    def backlog_lines(self) -> int:
-        """Lines published for this subscriber and not taken yet: what a disconnect loses, beside `backlog_bytes`."""
-        end = self._log.end_lines if self._end is None else self._end[1]
-        return max(0, end - self._batch.line - self._offset_lines - self._own_lines)
-
-    @property
-    def caught_up(self) -> bool:
-        """Whether the cursor stands at the end of what is sealed: `take` has nothing."""
-        return self._batch.start >= self._log.tail.start
-
-    @property
-    def finished(self) -> bool:
-        """Whether all that was published before `finish` has been taken."""
-        return self._end is not None and self.backlog_bytes == 0
-
-    @property
-    def _position(self) -> int:
-        return self._batch.start + self._offset
-
-    def finish(self) -> None:
-        """End this cursor here: it still gets what has been published up to now, and nothing later. Idempotent.
-
-        It is for a client that has closed its sending side. Until it is unsubscribed it keeps holding the log.
-        """
-        if self._end is None:
-            self._end = (self._log.end_bytes, self._log.end_lines)
-            self._skips_own = False
-            self._odd = True
-
-    def take(self, limit_bytes: int) -> bytes:
-        """Return the next whole batches, up to about `limit_bytes`, and step past them; empty when there is nothing.
-
-        At least one batch is taken where there is one, so an over-long line comes whole, above the limit. Who has kept
-        up gets the batch itself, shared with everybody, not a copy.
-        """
-        batch = self._batch
-        following = batch.following
-        log = self._log
-        if following is log.tail and not self._odd:
-            self._batch = following
-            following.readers += 1
-            batch.readers -= 1
-            if not batch.readers and batch is log.slowest:
-                log.advance()
-            return batch.data
-        if batch.start >= log.tail.start:
-            return b""
-        return self._take_slowly(limit_bytes)
-
-    def _take_slowly(self, limit_bytes: int) -> bytes:
-        """Take several batches, or parts of them. The cursor must not be caught up."""
-        tail = self._log.tail
-        batch = self._batch
-        if batch.absorbed_by is not None:
-            # It was merged into the one before, so the cursor stands in the middle of that.
-            self._offset += batch.start - batch.absorbed_by.start
-            self._odd = True
-            batch = batch.absorbed_by
-        origin = batch
-        taken: list[bytes] = []
-        size = 0
-        while batch is not tail and batch.following is not None:
-            piece = self._cut(batch, batch.following.start) if self._odd else batch.data
-            if size and size + len(piece) > limit_bytes:
-                break
-            taken.append(piece)
-            size += len(piece)
-            batch = batch.following
-            self._pass(batch)
-        batch.readers += 1
-        origin.readers -= 1
-        self._log.advance()
-        return b"".join(taken)
-
-    def _cut(self, batch: Batch, end: int) -> bytes:
-        """The part of a batch, which ends at `end`, that is ahead of the cursor, before its end, and not its own."""
-        base = batch.start
-        if self._end is not None:
-            end = max(base, min(end, self._end[0]))
-        at = self._offset
-        pieces: list[bytes] = []
-        for own_start, _line, own_end, _end_line in self._own:
-            if own_start >= end:
-                break
-            pieces.append(batch.data[at : own_start - base])
-            at = own_end - base
-        pieces.append(batch.data[at : end - base])
-        return b"".join(pieces)
-
-    def _pass(self, batch: Batch) -> None:
-        """Stand at the beginning of this batch, and forget the own spans before it."""
-        self._batch = batch
-        self._offset = self._offset_lines = 0
-        own = self._own
-        while own and own[0][0] < batch.start:
-            start, line, end, end_line = own.popleft()
-            passed, passed_line = min(end, batch.start), min(end_line, batch.line)
-            self._own_bytes -= passed - start
-            self._own_lines -= passed_line - line
-            if passed < end:
-                own.appendleft((passed, passed_line, end, end_line))
-        self._odd = bool(own) or self._end is not None
-
-    def _skip_own(self, start: int, line: int) -> int:
-        """Remember that this subscriber published what stands between here and the log's end. Returns the spans."""
-        end, end_line = self._log.end_bytes, self._log.end_lines
-        self._own_bytes += end - start
-        self._own_lines += end_line - line
-        own = self._own
-        if own and own[-1][2] == start:
-            start, line, _end, _end_line = own.pop()
-        own.append((start, line, end, end_line))
-        self._odd = True
-        return len(own)
-
-    def _leave(self) -> None:
-        self._log.leave(self._batch)
-        self._batch = _NOWHERE
-        self._own.clear()
-        self._offset = self._offset_lines = self._own_bytes = self._own_lines = 0
-        self._skips_own = False
 
 
 class FanOut:
@@ -182,18 +31,26 @@ class FanOut:
 
     A subscriber is overdue once it has left more than `backlog_bytes` of the log untaken. A new one first gets the last
     `history_lines` lines, those within `backlog_bytes`. `line_end` (LF or CRLF) closes every line that goes out, and a
-    batch has up to `batch_bytes`, or one longer line. Raises ValueError for values that make no sense.
+    batch has up to `batch_bytes`, or one longer line. `gap_notice` makes what stands in the place of dropped lines;
+    without it nothing does. Raises ValueError for values that make no sense.
     """
 
-    __slots__ = ("_backlog_bytes", "_crowded", "_cursors", "_log", "_max_spans")
+    __slots__ = ("_backlog_bytes", "_crowded", "_cursors", "_gap_notice", "_log", "_max_spans")
 
     def __init__(
-        self, *, backlog_bytes: int, history_lines: int = 0, line_end: bytes = b"\n", batch_bytes: int = 65536
+        self,
+        *,
+        backlog_bytes: int,
+        history_lines: int = 0,
+        line_end: bytes = b"\n",
+        batch_bytes: int = 65536,
+        gap_notice: GapNotice | None = None,
     ) -> None:
         self._log = BatchLog(
             history_bytes=backlog_bytes, history_lines=history_lines, line_end=line_end, batch_bytes=batch_bytes
         )
         self._backlog_bytes = backlog_bytes
+        self._gap_notice = gap_notice
         self._max_spans = max(MIN_SPANS, backlog_bytes // SPAN_BYTES)
         # Whether a cursor has passed that. Its lines need not: they may be as short as a line feed.
         self._crowded = False
@@ -223,7 +80,7 @@ class FanOut:
         """
         if beside is not None and (beside not in self._cursors or beside._odd):
             raise ValueError("beside must be subscribed, and skip nothing")
-        cursor = Cursor(self._log, echo=echo, beside=beside)
+        cursor = Cursor(self._log, echo=echo, gap_notice=self._gap_notice, beside=beside)
         self._cursors[cursor] = None
         return cursor
 
@@ -250,16 +107,35 @@ class FanOut:
         """Close the turn: what was published in it may be taken. Returns whether that was anything."""
         return self._log.seal()
 
-    def overdue(self) -> list[Cursor]:
+    def overdue(self, fresh_bytes: int = 0) -> list[Cursor]:
         """The cursors that have left more than `backlog_bytes` of the log untaken, in the order of their subscription.
 
-        Call it after the subscribers had their chance to take. Own lines that a cursor skips count as well, as the log
-        must keep them while that cursor is behind, and so does having too many spans of them. It costs nothing while
-        nobody is overdue, and a look at every cursor otherwise.
+        Call it after the subscribers had their chance to take. For the last `fresh_bytes` they have had none yet: who
+        has taken everything before them is not overdue, however many they are. Own lines that a cursor skips count as
+        well, as the log must keep them while that cursor is behind, and so does having too many spans of them. It costs
+        nothing while nobody is overdue, and a look at every cursor otherwise.
         """
-        floor = self._log.end_bytes - self._backlog_bytes
+        floor = self._log.end_bytes - max(self._backlog_bytes, fresh_bytes)
         if self._log.slowest.start >= floor and not self._crowded:
             return []
         late = [cursor for cursor in self._cursors if cursor._position < floor or len(cursor._own) > self._max_spans]
         self._crowded = bool(late)
         return late
+
+    def drop(self, cursor: Cursor) -> tuple[int, int]:
+        """Drop the oldest whole lines of an overdue cursor, a little more than must go (see `DROP_SHARE`).
+
+        A notice of how many it lost in all is what it takes next, in their place. Returns the lines and bytes that it
+        has lost now. Call it when everything is sealed. One that is not overdue loses nothing.
+        """
+        most_bytes, most_spans = self._backlog_bytes, self._max_spans
+        if cursor.lag_bytes <= most_bytes and len(cursor._own) <= most_spans:
+            return 0, 0
+        return cursor._drop(most_bytes - most_bytes // DROP_SHARE, most_spans - most_spans // DROP_SHARE)
+
+    def relieved(self, cursor: Cursor) -> bool:
+        """Whether an overdue cursor has come so far that it may fall behind again: to half of what makes it overdue.
+
+        Were it the same, publishers would be paused and resumed for every batch.
+        """
+        return cursor.lag_bytes <= self._backlog_bytes // 2 and len(cursor._own) <= self._max_spans // 2

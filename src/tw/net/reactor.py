@@ -34,10 +34,18 @@ class LeanReactor(EPollReactor):
     def __init__(self) -> None:
         super().__init__()
         self._turn_ends: list[Callable[[], object]] = []
+        self._events: list[tuple[int, int]] = []
+        self._cut_off: list[tuple[int, int]] = []
 
     def at_turn_end(self, call: Callable[[], object]) -> None:
         """Call it once the events of this turn are dispatched, or before the reactor waits for others."""
         self._turn_ends.append(call)
+
+    def end_turn_early(self) -> None:
+        """Dispatch no more of this turn's events: they come again with the next turn's, and first. Outside of their
+        dispatch it does nothing."""
+        self._cut_off += self._events
+        self._events.clear()  # a `for` over a list looks at its length at each step: this costs nothing while unused
 
     def doPoll(self, timeout: float | None) -> None:
         """Wait at most `timeout` seconds (None: for ever) for events, and dispatch them."""
@@ -47,7 +55,10 @@ class LeanReactor(EPollReactor):
             timeout = 0
         selectables = self._selectables
         # A signal does not end it early with EINTR, as it did before PEP 475.
-        for fd, event in self._poller.poll(-1 if timeout is None else timeout, len(selectables)):
+        self._events = self._poller.poll(-1 if timeout is None else timeout, len(selectables))
+        if self._cut_off:
+            self._put_in_order()
+        for fd, event in self._events:
             # Looked up at each event: an earlier one of this batch may have closed the socket, and its number may
             # even belong to a new one by now.
             selectable = selectables.get(fd)
@@ -57,10 +68,20 @@ class LeanReactor(EPollReactor):
                 self._read(selectable)
             else:
                 self._dispatch(selectable, fd, event)
+        self._events = []
+        if self._cut_off:
+            del self._cut_off[: self._cut_off.index((fd, event)) + 1]  # what was dispatched before the cut
         if self._turn_ends:
             self._end_turn()
 
     doIteration = doPoll
+
+    def _put_in_order(self) -> None:
+        """Those that an early end has cut off come first, in the order in which they stood. The kernel names all who
+        are ready in one order, always: the last ones would starve."""
+        places = {fd: place for place, (fd, _) in enumerate(self._cut_off)}
+        self._cut_off = []
+        self._events.sort(key=lambda event: places.get(event[0], len(places)))
 
     def _end_turn(self) -> None:
         calls, self._turn_ends = self._turn_ends, []
@@ -112,6 +133,14 @@ def at_turn_end(reactor: Any, call: Callable[[], object]) -> None:
         reactor.at_turn_end(call)
     else:
         reactor.callLater(0, call)
+
+
+def end_turn_early(reactor: Any) -> bool:
+    """Leave what has not been read in this turn to the next one. Returns whether `reactor` can do that."""
+    if not isinstance(reactor, LeanReactor):
+        return False
+    reactor.end_turn_early()
+    return True
 
 
 def usable() -> bool:

@@ -50,7 +50,7 @@ def send_at_once(transport: Any) -> None:
 class Stream:
     """Writes to one connection and counts what it wrote. `transport` is any Twisted stream transport."""
 
-    __slots__ = ("_eager", "_producing", "closing", "sent_bytes", "transport")
+    __slots__ = ("_eager", "_producing", "closing", "reset", "sent_bytes", "transport")
 
     def __init__(self, transport: object) -> None:
         self.transport: Any = transport
@@ -58,6 +58,9 @@ class Stream:
         send_at_once(transport)
         self._producing = False
         self.closing = False
+        # Whether a `send` has learned that the peer broke off: the kernel tells it once, and what is read afterwards
+        # looks like an orderly end.
+        self.reset = False
         self.sent_bytes = 0
 
     def write(self, data: bytes) -> None:
@@ -71,7 +74,8 @@ class Stream:
         if fd is not None and not fd._tempDataLen and not fd.dataBuffer and not fd.TLS and fd.connected:
             try:
                 sent = fd.socket.send(data)
-            except OSError:
+            except OSError as error:
+                self.note_failure(error)
                 sent = 0
             if sent == len(data):
                 return
@@ -89,11 +93,18 @@ class Stream:
         except AttributeError:
             return None
 
+    def note_failure(self, error: OSError) -> None:
+        """Remember a `send` that failed for good. EPIPE is not meant: that comes of a peer that has closed (RFC 9293,
+        3.10.4), and a reset that follows is of no more interest."""
+        if not isinstance(error, BlockingIOError | BrokenPipeError):
+            self.reset = True
+
     def direct_send(self) -> Callable[[bytes], int] | None:
         """The socket's own `send`, for one who writes the same bytes to many; None where `write` alone will do.
 
         It is good while nothing else writes here. Bytes that it sent count in `sent_bytes` only when its user adds
-        them, and what it did not take, or all if it raised OSError, must go through `write`; then ask again.
+        them. What it did not take, or all if it raised OSError (see `note_failure`), must go through `write`; then ask
+        again.
         """
         fd = self._eager
         if fd is None or fd._tempDataLen or fd.dataBuffer or fd.TLS or not fd.connected:

@@ -31,6 +31,8 @@ class ServerConnection(Protocol):
     opened_at_s: float = 0.0
     received_bytes: int = 0
     close_reason: str = ""
+    held: bool = False
+    """Whether the server reads nothing from it for now: that it is silent is then not its own doing."""
 
     def __init__(self, keeper: Keeper, peer_address: IAddress | None = None) -> None:
         self.keeper = keeper

@@ -8,7 +8,7 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
-from tw.core.fanout import Cursor
+from tw.core.cursor import Cursor
 from tw.core.lines import LineSplitter
 from tw.net.stream import PAUSE_BYTES
 from tw.protocols.connection import Keeper, ServerConnection
@@ -32,6 +32,7 @@ class Hub(TypingProtocol):
     def publish(self, connection: "PubSubServer", lines: list[bytes]) -> None: ...
     def line_too_long(self, connection: "PubSubServer") -> None: ...
     def half_closed(self, connection: "PubSubServer") -> None: ...
+    def breathed(self, connection: "PubSubServer") -> None: ...
 
 
 class PubSubServer(ServerConnection):
@@ -40,7 +41,7 @@ class PubSubServer(ServerConnection):
     While it is `abreast`, it has no cursor to go by: the hub sends it what everybody gets who has kept up.
 
     A client that reads slowly is still read from: what it publishes is others' business, and its own backlog is bounded
-    by the hub.
+    by the hub. Nothing is read while the hub holds it.
     """
 
     cursor: Cursor
@@ -56,6 +57,8 @@ class PubSubServer(ServerConnection):
         self._read_ended = False
         self._write_ended = False
         self.writable = True
+        self.held = False
+        self.slow = False
         self.abreast = False
         self.leaving = False
 
@@ -90,14 +93,14 @@ class PubSubServer(ServerConnection):
             self._hub.line_too_long(self)
 
     def _publish_rest(self) -> None:
-        """The last line counts without its end, once its sender has closed."""
-        rest = None if self.leaving else self._splitter.finish()
+        """The last line counts without its end, once its sender has closed; not where it broke off."""
+        rest = None if self.leaving or self.stream.reset else self._splitter.finish()
         if rest is not None:
             self._hub.publish(self, [rest])
 
     def readConnectionLost(self) -> None:
         """A client that has published gets what is ordered up to here, then the end; others stay subscribers."""
-        self._read_ended = True
+        self._read_ended, self.held = True, False
         if self.stream.closing:
             self.stream.close()
         elif self.received_bytes:
@@ -123,6 +126,21 @@ class PubSubServer(ServerConnection):
     def resumeProducing(self) -> None:
         self.writable = not self.stream.closing
         self.deliver()
+        self._hub.breathed(self)
+
+    # Being held -------------------------------------------------------------------------------------------------------
+
+    def hold(self) -> None:
+        """Stop reading from it, until `release`. One that is leaving is read from: nothing of it counts any more."""
+        if not (self.held or self.leaving or self._read_ended):
+            self.held = True
+            self.stream.pause_reading()
+
+    def release(self) -> None:
+        """Read on, if it was held."""
+        if self.held:
+            self.held = False
+            self.stream.resume_reading()
 
     # Ending -----------------------------------------------------------------------------------------------------------
 
@@ -135,6 +153,7 @@ class PubSubServer(ServerConnection):
         if self.leaving:
             return
         self.leaving = True
+        self.release()
         self.close_reason = reason
         if farewell is not None:
             self._farewell = farewell
@@ -146,6 +165,7 @@ class PubSubServer(ServerConnection):
     def expel(self, farewell: bytes, reason: str) -> None:
         """Close without what is still in the log: `farewell` follows what the transport already holds."""
         self.leaving = True
+        self.release()
         self.close_reason = reason
         self._farewell = farewell
         self._hub.leave(self)

@@ -48,7 +48,8 @@ class Abreast:
             for connection, send in self._sends.items():
                 try:
                     sent = send(data)
-                except OSError:
+                except OSError as error:
+                    connection.stream.note_failure(error)
                     sent = 0  # the transport meets it again: no `connectionLost` while this goes on
                 if sent != size:
                     short.append((connection, data[sent:]))

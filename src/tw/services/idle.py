@@ -47,7 +47,7 @@ class IdleWatch:
         for connection in list(self._connections()):
             moved = connection.moved_bytes
             bytes_then, since_s = before.get(connection.id, (0, connection.opened_at_s))
-            if moved != bytes_then:
+            if moved != bytes_then or connection.held:
                 since_s = now_s
             self._seen[connection.id] = (moved, since_s)
             if now_s - since_s >= self._timeout_s:

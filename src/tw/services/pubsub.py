@@ -4,17 +4,24 @@ from typing import Any
 
 from twisted.internet.interfaces import IAddress
 
-from tw.core.fanout import Cursor, FanOut
-from tw.events import Dropped, Listening, ServerSummary
-from tw.net.reactor import at_turn_end
+from tw.core.cursor import Cursor
+from tw.core.fanout import FanOut
+from tw.events import Listening, ServerSummary
+from tw.net.reactor import at_turn_end, end_turn_early
 from tw.protocols.connection import Keeper, ServerConnection
 from tw.protocols.pubsub import PubSubServer
 from tw.serve_options import ServePubSubOptions
 from tw.services.abreast import Abreast
 from tw.services.listener import Emit, Listener
+from tw.services.slow import Disconnecting, Dropping, Losses, Scene
 
 TURN_BYTES = 256 * 1024
-"""A turn that has published so much is shared out at once: it bounds what piles up before anyone could read."""
+"""Whenever a turn has published so much, it is shared out at once: so much at most is copied, or joined, in one go."""
+
+TURNS_TO_FALL_BEHIND = 4
+"""A turn ends early where it has published this share of the backlog, so that many publishers who push at once leave
+everyone the chance to be sent what there is. 128 who pushed 256 KiB each in one turn put subscribers who read all the
+time four backlogs behind. Between one and four `TURN_BYTES`: less would cost small backlogs their speed."""
 
 RESET_CHECK_S = 30.0
 """How often half-closed subscribers are looked at: one that is gone altogether sends nothing that would tell."""
@@ -26,23 +33,27 @@ class PubSubService:
     def __init__(self, reactor: Any, options: ServePubSubOptions, emit: Emit) -> None:
         self._reactor = reactor
         self._options = options
-        self._emit = emit
         self._end = b"\r\n" if options.crlf else b"\n"
         self._fanout = FanOut(
-            backlog_bytes=options.backlog_bytes, history_lines=options.history_lines, line_end=self._end
+            backlog_bytes=options.backlog_bytes,
+            history_lines=options.history_lines,
+            line_end=self._end,
+            gap_notice=self._gap_notice if options.prefix else None,
         )
         # Everyone is either behind, with a cursor of his own, or abreast of the log.
         self._behind: dict[Cursor, PubSubServer] = {}
         self._abreast = Abreast(self._fanout)
-        self._turn_open = False
+        self._turn_noted = False
+        # What is published and not shared out yet, what this turn has shared out, and how much that may be.
         self._turn_bytes = 0
+        self._shared_bytes = 0
+        self._turn_limit_bytes = min(max(options.backlog_bytes // TURNS_TO_FALL_BEHIND, TURN_BYTES), 4 * TURN_BYTES)
         self._check: Any = None
         self._half_closed: set[PubSubServer] = set()
-        self._dropped_lines = 0
-        self._dropped_bytes = 0
-        self._slow = 0
         self.max_line_bytes = options.max_line_bytes
         self.listener = Listener(reactor, "pubsub", options, emit)
+        self._scene = Scene(reactor, options, self.listener, self._fanout, self._behind, self._end)
+        self._slow = _policy(options.slow)(self._scene, Losses(reactor, emit))
 
     async def start(self) -> list[Listening]:
         """Bind. Raises TwError, and leaves nothing bound then."""
@@ -52,17 +63,10 @@ class PubSubService:
         """Stop accepting, send every subscriber what is ordered, and tell what was done."""
         self._share()
         await self.listener.drain()
-        self._share()
+        self._slow.stop()
         if self._check is not None:
             self._check.cancel()
-        return self.listener.summary(
-            {
-                "lines": self._fanout.published_lines,
-                "slow_consumers": self._slow,
-                "dropped_lines": self._dropped_lines,
-                "dropped_bytes": self._dropped_bytes,
-            }
-        )
+        return self.listener.summary({"lines": self._fanout.published_lines, **self._slow.summary()})
 
     def _build(self, keeper: Keeper, address: IAddress | None) -> ServerConnection:
         return PubSubServer(keeper, address, self, self._reactor)
@@ -79,6 +83,7 @@ class PubSubService:
             connection.prefix = f"<{connection.peer}> ".encode()
         cursor = self._fanout.subscribe(echo=self._options.echo)
         self._behind[cursor] = connection
+        self._slow.joined(connection)
         return cursor
 
     def leave(self, connection: PubSubServer) -> None:
@@ -87,6 +92,11 @@ class PubSubService:
         self._behind.pop(connection.cursor, None)
         self._half_closed.discard(connection)
         self._fanout.unsubscribe(connection.cursor)
+        self._slow.left(connection)
+
+    def breathed(self, connection: PubSubServer) -> None:
+        """A client that was behind has taken something."""
+        self._slow.breathed(connection)
 
     def fall_behind(self, connection: PubSubServer) -> None:
         """Give a client that is abreast a cursor of its own, which stands there."""
@@ -102,16 +112,16 @@ class PubSubService:
         before = self._fanout.published_bytes
         self._fanout.publish(connection.cursor, connection.prefix, lines)
         self._turn_bytes += self._fanout.published_bytes - before
-        if self._turn_bytes > TURN_BYTES:
-            self._share()
-        elif not self._turn_open:
-            self._turn_open = True
+        if not self._turn_noted:
+            self._turn_noted = True
             at_turn_end(self._reactor, self._end_turn)
+        if self._turn_bytes > TURN_BYTES:
+            self._share_early()
 
     def line_too_long(self, connection: PubSubServer) -> None:
         """Tell a client that sent one, and part from it."""
         self.listener.refuse(connection, f"line too long (max {self.max_line_bytes} bytes)")
-        notice = self._notice(f"line too long (max {self.max_line_bytes} bytes)")
+        notice = self._scene.notice(f"line too long (max {self.max_line_bytes} bytes)")
         self._share()
         connection.finish(notice, "line too long")
 
@@ -130,19 +140,28 @@ class PubSubService:
         if self._half_closed:
             self._check = self._reactor.callLater(RESET_CHECK_S, self._check_half_closed)
 
-    def _notice(self, text: str) -> bytes:
-        """A notice of the server's. Without prefixes there is none: a client could forge it."""
-        return f"<tw> {text}".encode() + self._end if self._options.prefix else b""
+    def _gap_notice(self, lines: int) -> bytes:
+        return self._scene.notice(f"dropped {lines} lines")
 
     # Sharing out ------------------------------------------------------------------------------------------------------
 
     def _end_turn(self) -> None:
-        if self._turn_open:
-            self._share()
+        self._share()
+        self._turn_noted = False
+        self._shared_bytes = 0
+
+    def _share_early(self) -> None:
+        """Share out in the middle of a turn. One that has published its share ends here."""
+        self._share()
+        if self._shared_bytes < self._turn_limit_bytes:
+            return
+        if not end_turn_early(self._reactor) and self._shared_bytes > self._options.backlog_bytes:
+            # With another reactor than ours the turn goes on. To bound what the log holds, it counts as over.
+            self._shared_bytes = 0
 
     def _share(self) -> None:
-        """Close the turn: send its lines to everyone who can take them, and part from who is too far behind."""
-        self._turn_open = False
+        """Send what is published to everyone who can take it, and deal with who is too far behind."""
+        self._shared_bytes += self._turn_bytes
         self._turn_bytes = 0
         if not self._fanout.seal():
             return
@@ -153,18 +172,16 @@ class PubSubService:
                 if cursor.caught_up and not connection.leaving and self._abreast.add(connection):
                     del self._behind[cursor]
                     self._fanout.unsubscribe(cursor)
-        for cursor in self._fanout.overdue():
-            self._expel(self._behind[cursor])
+        self._slow.judge(self._shared_bytes)
 
     def _hold_back(self, connection: PubSubServer, rest: bytes) -> None:
         self.fall_behind(connection)
         connection.stream.write(rest)
 
-    def _expel(self, connection: PubSubServer) -> None:
-        lines, unsent_bytes = connection.cursor.backlog_lines, connection.cursor.backlog_bytes
-        self._slow += 1
-        self._dropped_lines += lines
-        self._dropped_bytes += unsent_bytes
-        self._emit(Dropped(id=connection.id, lines=lines, dropped_bytes=unsent_bytes))
-        notice = self._notice(f"disconnected: more than {self._options.backlog_bytes} bytes behind")
-        connection.expel(notice, "slow consumer")
+
+def _policy(slow: str) -> type[Disconnecting]:
+    if slow == "block":
+        from tw.services.block import Blocking
+
+        return Blocking
+    return Dropping if slow == "drop" else Disconnecting
