@@ -18,6 +18,7 @@ from tw.core.text import safe
 from tw.errors import UsageError
 from tw.events import Closed, Listening, Opened, Refused, ServerEvent, ServerSummary
 from tw.net.endpoint import address_text, bind_error, host_endpoint, is_tls, server_endpoint, unlock
+from tw.net.keepalive import keep_alive
 from tw.net.lean_tls import tls_factory
 from tw.net.tls import ServerTls, openssl_reason, self_signed_tls, server_tls
 from tw.protocols.connection import Keeper, ServerConnection
@@ -159,6 +160,7 @@ class Listener:
         except Exception as problem:
             _unlock_after(problem)
             raise bind_error(problem, where) from problem
+        keep_alive(port)
         self.ports.append(port)
         listening = self._listening(port.getHost(), where)
         if listening.path is not None:
