@@ -6,6 +6,7 @@ A night's run sets 100,000.
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -59,10 +60,26 @@ def mutated(draw: st.DrawFn, valid: Sequence[bytes], most: int = 4) -> bytes:
     return data
 
 
-def noise() -> st.SearchStrategy[bytes]:
+def noise() -> st.SearchStrategy["bytes | Repeated"]:
     """Bytes from nowhere, at times many of them."""
-    many = st.builds(lambda data, times: data * times, st.binary(min_size=1, max_size=9), st.integers(1, 20_000))
-    return st.binary(max_size=60) | many
+    return st.binary(max_size=60) | bulk(st.binary(min_size=1, max_size=9))
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """The same over and over: in a failure's report it must not be written out."""
+
+    data: bytes
+    total_bytes: int
+
+    @property
+    def whole(self) -> bytes:
+        return self.data * (self.total_bytes // max(1, len(self.data)))
+
+
+def bulk(data: st.SearchStrategy[bytes]) -> st.SearchStrategy[Repeated]:
+    """The same over and over, up to what fills every buffer on the way."""
+    return st.builds(Repeated, data, st.sampled_from([1_000, 70_000, 150_000, 300_000]))
 
 
 def pieces(data: bytes, sizes: Sequence[int]) -> Iterator[bytes]:
