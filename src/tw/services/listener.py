@@ -24,6 +24,9 @@ from tw.net.tls import ServerTls, openssl_reason, self_signed_tls, server_tls
 from tw.protocols.connection import Keeper, ServerConnection
 from tw.serve_options import ServeOptions
 
+ABORT_S = 1.0
+"""An aborted connection is gone within a turn or two. A stop does not wait for one that a bug keeps."""
+
 UDP_PORT_TRIES = 16
 """With `--udp` and port 0 the port must be free for both; a few tries find one wherever one is left."""
 
@@ -73,6 +76,7 @@ class Listener:
         self.cut_off = 0
         self._started_at_s = reactor.seconds()
         self._all_closed: Deferred[None] | None = None
+        self._deadline: Any = None
         self._alpn = alpn
         self._tls = self._make_tls()
 
@@ -217,21 +221,38 @@ class Listener:
         """Stop accepting, let every connection finish what is under way, and cut off what outlives the timeout."""
         self.stopping = True
         await self.stop_listening()
-        for connection in list(self.connections.values()):
-            connection.drain()
+        self._end_each(lambda connection: connection.drain())
         if not self.connections:
             return
         done = self._all_closed = Deferred()
-        deadline = self.reactor.callLater(self.options.drain_timeout_s, self._cut_off)
+        self._deadline = self.reactor.callLater(self.options.drain_timeout_s, self._cut_off)
         await done
-        if deadline.active():
-            deadline.cancel()
+        if self._deadline.active():
+            self._deadline.cancel()
+
+    def _end_each(self, end: Callable[[ServerConnection], None]) -> None:
+        for connection in list(self.connections.values()):
+            try:
+                end(connection)
+            except Exception:
+                # One connection's fault must not keep the others from being ended.
+                self._log.failure("unhandled error while a connection is ended")
 
     def _cut_off(self) -> None:
-        for connection in list(self.connections.values()):
-            self.cut_off += 1
-            connection.close_reason = "drain timeout"
-            connection.stream.abort()
+        self._deadline = self.reactor.callLater(ABORT_S, self._give_up)
+        self._end_each(self._cut_one_off)
+
+    def _cut_one_off(self, connection: ServerConnection) -> None:
+        self.cut_off += 1
+        connection.close_reason = "drain timeout"
+        connection.stream.abort()
+
+    def _give_up(self) -> None:
+        """What is still here only seems to be: its end raised, and was never told."""
+        self.connections.clear()
+        if self._all_closed is not None:
+            done, self._all_closed = self._all_closed, None
+            done.callback(None)
 
     def summary(self, more: Mapping[str, int]) -> ServerSummary:
         return ServerSummary(
