@@ -5,6 +5,7 @@ import socket
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from weakref import WeakKeyDictionary
 
 from e2e.harness import TIMEOUT_S
 
@@ -103,11 +104,20 @@ def descriptors(wanted: int) -> Iterator[bool]:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+_pushed: WeakKeyDictionary[socket.socket, int] = WeakKeyDictionary()
+
+
 def push(clients: list[socket.socket], data: bytes) -> int:
-    """Have each send what its socket takes; gives how many bytes all of them took."""
+    """Have each send what its socket takes of `data`, over and over; gives how many bytes all of them took.
+
+    Each goes on where it stopped, so that nobody sees anything but whole copies in a row.
+    """
     total = 0
     for client in clients:
         with suppress(BlockingIOError):
             while True:
-                total += client.send(data)
+                at = _pushed.get(client, 0)
+                sent = client.send(data[at:])
+                _pushed[client] = (at + sent) % len(data)
+                total += sent
     return total
