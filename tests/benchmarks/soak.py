@@ -152,17 +152,23 @@ def soak(soaked: list[Soaked], minutes: float) -> None:
             thread.join()
 
 
+def remains(one: Soaked) -> list[str]:
+    """What is there that was not there before the clients came."""
+    seen = one.look()
+    return [
+        f"{seen[what]} {what} are left, {one.idle[what]} were there before"
+        for what in ("files", "connections", "calls")
+        if seen[what] > one.idle[what]
+    ]
+
+
 def conclude(one: Soaked, stderr: Any) -> list[str]:
     """What is wrong with a server after all that."""
     faults = list(one.faults)
     until = time.monotonic() + GONE_S
-    while (left := one.look())["files"] > one.idle["files"] and time.monotonic() < until:
+    while (left := remains(one)) and time.monotonic() < until:
         time.sleep(0.5)
-    faults += [
-        f"{left[what]} {what} are left, {one.idle[what]} were there before"
-        for what in ("files", "connections", "calls")
-        if left[what] > one.idle[what]
-    ]
+    faults += left
     faults.append(growth(one.rss))
     summary = one.server.stop()
     print(f"{one.service:8} " + " ".join(f"{key}={value}" for key, value in summary.items() if isinstance(value, int)))

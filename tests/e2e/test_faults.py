@@ -21,7 +21,7 @@ SERVICES = ["echo", "counter", "pubsub"]
 
 STUCK = 1000
 STUCK_BYTES = 400 * 1024
-"""What a client that sends for ever and never reads may cost an echo server: what made it pause (64 KiB), one read
+"""What a client that never reads may cost: what made the server pause (64 KiB, or answers of one slice more), one read
 (256 KiB), and room for the objects."""
 
 
@@ -41,28 +41,33 @@ def until(true: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def test_a_thousand_clients_that_never_read_cost_what_is_stated_and_nobody_else() -> None:
-    with descriptors(STUCK + 200) as allowed, errors() as stderr:
+@pytest.mark.parametrize(
+    ("service", "count", "saying"),
+    [("echo", STUCK, bytes(65_536)), ("counter", STUCK // 4, WHOLE["counter"] * 100_000)],
+    ids=["echo", "counter"],
+)
+def test_clients_that_never_read_cost_what_is_stated_and_nobody_else(service: str, count: int, saying: bytes) -> None:
+    """They send for ever, or pipeline 100,000 requests."""
+    with descriptors(count + 200) as allowed, errors() as stderr:
         if not allowed:
-            pytest.skip(f"the system allows no {STUCK + 200} open files")
-        with serving("echo", "--drain-timeout", "200ms", stderr=stderr) as server:
+            pytest.skip(f"the system allows no {count + 200} open files")
+        with serving(service, "--drain-timeout", "200ms", stderr=stderr) as server:
             before = server.resident_bytes()
-            clients = [connect(server.port, small=True) for _ in range(STUCK)]
+            clients = [connect(server.port, small=True) for _ in range(count)]
             try:
                 for client in clients:
                     client.setblocking(False)
                 quiet = time.monotonic()
                 while time.monotonic() - quiet < 0.5:
-                    if push(clients, bytes(65_536)):
+                    if push(clients, saying):
                         quiet = time.monotonic()
-                grown = server.resident_bytes() - before
-                assert grown < STUCK * STUCK_BYTES
+                assert server.resident_bytes() - before < count * STUCK_BYTES
                 ran = tw(
-                    "probe", "echo", "--count", "50", "--interval", "0", "--timeout", "20s", "--json", server.target
+                    "probe", service, "--count", "50", "--interval", "0", "--timeout", "20s", "--json", server.target
                 )
                 assert (ran.code, ran.json["received"]) == (0, 50)
-                assert server.resident_bytes() - before < STUCK * STUCK_BYTES
-                assert server.stop()["cut_off"] == STUCK
+                assert server.resident_bytes() - before < count * STUCK_BYTES
+                assert server.stop()["cut_off"] == count
             finally:
                 for client in clients:
                     client.close()
