@@ -8,6 +8,7 @@ import warnings
 import pytest
 from twisted.internet import tcp
 from twisted.logger import LogBeginner, Logger, LogLevel, LogPublisher
+from twisted.python import log
 from twisted.python.failure import Failure
 
 from tw.log import LineObserver, start_logging
@@ -182,3 +183,15 @@ def test_the_log_goes_to_the_stream_from_the_start_on_and_the_standard_streams_s
     log.debug("too much")
     assert stream.getvalue() == "tw: after\n"
     assert (sys.stdout, sys.stderr) == streams
+
+
+@pytest.mark.parametrize("verbosity", [0, 1])
+def test_a_bug_that_twisted_tells_in_its_old_way_is_one_line_too(verbosity: int) -> None:
+    stream = io.StringIO()
+    publisher = LogPublisher(LineObserver(verbosity, stream))
+    old = log.LogPublisher(publisher, publisher)  # what `log.err` speaks to
+    try:
+        raise RuntimeError("boom")
+    except RuntimeError:
+        old.msg(failure=Failure(), why=None, isError=1)
+    assert stream.getvalue() == "tw: a bug in tw: RuntimeError: boom; run it with -vv to see where\n"

@@ -33,7 +33,8 @@ class LineObserver:
         level = event.get("log_level", LogLevel.info)
         if level < self._least or (self._verbosity < 2 and (trouble or (level < LogLevel.warn and is_twisteds(event)))):
             return
-        failure = event.get("log_failure")
+        # The stock reactor tells of an exception in a protocol by `twisted.python.log.err`, which names it otherwise.
+        failure = event.get("log_failure") or event.get("failure")
         if failure is None:
             text = safe(formatEvent(event))
         elif self._verbosity > 1:

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -108,6 +108,10 @@ class Server:
         assert self.events[-1]["event"] == "summary"
         return self.events[-1]
 
+    def descriptors(self) -> int:
+        """How many files, sockets among them, it has open now."""
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
     def resident_bytes(self) -> int:
         """What the process holds in memory now."""
         pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
@@ -115,12 +119,23 @@ class Server:
 
 
 @contextmanager
-def serving(service: str, *args: str, listeners: int = 1, place: tuple[str, ...] = ("--port", "0")) -> Iterator[Server]:
-    """`tw serve SERVICE --json` on a free port, ready to be used; killed at the end if it still runs."""
+def serving(
+    service: str,
+    *args: str,
+    listeners: int = 1,
+    place: tuple[str, ...] = ("--port", "0"),
+    program: Sequence[str] = (TW,),
+    stderr: IO[bytes] | None = None,
+) -> Iterator[Server]:
+    """`tw serve SERVICE --json` on a free port, ready to be used; killed at the end if it still runs.
+
+    `program` is what is run instead of the installed `tw`, `stderr` where its errors go instead of the test's own.
+    """
     process = subprocess.Popen(
-        [TW, "serve", service, "--json", *place, *args],
+        [*program, "serve", service, "--json", *place, *args],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
+        stderr=stderr,
         env=environment(),
     )
     server = Server(process, [])

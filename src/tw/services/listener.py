@@ -27,8 +27,8 @@ from tw.services.newcomers import hear_newcomers
 from tw.services.ports import Ports
 from tw.services.refusals import Refusals
 
-UDP_PORT_TRIES = 16
-"""With `--udp` and port 0 the port must be free for both; a few tries find one wherever one is left."""
+ABORT_S = 1.0
+"""An aborted connection is gone within a turn or two. A stop does not wait for one that a bug keeps."""
 
 
 class Emit(Protocol):
@@ -84,6 +84,7 @@ class Listener:
             self._idle = IdleWatch(reactor, options.idle_timeout_s, self.connections.values)
         self._started_at_s = reactor.seconds()
         self._all_closed: Deferred[None] | None = None
+        self._deadline: Any = None
         self._headers: HeaderFirst | None = None
         self.handshakes = Handshakes(reactor, options.handshake_timeout_s, self._stalled)
         self.tls = certificates(options, alpn)
@@ -182,20 +183,30 @@ class Listener:
             self.stopping = True
         if self._headers is not None:
             self._headers.close()
-        for connection in list(self.connections.values()):
-            if self.handshakes.is_under_way(connection):
-                connection.stream.abort()  # it would wait for a client that may never go on
-            else:
-                connection.drain()
+        self._end_each(self._drain_one)
         if self._idle is not None:
             self._idle.stop()
         if not self.connections:
             return
         done = self._all_closed = Deferred()
-        deadline = self.reactor.callLater(self.options.drain_timeout_s, self._cut_off)
+        self._deadline = self.reactor.callLater(self.options.drain_timeout_s, self._cut_off)
         await done
-        if deadline.active():
-            deadline.cancel()
+        if self._deadline.active():
+            self._deadline.cancel()
+
+    def _drain_one(self, connection: ServerConnection) -> None:
+        if self.handshakes.is_under_way(connection):
+            connection.stream.abort()  # it would wait for a client that may never go on
+        else:
+            connection.drain()
+
+    def _end_each(self, end: Callable[[ServerConnection], None]) -> None:
+        for connection in list(self.connections.values()):
+            try:
+                end(connection)
+            except Exception:
+                # One connection's fault must not keep the others from being ended.
+                self._log.failure("unhandled error while a connection is ended")
 
     def _is_awaited(self, since_s: float) -> bool:
         """Whether somebody who came after then has not said anything yet, a PROXY header included."""
@@ -204,10 +215,20 @@ class Listener:
         return any(each.opened_at_s > since_s for each in (*newcomers, *pending))
 
     def _cut_off(self) -> None:
-        for connection in list(self.connections.values()):
-            self.cut_off += 1
-            connection.close_reason = "drain timeout"
-            connection.stream.abort()
+        self._deadline = self.reactor.callLater(ABORT_S, self._give_up)
+        self._end_each(self._cut_one_off)
+
+    def _cut_one_off(self, connection: ServerConnection) -> None:
+        self.cut_off += 1
+        connection.close_reason = "drain timeout"
+        connection.stream.abort()
+
+    def _give_up(self) -> None:
+        """What is still here only seems to be: its end raised, and was never told."""
+        self.connections.clear()
+        if self._all_closed is not None:
+            done, self._all_closed = self._all_closed, None
+            done.callback(None)
 
     def summary(self, more: Mapping[str, int]) -> ServerSummary:
         return ServerSummary(

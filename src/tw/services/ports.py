@@ -13,6 +13,7 @@ from tw.errors import UsageError
 from tw.events import Listening
 from tw.net.endpoint import bind_error, host_endpoint, is_passed, is_tls, server_endpoint, unlock
 from tw.net.gate import Gate
+from tw.net.keepalive import keep_alive
 from tw.serve_options import ServeOptions
 
 UDP_PORT_TRIES = 16
@@ -83,6 +84,7 @@ class Ports:
         except Exception as problem:
             _unlock_after(problem)
             raise bind_error(problem, where) from problem
+        keep_alive(port)
         self.bound.append(port)
         self._gate.guard(port)
         listening = self._listening(port.getHost(), where)
