@@ -11,7 +11,7 @@ function __tw_takes_value # whether the option $argv[2] of the command $argv[1] 
     case 'tw serve counter'
         contains -- $argv[2] --port --host --listen --tls-cert --tls-key --tls-client-ca --proxy-trust --handshake-timeout --drain-timeout --duration --max-connections --on-full --max-per-host --accept-rate --idle-timeout --allow --deny --ready-file --start --state --header-timeout --body-timeout --keepalive-timeout --send-timeout --max-header --max-body --color --reactor --config; and return
     case 'tw serve pubsub'
-        contains -- $argv[2] --port --host --listen --tls-cert --tls-key --tls-client-ca --proxy-trust --handshake-timeout --drain-timeout --duration --max-connections --on-full --max-per-host --accept-rate --idle-timeout --allow --deny --ready-file --max-line --history --backlog --slow --color --reactor --config; and return
+        contains -- $argv[2] --port --host --listen --tls-cert --tls-key --tls-client-ca --proxy-trust --handshake-timeout --drain-timeout --duration --max-connections --on-full --max-per-host --accept-rate --idle-timeout --allow --deny --ready-file --max-line --history --backlog --slow --block-timeout --color --reactor --config; and return
     case 'tw probe'
         contains -- $argv[2] --color --reactor --config; and return
     case 'tw probe echo'
@@ -169,7 +169,8 @@ complete -c tw -n '__tw_at tw serve pubsub' -l crlf -d 'End lines in CR LF rathe
 complete -c tw -n '__tw_at tw serve pubsub' -l max-line -r -f -d 'Longest line, without its end.'
 complete -c tw -n '__tw_at tw serve pubsub' -l history -r -f -d 'Send a new client the last N lines first.'
 complete -c tw -n '__tw_at tw serve pubsub' -l backlog -r -f -d 'Unsent bytes that a subscriber may have.'
-complete -c tw -n '__tw_at tw serve pubsub' -l slow -r -f -a disconnect -d 'What happens to a subscriber whose backlog passes that.'
+complete -c tw -n '__tw_at tw serve pubsub' -l slow -r -f -a 'disconnect drop block' -d 'When a subscriber\'s backlog passes that: disconnect it, drop its oldest lines, or pause the publishers.'
+complete -c tw -n '__tw_at tw serve pubsub' -l block-timeout -r -f -d 'With --slow block: disconnect who reads nothing for so long. [default: 30s]'
 complete -c tw -n '__tw_at tw probe' -a echo -d 'Prove that bytes come back, all of them and in order.'
 complete -c tw -n '__tw_at tw probe' -a counter -d 'Prove that requests are answered, each once.'
 complete -c tw -n '__tw_at tw probe' -a pubsub -d 'Prove that lines reach their subscribers.'

@@ -536,7 +536,8 @@ _tw_serve_pubsub() {
         '--max-line=[Longest line, without its end.]:BYTES: ' \
         '--history=[Send a new client the last N lines first.]:N: ' \
         '--backlog=[Unsent bytes that a subscriber may have.]:BYTES: ' \
-        '--slow=[What happens to a subscriber whose backlog passes that.]:CHOICE:(disconnect)' \
+        '--slow=[When a subscriber'"'"'s backlog passes that: disconnect it, drop its oldest lines, or pause the publishers.]:CHOICE:(disconnect drop block)' \
+        '--block-timeout=[With --slow block: disconnect who reads nothing for so long. \[default: 30s\]]:DURATION: ' \
         '*-v[Say more; -vv shows tracebacks.]' \
         '*--verbose[Say more; -vv shows tracebacks.]' \
         '(-q --quiet)-q[Say only what was asked for.]' \
