@@ -15,7 +15,7 @@ from memory import Network
 from running import ClientRig, Notes
 from tw.core.text import safe
 from tw.errors import ExitCode, TwError
-from tw.options import ProbeCounterOptions, ProbeEchoOptions, ProbePubSubOptions
+from tw.probe_options import ProbeCounterOptions, ProbeEchoOptions, ProbePubSubOptions
 from tw.probes.counter import CounterPing
 from tw.probes.echo import EchoPing
 from tw.probes.publish import Publish
