@@ -46,10 +46,10 @@ def test_nothing_stays_of_who_has_gone(service: str) -> None:
         assert house.reactor.getDelayedCalls() == []
         assert house.reactor.getWriters() == []
         assert house.reactor.getReaders() == listener.ports
-        assert kinds() == own
+        assert not kinds() - own
         house.close()
     del house, listener
-    assert kinds() == before
+    assert not kinds() - before  # what others have left behind may go meanwhile
 
 
 def visit(house: House, saying: bytes, ends: tuple[str, ...]) -> None:

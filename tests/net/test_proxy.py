@@ -112,7 +112,7 @@ def test_the_lean_reactor_finds_the_program(loop: Loop) -> None:
     assert door.program.got == far.recv(100) == b"one two"
     far.shutdown(socket.SHUT_WR)
     loop.poll()
-    assert door.program.story == ["made", "shut"]
+    assert door.program.story == ["made", "shut", "ConnectionDone"]
     assert not door.factory.pending
 
 

@@ -47,6 +47,20 @@ class LeanReactor(EPollReactor):
         self._cut_off += self._events
         self._events.clear()  # a `for` over a list looks at its length at each step: this costs nothing while unused
 
+    def close_at_turn_end(self, connection: Any) -> None:
+        """Close a TCP or unix connection that has nothing to send, as soon as its protocol has returned."""
+        connection.disconnecting = True
+        self.at_turn_end(lambda: self._close(connection))
+
+    def _close(self, connection: Any) -> None:
+        if not connection.connected or connection._aborting:
+            return  # it is gone already, or will be, and otherwise than in order
+        if connection.dataBuffer or connection._tempDataLen:
+            connection.disconnecting = False
+            connection.loseConnection()
+        else:
+            self._disconnectSelectable(connection, CONNECTION_DONE, False)
+
     def doPoll(self, timeout: float | None) -> None:
         """Wait at most `timeout` seconds (None: for ever) for events, and dispatch them."""
         if self._turn_ends:

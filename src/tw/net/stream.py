@@ -55,6 +55,10 @@ class Stream:
     def __init__(self, transport: object) -> None:
         self.transport: Any = transport
         self._eager = eager_socket(transport)
+        if self._eager is not None:
+            # Twisted would call shutdown(2) before close(2), "just to be safe". No other process has the descriptor
+            # (PEP 446), so it changes nothing, and costs a tenth of a connection that lives for one request.
+            self._eager._shouldShutdown = False
         send_at_once(transport)
         self._producing = False
         self.closing = False
@@ -132,8 +136,10 @@ class Stream:
     def close(self) -> None:
         """Send what is buffered, then close. A registered producer would keep the transport open for ever."""
         self.closing = True
-        self._eager = None
+        fd, self._eager = self._eager, None
         self.stop_producing()
+        if fd is not None and _closes_at_turn_end(fd):
+            return
         if isinstance(self.transport, ProtocolWrapper):
             # TLS ends when the peer has answered the close_notify (RFC 8446, 6.1): where reading was paused, its answer
             # would never be seen.
@@ -169,6 +175,16 @@ class Stream:
         self.stop_producing()
         self.transport.loseWriteConnection()
         return True
+
+
+def _closes_at_turn_end(fd: Any) -> bool:
+    """Have a transport with nothing to send closed at the end of this turn, by a reactor that can. Twisted's own way
+    there is a change of the poll, another event, and a send of nothing: a fifth of a connection for one request."""
+    close = getattr(fd.reactor, "close_at_turn_end", None)
+    if close is None or not fd.connected or fd.TLS or fd._tempDataLen or fd.dataBuffer or fd.disconnecting:
+        return False
+    close(fd)
+    return True
 
 
 def can_half_close(transport: object) -> bool:
