@@ -23,6 +23,7 @@ from tw.events import (
     ServerSummary,
     StateWritten,
     Stopping,
+    Unwritten,
 )
 from tw.options import CommonOptions
 from tw.report import ProbeReport, Sample, SubscribeSummary
@@ -113,6 +114,7 @@ def _made(out: TextIO, err: TextIO | None = None, **common: Any) -> Screen:
         (Reloaded(pin="sha256//x"), "tw: the certificate has been read again, pin sha256//x"),
         (StateWritten(problem=f"x{ESC}"), "tw: x\\x1b[2J"),
         (StateWritten(problem=None), "tw: the state can be written again"),
+        (Unwritten(lines=7), "tw: 7 lines were dropped here, since nobody read them"),
         (Stopping(signal="SIGINT"), "tw: stopping (SIGINT)"),
         (Stopping(signal=None), "tw: stopping (duration over)"),
         (

@@ -21,6 +21,7 @@ from tw.events import (
     ServerSummary,
     StateWritten,
     Stopping,
+    Unwritten,
 )
 from tw.schema import iso_utc
 
@@ -54,6 +55,7 @@ EVENTS: list[tuple[ServerEvent, str, dict[str, Any]]] = [
     (Reloaded(pin="sha256//x"), "reloaded", {"pin": "sha256//x"}),
     (StateWritten(problem="no space"), "state", {"ok": False, "problem": "no space"}),
     (StateWritten(problem=None), "state", {"ok": True, "problem": None}),
+    (Unwritten(lines=7), "unwritten", {"lines": 7}),
     (Stopping(signal="SIGINT"), "stopping", {"signal": "SIGINT"}),
     (Stopping(signal=None), "stopping", {"signal": None}),
     (

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from typing import Protocol, TextIO
 
 from tw.core.text import SafeStream, safe, safe_bytes
-from tw.events import Closed, Opened, Requested, ServerEvent
+from tw.events import Closed, Opened, Requested, ServerEvent, Unwritten
 from tw.options import CommonOptions
 from tw.output import Output, as_utf8, look_of, to_text
+from tw.patient import Later, PatientOutput
 from tw.progress import Display
 from tw.report import LineReceived, ProbeReport, Sample, SubscribeSummary
 from tw.schema import Json
@@ -27,6 +28,9 @@ class Screen(Display, Protocol):
     now: Callable[[], float]
     """Seconds since the epoch, as events are stamped."""
 
+    def finish(self) -> None:
+        """Nothing more will be shown."""
+
 
 class JsonDisplay:
     """JSON on stdout: one object for a client, a line each for a server and for `--subscribe`."""
@@ -34,6 +38,9 @@ class JsonDisplay:
     def __init__(self, out: Output, clock: Callable[[], float] = time.time) -> None:
         self.out = out
         self.now = clock
+
+    def finish(self) -> None:
+        self.out.finish()
 
     def event(self, event: ServerEvent) -> None:
         self._write(event.to_json(self.now()))
@@ -72,6 +79,9 @@ class TextDisplay:
         self._color = color
         self._table = table
         self._talk = SafeStream()
+
+    def finish(self) -> None:
+        self._err.finish()
 
     # Servers --------------------------------------------------------------------------------------------------------
 
@@ -150,3 +160,14 @@ def make_display(
         color=color,
         table=table,
     )
+
+
+def make_server_display(common: CommonOptions, *, as_json: bool, later: Later) -> Screen:
+    """The display of a server: whoever does not read its events does not hold it up. `later` is the reactor's."""
+    if as_json:
+        out = as_utf8(sys.stdout)
+        return JsonDisplay(
+            PatientOutput(out, later, lambda lines: to_text(Unwritten(lines=lines).to_json(time.time())))
+        )
+    err = PatientOutput(sys.stderr, later, lambda lines: event_text(Unwritten(lines=lines)))
+    return TextDisplay(Output(sys.stdout), err, quiet=common.quiet, watched=False, color=False, table=False)

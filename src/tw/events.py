@@ -149,6 +149,17 @@ class StateWritten(ServerEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unwritten(ServerEvent):
+    """So many lines of output were dropped, since nobody read them."""
+
+    name: ClassVar[str] = "unwritten"
+    lines: int
+
+    def _fields(self) -> Json:
+        return {"lines": self.lines}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stopping(ServerEvent):
     """The server stops: `signal` names what asked for it, None when `--duration` is over."""
 

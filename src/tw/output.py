@@ -39,6 +39,9 @@ class Output:
     def raw(self, data: bytes) -> None:
         self._guard(lambda: write_all(self.stream, data))
 
+    def finish(self) -> None:
+        """Everything is written already."""
+
     def _guard(self, write: Callable[[], object]) -> None:
         if self.broken:
             return

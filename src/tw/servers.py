@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeAlias
 from twisted.logger import Logger
 
 from tw.core.text import safe
-from tw.display import Screen, make_display
+from tw.display import Screen, make_server_display
 from tw.errors import ExitCode, TwError
 from tw.events import Listening, Reloaded, ServerSummary, Stopping
 from tw.options import CommonOptions
@@ -66,7 +66,7 @@ def serve(common: CommonOptions, options: ServeOptions, make: MakeService) -> in
     notifier = Notifier(os.environ, os.getpid())
 
     async def main(reactor: Any, stop: Stop) -> int:
-        display = make_display(common, as_json=options.json)
+        display = make_server_display(common, as_json=options.json, later=reactor.callLater)
         display.out.on_failure = stop.fire
         raise_limit(options.max_connections)
         service = make(reactor, display.event)
@@ -92,6 +92,7 @@ def serve(common: CommonOptions, options: ServeOptions, make: MakeService) -> in
             notifier.stop_beating()
             front.leave()
         display.event(summary)
+        display.finish()
         if display.out.failure is not None:
             raise display.out.failure
         return ExitCode.OK

@@ -16,6 +16,7 @@ from tw.events import (
     ServerSummary,
     StateWritten,
     Stopping,
+    Unwritten,
 )
 from tw.report import Distribution, ProbeReport
 
@@ -114,6 +115,8 @@ def event_text(event: ServerEvent) -> str:
             return f"tw: the certificate has been read again, pin {event.pin}"
         case StateWritten():
             return "tw: the state can be written again" if event.problem is None else f"tw: {safe(event.problem)}"
+        case Unwritten():
+            return f"tw: {event.lines} lines were dropped here, since nobody read them"
         case Stopping():
             return f"tw: stopping ({event.signal or 'duration over'})"
         case ServerSummary():

@@ -1,0 +1,101 @@
+"""Output that does not wait for its reader: a server's events must not stop it when nobody takes them."""
+
+import os
+import select
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TextIO
+
+from tw.output import Output
+
+KEPT_BYTES = 1024 * 1024
+"""What is kept for a reader that has stopped: some 5,000 events, and little beside what connections may hold."""
+
+PIECE_BYTES = select.PIPE_BUF
+"""Where poll(2) says that a pipe has room, so much of it is free, and a write of no more does not block (pipe(7))."""
+
+AGAIN_S = 0.1
+PARTING_S = 1.0
+"""How long a stopping server waits for whoever reads its last words."""
+
+Later = Callable[[float, Callable[[], None]], object]
+"""`reactor.callLater`."""
+
+
+class PatientOutput(Output):
+    """Lines that are written as their reader takes them. Up to `KEPT_BYTES` are kept for one that does not; lines
+    beyond that are dropped whole, and `notice` makes the line that says how many, once there is room."""
+
+    def __init__(self, stream: TextIO, later: Later, notice: Callable[[int], str]) -> None:
+        super().__init__(stream)
+        self._later = later
+        self._notice = notice
+        self._kept: deque[bytes] = deque()
+        self._kept_bytes = 0
+        self._dropped = 0
+        self._is_waiting = False
+        self._descriptor = -1  # a stream that is only in memory has none, and always room
+        with suppress(OSError):
+            self._descriptor = stream.fileno()
+
+    def text(self, text: str) -> None:
+        if self._descriptor < 0:
+            super().text(text)
+            return
+        if self.broken:
+            return
+        if self._dropped and self._kept_bytes < KEPT_BYTES // 2:
+            dropped, self._dropped = self._dropped, 0
+            self._keep(self._notice(dropped) + "\n")
+        if self._dropped or self._kept_bytes >= KEPT_BYTES:
+            self._dropped += 1
+            return
+        self._keep(text)
+        self._push()
+
+    def finish(self) -> None:
+        """The last words: wait a moment for whoever reads them."""
+        until = time.monotonic() + PARTING_S
+        if self._dropped:
+            self._keep(self._notice(self._dropped) + "\n")
+        while self._kept and not self.broken and (left := until - time.monotonic()) > 0:
+            if self._has_room(left):
+                self._write_some()
+
+    def _keep(self, text: str) -> None:
+        data = text.encode(self.stream.encoding or "utf-8", self.stream.errors or "strict")
+        self._kept.append(data)
+        self._kept_bytes += len(data)
+
+    def _push(self) -> None:
+        """Write what is taken now, and come back for the rest."""
+        while self._kept and not self.broken and self._has_room(0.0):
+            self._write_some()
+        if self._kept and not self.broken and not self._is_waiting:
+            self._is_waiting = True
+            self._later(AGAIN_S, self._again)
+
+    def _again(self) -> None:
+        self._is_waiting = False
+        self._push()
+
+    def _has_room(self, wait_s: float) -> bool:
+        room = select.poll()
+        room.register(self._descriptor, select.POLLOUT)
+        return bool(room.poll(wait_s * 1000))  # a broken pipe has room as well: the write says so
+
+    def _write_some(self) -> None:
+        def write() -> None:
+            try:
+                written = os.write(self._descriptor, self._kept[0][:PIECE_BYTES])
+            except BlockingIOError:  # somebody else has set O_NONBLOCK, and was faster
+                written = 0
+            self._kept_bytes -= written
+            if written == len(self._kept[0]):
+                self._kept.popleft()
+            else:
+                self._kept[0] = self._kept[0][written:]
+
+        self._guard(write)

@@ -1,0 +1,127 @@
+"""A server's output: it waits for no reader, keeps what fits, and says what it has dropped."""
+
+import fcntl
+import os
+import select
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import IO
+
+import pytest
+from twisted.internet.task import Clock
+
+from tw import patient
+from tw.errors import LocalError
+from tw.patient import AGAIN_S, KEPT_BYTES, PatientOutput
+
+LINE = "x" * 999
+
+
+class Pipe:
+    """A pipe of the least size, with an output at its one end."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.read_fd, write_fd = os.pipe()
+        fcntl.fcntl(write_fd, fcntl.F_SETPIPE_SZ, select.PIPE_BUF)
+        self.stream: IO[str] = open(write_fd, "w", encoding="utf-8")  # noqa: SIM115 - closed by `close`
+        self.output = PatientOutput(self.stream, clock.callLater, lambda lines: f"dropped {lines}")  # type: ignore[arg-type]
+        self.clock = clock
+
+    def read(self) -> bytes:
+        """What there is, once it has been given time to come."""
+        found = b""
+        while True:
+            poll = select.poll()
+            poll.register(self.read_fd, select.POLLIN)
+            if not poll.poll(0):
+                return found
+            found += os.read(self.read_fd, 65_536)
+            self.clock.advance(AGAIN_S)
+
+    def close(self) -> None:
+        os.close(self.read_fd)
+        with suppress(BrokenPipeError):
+            self.stream.close()
+
+
+@pytest.fixture
+def pipe() -> Iterator[Pipe]:
+    made = Pipe(Clock())
+    yield made
+    made.close()
+
+
+def test_a_line_is_out_at_once_where_somebody_reads(pipe: Pipe) -> None:
+    pipe.output.line("Grüße")
+    assert pipe.read() == "Grüße\n".encode()
+    assert pipe.clock.getDelayedCalls() == []
+
+
+def test_what_is_not_read_is_kept_and_comes_in_order(pipe: Pipe) -> None:
+    for number in range(100):
+        pipe.output.line(f"{number} {LINE}")
+    assert len(pipe.clock.getDelayedCalls()) == 1
+    assert pipe.read().decode().splitlines() == [f"{number} {LINE}" for number in range(100)]
+    assert pipe.clock.getDelayedCalls() == []
+
+
+def test_a_line_longer_than_a_pipe_comes_whole(pipe: Pipe) -> None:
+    pipe.output.line("y" * 20_000)
+    assert pipe.read() == b"y" * 20_000 + b"\n"
+
+
+def test_what_is_too_much_is_dropped_whole_and_counted(pipe: Pipe) -> None:
+    count = 2 * KEPT_BYTES // 1000
+    for number in range(count):
+        pipe.output.line(f"{number:06} {LINE}")
+    kept = pipe.read().decode().splitlines()
+    assert len("\n".join(kept)) <= KEPT_BYTES + 3 * select.PIPE_BUF
+    pipe.output.line("later")
+    *_, notice, last = (*kept, *pipe.read().decode().splitlines())
+    assert kept == [f"{number:06} {LINE}" for number in range(len(kept))]
+    assert (notice, last) == (f"dropped {count - len(kept)}", "later")
+
+
+def test_the_last_words_wait_for_a_moment(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patient, "PARTING_S", 0.05)
+    for _ in range(10):
+        pipe.output.line(LINE)
+    pipe.output.finish()  # nobody reads: it comes back all the same
+    assert pipe.read().count(b"\n") == 10
+
+
+def test_at_the_end_it_says_what_was_dropped(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patient, "KEPT_BYTES", 5_000)
+    for _ in range(20):
+        pipe.output.line(LINE)
+    read: list[bytes] = []
+    has_room: Callable[[float], bool] = pipe.output._has_room
+
+    def reading(wait_s: float) -> bool:
+        if not has_room(0.0):
+            read.append(os.read(pipe.read_fd, 65_536))
+        return has_room(wait_s)
+
+    monkeypatch.setattr(pipe.output, "_has_room", reading)
+    pipe.output.finish()
+    text = b"".join(read) + pipe.read()
+    assert text.splitlines()[-1].startswith(b"dropped ")
+    assert text.count(b"x\n") + int(text.split()[-1]) == 20
+
+
+def test_a_reader_that_has_left_ends_it_quietly(pipe: Pipe) -> None:
+    ended: list[bool] = []
+    pipe.output.on_failure = lambda: ended.append(True)
+    os.close(pipe.read_fd)
+    pipe.read_fd = os.open(os.devnull, os.O_RDONLY)
+    pipe.output.line("x")
+    pipe.output.line("y")
+    assert (ended, pipe.output.failure) == ([True], None)
+
+
+def test_a_full_disk_is_an_error() -> None:
+    with open("/dev/full", "w") as full:
+        output = PatientOutput(full, Clock().callLater, str)  # type: ignore[arg-type]
+        output.line("x")
+        assert isinstance(output.failure, LocalError)
+        output.finish()
