@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -116,6 +117,20 @@ class Server:
         """What the process holds in memory now."""
         pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
+
+    def wait_until_idle(self) -> None:
+        """Until it has used no CPU to speak of for half a second: all that came is worked off."""
+        deadline = time.monotonic() + 4 * TIMEOUT_S
+        before = -100
+        while (now := self._cpu_ticks()) - before > 2:
+            assert time.monotonic() < deadline, "the server is busy for ever"
+            before = now
+            time.sleep(0.5)
+
+    def _cpu_ticks(self) -> int:
+        """Hundredths of a second of CPU so far (proc(5): utime and stime)."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return int(fields[11]) + int(fields[12])
 
 
 @contextmanager

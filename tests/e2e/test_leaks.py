@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from e2e.badpeers import MANNERS, connect, reset
+from e2e.badpeers import MANNERS, clean, connect, reset
 from e2e.harness import TIMEOUT_S, serving
 
 ROUNDS = int(os.environ.get("LEAK_ROUNDS", "30"))
@@ -68,8 +68,10 @@ def test_coming_and_going_leaves_nothing(service: str, tls: bool) -> None:
         settle(server.descriptors, idle)
         before = server.resident_bytes()
         visits(ROUNDS)
+        # Those before it in the kernel's queue have been accepted by the time that this one is answered.
+        (full_handshake if tls else clean)(server.port, service)
         settle(server.descriptors, idle)
         assert server.resident_bytes() - before < GROWTH_BYTES
         summary = server.stop()
-        assert summary["connections"] == (ROUNDS + ROUNDS // 3) * times * len(manners)
+        assert summary["connections"] == (ROUNDS + ROUNDS // 3) * times * len(manners) + 1
         assert summary["cut_off"] == 0

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from e2e.badpeers import connect, push
+from e2e.badpeers import WHOLE, connect, push
 from e2e.harness import TIMEOUT_S, serving
 
 DRAIN_S = 20
@@ -170,10 +170,10 @@ def test_who_cannot_be_flushed_is_counted_and_not_waited_for_any_longer(service:
         else:
             for client in deaf:
                 client.setblocking(False)
-            quiet = time.monotonic()
-            while time.monotonic() - quiet < 0.3:
-                if push(deaf, asks[service]):
-                    quiet = time.monotonic()
+            reads.sendall(WHOLE[service])
+            until(lambda: bool(reader.got))  # all that connected before it have been accepted by now
+            while push(deaf, asks[service]):
+                server.wait_until_idle()
         began = time.monotonic()
         summary = server.stop()
         assert time.monotonic() - began < 10
