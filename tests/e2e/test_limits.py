@@ -1,91 +1,22 @@
 """The servers' limits against real sockets: who gets in, who waits, who is turned away, and what is told of it."""
 
 import contextlib
-import os
-import signal
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from e2e.harness import TIMEOUT_S, TW, Server, environment, serving, tw
-
-EMFILE_WARNING = "tw: too many open files: further connections wait until one ends; raise the limit (ulimit -n)\n"
-
-
-@contextmanager
-def limited(limits: str, service: str, *args: str, errors: Path) -> Iterator[Server]:
-    """`tw serve SERVICE --json`, in a shell that has set these limits; its stderr goes to a file."""
-    line = f'{limits}; exec "$@"'
-    with errors.open("wb") as stderr:
-        process = subprocess.Popen(
-            ["sh", "-c", line, "sh", TW, "serve", service, "--json", "--port", "0", *args],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            env=environment(),
-        )
-    server = Server(process, [])
-    try:
-        server.listening.append(server.wait_for("listening"))
-        yield server
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait(TIMEOUT_S)
-        server.stdout.close()
-
-
-class Clients:
-    """Connections to one server, closed at the end."""
-
-    def __init__(self, server: Server, stack: ExitStack) -> None:
-        self.server = server
-        self.stack = stack
-
-    def connect(self, source: str = "", host: str = "127.0.0.1") -> socket.socket:
-        bind = (source, 0) if source else None
-        client = socket.create_connection((host, self.server.port), TIMEOUT_S, bind)
-        return self.stack.enter_context(client)
-
-    def served(self, source: str = "", host: str = "127.0.0.1") -> bool:
-        """Whether one more gets its bytes back, rather than a close."""
-        return echoes(self.connect(source, host))
+from e2e.harness import TIMEOUT_S, serving, tw
+from e2e.limited import Clients, cpu_s, echoes, wait_until
 
 
 @pytest.fixture
 def stack() -> Iterator[ExitStack]:
     with ExitStack() as made:
         yield made
-
-
-def echoes(client: socket.socket) -> bool:
-    try:
-        client.sendall(b"hello")
-        return client.recv(5) == b"hello"
-    except (ConnectionResetError, BrokenPipeError):
-        return False
-
-
-def cpu_s(server: Server) -> float:
-    fields = Path(f"/proc/{server.process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def open_files(server: Server) -> int:
-    return len(os.listdir(f"/proc/{server.process.pid}/fd"))
-
-
-def wait_until(condition: Any) -> None:
-    deadline_s = time.monotonic() + TIMEOUT_S
-    while not condition():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.01)
 
 
 # How many -------------------------------------------------------------------------------------------------------------
@@ -263,56 +194,3 @@ def test_a_subscriber_that_only_listens_stays_while_lines_come(stack: ExitStack)
                 got += data
             time.sleep(0.5)  # what is tested is time itself: 6 s in all, and never 4 s of silence
         assert server.stop()["idle"] == 0
-
-
-# Descriptors ----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("reactor", ["auto", "stock"])
-def test_out_of_descriptors_the_server_waits_warns_once_and_comes_back(
-    reactor: str, tmp_path: Path, stack: ExitStack
-) -> None:
-    errors = tmp_path / "err"
-    options = ("--max-connections", "1000", "--reactor", reactor, "--state", str(tmp_path / "state"))
-    with limited("ulimit -n 64", "counter", *options, errors=errors) as server:
-        clients = Clients(server, stack)
-        many = [clients.connect() for _ in range(100)]
-        wait_until(lambda: EMFILE_WARNING in errors.read_text())
-        held = open_files(server)
-        assert held < 64  # the last ones are left for files
-        before_s = cpu_s(server)
-        time.sleep(2)  # two retries; a server that spins would take all of it
-        assert cpu_s(server) - before_s < 0.5
-        assert open_files(server) == held
-        statuses = []
-        for client in many:  # each in its turn: those who wait come in as those before them leave
-            client.sendall(b"GET / HTTP/1.0\r\n\r\n")
-            statuses.append(client.recv(1000).partition(b"\r\n")[0])
-            client.close()
-        assert statuses == [b"HTTP/1.1 200 OK"] * 100
-        summary = server.stop()
-        assert (summary["connections"], summary["requests"], summary["errors"]) == (100, 100, 0)
-        lines = errors.read_text()
-        assert lines.count(EMFILE_WARNING) == 1
-        assert lines.count("\n") == 2
-        assert lines.startswith("tw: room for 14 connections, not 1000: 64 descriptors are allowed; ")
-
-
-def test_the_soft_limit_is_raised_to_what_is_needed(tmp_path: Path) -> None:
-    errors = tmp_path / "err"
-    with limited("ulimit -Sn 64; ulimit -Hn 5000", "echo", "--max-connections", "1000", errors=errors) as server:
-        limits = Path(f"/proc/{server.process.pid}/limits").read_text()
-        (files,) = [line.split() for line in limits.splitlines() if line.startswith("Max open files")]
-        assert files[3:5] == ["1050", "5000"]
-        server.stop(signal.SIGINT)
-    assert errors.read_text() == ""
-
-
-def test_a_hard_limit_that_does_not_suffice_is_warned_of_once(tmp_path: Path) -> None:
-    errors = tmp_path / "err"
-    with limited("ulimit -n 300", "echo", "--max-connections", "1000", errors=errors) as server:
-        server.stop()
-    assert errors.read_text() == (
-        "tw: room for 250 connections, not 1000: 300 descriptors are allowed; raise the hard limit (ulimit -Hn 1050)"
-        " or lower --max-connections\n"
-    )

@@ -1,73 +1,17 @@
 """Who is let in: limits by number, by host and by network, and what is told of those who are not."""
 
 import socket
-from typing import Any
 
 import pytest
-from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 
-from served import Served, Visitor
+from admitted import Guests
 from sockets import HandReactor
 from tw.errors import UsageError
-from tw.events import Refused, ServerSummary
-from tw.serve_options import ServeEchoOptions, ServePubSubOptions
+from tw.events import Refused
+from tw.serve_options import ServeEchoOptions
 from tw.services.admission import Admission
-from tw.services.echo import EchoService
-from tw.services.pubsub import PubSubService
-from tw.services.refusals import EVENTS_PER_S, MAX_REASONS, OTHER_REASONS, Refusals
 
 pytestmark = pytest.mark.usefixtures("quiet")
-
-
-class Guests:
-    """An echo service, and who comes to it."""
-
-    def __init__(self, **options: Any) -> None:
-        chosen = ServeEchoOptions(port=0, **options)
-        self.served = Served(lambda reactor, emit: EchoService(reactor, chosen, emit), HandReactor()).start()
-        self.factory = self.served.service.listener.ports[0].factory
-        self.clients: list[socket.socket] = []
-
-    def comes(self, host: str | None, port: int = 5) -> Visitor | None:
-        """A guest from there, if it is let in. `host` None is a unix socket's."""
-        address: Any = UNIXAddress(None)
-        if host is not None:
-            address = (IPv6Address if ":" in host else IPv4Address)("TCP", host, port)
-        if self.factory.buildProtocol(address) is None:
-            return None
-        visitor = Visitor(self.factory, address)
-        self.served.visitors.append(visitor)
-        return visitor
-
-    def lets_in(self, host: str | None) -> bool:
-        return self.comes(host) is not None
-
-    @property
-    def refused(self) -> list[Any]:
-        return [event for event in self.served.events if isinstance(event, Refused)]
-
-    @property
-    def open(self) -> int:
-        return len(self.served.service.listener.connections)
-
-    # Over real sockets, which the gate holds back ---------------------------------------------------------------------
-
-    def knocks(self) -> socket.socket:
-        client = socket.create_connection(("127.0.0.1", self.served.listening[0].port or 0))
-        client.setblocking(False)
-        self.clients.append(client)
-        self.turns()
-        return client
-
-    def turns(self) -> None:
-        self.served.reactor.turns(4)
-
-    def stop(self) -> ServerSummary:
-        while self.clients:
-            self.clients.pop().close()
-        self.turns()
-        return self.served.stop()
-
 
 # By number ------------------------------------------------------------------------------------------------------------
 
@@ -302,60 +246,3 @@ def test_a_stop_does_not_wait_for_the_rate() -> None:
     guests.knocks()
     assert len(guests.served.reactor.getDelayedCalls()) == 1
     assert guests.stop().connections == 1
-
-
-# What is told ---------------------------------------------------------------------------------------------------------
-
-
-class Told:
-    """Refusals on a clock by hand."""
-
-    def __init__(self) -> None:
-        self.now_s = 0.0
-        self.events: list[Refused] = []
-        self.refusals = Refusals(self.events.append, lambda: self.now_s)
-
-    def refuse(self, count: int, reason: str = "full") -> None:
-        for number in range(count):
-            self.refusals.refuse(f"h:{number}", reason)
-
-
-def test_a_flood_of_refusals_is_counted_and_not_told_one_by_one() -> None:
-    told = Told()
-    told.refuse(100_000)
-    assert [event.suppressed for event in told.events] == [0] * EVENTS_PER_S
-    told.now_s = 0.1
-    told.refuse(3)
-    assert told.events[-1] == Refused(peer="h:0", reason="full", suppressed=100_000 - EVENTS_PER_S)
-    assert len(told.events) == EVENTS_PER_S + 1
-    told.now_s = 10.0
-    told.refuse(1)
-    assert told.events[-1].suppressed == 2
-    assert told.refusals.total == 100_004
-
-
-def test_each_reason_is_told_for_itself() -> None:
-    told = Told()
-    told.refuse(1000, "full")
-    told.refuse(1, "denied")
-    assert told.events[-1] == Refused(peer="h:0", reason="denied")
-    assert told.refusals.by_reason == {"full": 1000, "denied": 1}
-
-
-def test_however_many_reasons_there_are_the_memory_is_bounded() -> None:
-    told = Told()
-    for number in range(10_000):
-        told.refuse(1, f"reason {number}")
-    assert len(told.refusals.by_reason) == MAX_REASONS + 1
-    assert told.refusals.by_reason[OTHER_REASONS] == 10_000 - MAX_REASONS
-    assert told.refusals.total == 10_000
-    assert len(told.events) == MAX_REASONS + EVENTS_PER_S
-
-
-def test_a_line_that_is_too_long_is_told_at_the_same_bounded_rate() -> None:
-    options = ServePubSubOptions(port=0, max_line_bytes=1)
-    served = Served(lambda reactor, emit: PubSubService(reactor, options, emit), HandReactor()).start()
-    for number in range(50):
-        served.visit(number + 1).says(b"long\n")
-    assert len([event for event in served.events if isinstance(event, Refused)]) == EVENTS_PER_S
-    assert served.stop().refused == 50
