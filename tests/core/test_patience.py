@@ -13,11 +13,14 @@ STEPS = st.lists(st.tuples(st.sampled_from(Wait), st.integers(0, 2), st.floats(0
 def test_a_wait_is_over_after_its_limit_and_at_most_two_sweeps_later(
     steps: list[tuple[Wait, int, float]], sweep_s: float
 ) -> None:
-    """`steps`: a wait, a mark, and how long it lasts; marks may come again, waits may be the same as before."""
+    """`steps`: a wait, how much the mark goes up, and how long it lasts. One that has ended never comes again with the
+    same mark."""
     limits = WaitLimits(header_s=3, body_s=5, keepalive_s=7, send_s=4).by_wait()
     timeline, end_s, mark = [], 0.0, 0
     for wait, more, lasts_s in steps:
         mark += more
+        if timeline and timeline[-1][1] is not wait and any(step[1:3] == (wait, mark) for step in timeline):
+            mark += 1
         if timeline and timeline[-1][1:3] == (wait, mark):
             lasts_s += timeline.pop()[3]
             end_s = timeline[-1][0] + timeline[-1][3] if timeline else 0.0

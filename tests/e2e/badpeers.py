@@ -3,11 +3,12 @@
 import resource
 import socket
 import struct
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from weakref import WeakKeyDictionary
 
-from e2e.harness import TIMEOUT_S
+from e2e.harness import TIMEOUT_S, Server
 
 HELLO = bytes.fromhex("1603010200010001fc0303")
 """How a TLS handshake begins."""
@@ -121,3 +122,15 @@ def push(clients: list[socket.socket], data: bytes) -> int:
                 _pushed[client] = (at + sent) % len(data)
                 total += sent
     return total
+
+
+def fill(server: Server, clients: list[socket.socket], data: bytes) -> None:
+    """`push` until nothing more is taken: not by the kernel, and not by a server that has worked off what it got."""
+    while push(clients, data):
+        quiet_s = time.monotonic()
+        while time.monotonic() - quiet_s < 0.3:
+            if push(clients, data):
+                quiet_s = time.monotonic()
+            else:
+                time.sleep(0.002)
+        server.wait_until_idle()

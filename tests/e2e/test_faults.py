@@ -13,7 +13,7 @@ from typing import IO
 
 import pytest
 
-from e2e.badpeers import HELLO, MANNERS, SAYINGS, WHOLE, connect, descriptors, push, reset
+from e2e.badpeers import HELLO, MANNERS, SAYINGS, WHOLE, connect, descriptors, fill, push, reset
 from e2e.harness import TIMEOUT_S, serving, tw
 
 MIB = 1024 * 1024
@@ -57,8 +57,7 @@ def test_clients_that_never_read_cost_what_is_stated_and_nobody_else(service: st
             try:
                 for client in clients:
                     client.setblocking(False)
-                while push(clients, saying):
-                    server.wait_until_idle()
+                fill(server, clients, saying)
                 assert server.resident_bytes() - before < count * STUCK_BYTES
                 ran = tw(
                     "probe", service, "--count", "50", "--interval", "0", "--timeout", "20s", "--json", server.target

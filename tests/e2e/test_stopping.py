@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from e2e.badpeers import WHOLE, connect, push
+from e2e.badpeers import WHOLE, connect, fill
 from e2e.harness import TIMEOUT_S, serving
 
 DRAIN_S = 20
@@ -172,8 +172,7 @@ def test_who_cannot_be_flushed_is_counted_and_not_waited_for_any_longer(service:
                 client.setblocking(False)
             reads.sendall(WHOLE[service])
             until(lambda: bool(reader.got))  # all that connected before it have been accepted by now
-            while push(deaf, asks[service]):
-                server.wait_until_idle()
+            fill(server, deaf, asks[service])
         began = time.monotonic()
         summary = server.stop()
         assert time.monotonic() - began < 10
