@@ -27,7 +27,7 @@ SERVICES = ("echo", "counter", "pubsub")
 KEPT = 30
 """How many clients that stall or do not read are there at once, for each server."""
 
-GONE_S = 120.0
+GONE_S = 180.0
 """How long the last to go may take. A subscriber that has shut its sending side and then left altogether is asked for
 after 30 seconds of silence, and looked at every 30."""
 
