@@ -86,7 +86,7 @@ class CheckAllOptions:
         traced = any(account.imap.trace for account in self.accounts)
         require(not traced, "--trace beside --accounts", "the conversations would be mixed up; trace one account")
         once = [account.imap.password_fd for account in self.accounts if account.imap.password_fd is not None]
-        once += [0 for account in self.accounts if account.imap.password_file == "-"]  # noqa: S105 - stdin
+        once += [0 for account in self.accounts if account.imap.password_file == "-"]  # noqa: S105 - `-` is stdin, and no password
         require(
             len(once) == len(set(once)),
             "several accounts would read their passwords from one descriptor",

@@ -14,13 +14,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))  # the tests' Dovecot
 
-from e2e.dovecot import PASSWORDS, Dovecot, dovecot  # noqa: E402
+from e2e.dovecot import PASSWORDS, Dovecot, dovecot  # noqa: E402 - found on the path that is set above
 
 PYTHON = sys.executable
 TW = str(Path(PYTHON).parent / "tw")
@@ -81,7 +82,7 @@ def compare(title: str, works: dict[str, Callable[[], float]], rounds: int) -> N
 
 
 def one_subject(found: dict[str, Command]) -> dict[str, Callable[[], float]]:
-    return {name: lambda command=command: first_subject(command) for name, command in found.items()}  # type: ignore[misc]
+    return {name: partial(first_subject, command) for name, command in found.items()}
 
 
 def many_accounts(server: Dovecot, folder: Path, found: dict[str, Command]) -> dict[str, Callable[[], float]]:

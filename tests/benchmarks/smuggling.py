@@ -8,6 +8,7 @@ import re
 import socket
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from bench import TW, Peer
@@ -51,7 +52,7 @@ def main(everything: bool) -> None:
         for peer in peers:
             peer.start()
         with ThreadPoolExecutor(CONNECTIONS) as pool:
-            columns = [list(pool.map(lambda shape: answers(peer.port, shape), shapes)) for peer in peers]  # noqa: B023
+            columns = [list(pool.map(partial(answers, peer.port), shapes)) for peer in peers]
     finally:
         for peer in peers:
             peer.stop()

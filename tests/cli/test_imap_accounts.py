@@ -21,7 +21,8 @@ def accounts(shell: Shell, file: Path, text: str, line: str = "", **more: Any) -
     file.write_text(text)
     started = shell.start(f"imap check --accounts {file} {line}", **more)
     assert started.by == "check_all"
-    return started.options.accounts  # type: ignore[no-any-return]
+    found: tuple[CheckOptions, ...] = started.options.accounts
+    return found
 
 
 def imaps(*args: Any, **more: Any) -> list[ImapOptions]:

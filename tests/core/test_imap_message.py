@@ -1,6 +1,7 @@
 """An open mailbox, put together from untagged responses, and what a message says of itself."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -46,11 +47,11 @@ def test_parts_of_a_fetch_are_put_together_and_what_came_first_stays() -> None:
         (b'BODY[HEADER] "" (x) y UID', {}),
     ],
 )
-def test_what_a_message_says_of_itself_is_taken_where_it_can_be(items: bytes, message: dict[str, object]) -> None:
+def test_what_a_message_says_of_itself_is_taken_where_it_can_be(items: bytes, message: dict[str, Any]) -> None:
     box = OpenMailbox()
     say(box, b"1 FETCH (" + items + b")")
-    expected = {"uid": None, "internal_date": None, "header": b"", "is_seen": False, **message}
-    assert [found for _, found in box.messages()] == [Message(**expected)]  # type: ignore[arg-type]
+    expected: dict[str, Any] = {"uid": None, "internal_date": None, "header": b"", "is_seen": False, **message}
+    assert [found for _, found in box.messages()] == [Message(**expected)]
 
 
 @pytest.mark.parametrize("items", [b"(UID 5)", b"(BODY[HEADER] (x))", b"(BODY[TEXT] x)", b"NIL", b"", b"x"])

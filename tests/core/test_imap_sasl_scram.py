@@ -4,9 +4,10 @@ import base64
 import re
 import sys
 from types import ModuleType
+from typing import Any
 
 import pytest
-import scramp  # type: ignore[import-untyped]
+import scramp  # type: ignore[import-untyped]  # it has no annotations
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -143,7 +144,8 @@ def test_a_server_with_another_password_is_not_believed(name: str) -> None:
     stranger.first()
     stranger.answer(challenge)
     scram.answer(challenge)
-    signature = base64.b64encode(stranger._client.server_signature)  # type: ignore[attr-defined]
+    client: Any = stranger._client
+    signature = base64.b64encode(client.server_signature)
     with pytest.raises(SaslError, match="did not prove that it knows the password") as caught:
         scram.answer(b"v=" + signature)
     assert caught.value.data == b"v=" + signature
@@ -202,8 +204,8 @@ def test_whatever_the_library_raises_is_a_sasl_error_without_a_trace_of_it(
         raise AssertionError("pencil")
 
     broken_client = type("Broken", (scramp.ScramClient,), {step: broken})
-    library = ModuleType("scramp")
-    library.ScramClient = broken_client  # type: ignore[attr-defined]
+    library: Any = ModuleType("scramp")
+    library.ScramClient = broken_client
     monkeypatch.setitem(sys.modules, "scramp", library)
 
     def whole() -> None:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -121,16 +121,24 @@ class Server:
     def wait_until_idle(self) -> None:
         """Until it has used no CPU to speak of for half a second: all that came is worked off."""
         deadline = time.monotonic() + 4 * TIMEOUT_S
-        before = -100
-        while (now := self._cpu_ticks()) - before > 2:
+        before = -1.0
+        while (now := self.cpu_s()) - before > 0.02:
             assert time.monotonic() < deadline, "the server is busy for ever"
             before = now
             time.sleep(0.5)
 
-    def _cpu_ticks(self) -> int:
-        """Hundredths of a second of CPU so far (proc(5): utime and stime)."""
+    def cpu_s(self) -> float:
+        """Seconds of CPU so far (proc(5): utime and stime)."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return int(fields[11]) + int(fields[12])
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def until(holds: Callable[[], object]) -> None:
+    """Look again and again until it is so."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
 
 
 @contextmanager

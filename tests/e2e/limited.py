@@ -1,13 +1,10 @@
 """Servers with limits, and clients that try them."""
 
-import os
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 from e2e.harness import TIMEOUT_S, TW, Server, environment
 
@@ -58,19 +55,3 @@ def echoes(client: socket.socket) -> bool:
         return client.recv(5) == b"hello"
     except (ConnectionResetError, BrokenPipeError):
         return False
-
-
-def cpu_s(server: Server) -> float:
-    fields = Path(f"/proc/{server.process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def open_files(server: Server) -> int:
-    return len(os.listdir(f"/proc/{server.process.pid}/fd"))
-
-
-def wait_until(condition: Any) -> None:
-    deadline_s = time.monotonic() + TIMEOUT_S
-    while not condition():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.01)

@@ -2,12 +2,10 @@
 
 import socket
 import threading
-import time
-from collections.abc import Callable
 from contextlib import suppress
 
 from e2e.badpeers import connect, descriptors, reset
-from e2e.harness import TIMEOUT_S, serving, tw
+from e2e.harness import TIMEOUT_S, serving, tw, until
 
 MIB = 1024 * 1024
 PUBLISHERS = 100
@@ -23,13 +21,6 @@ def read_all(client: socket.socket, got: list[int]) -> None:
     with suppress(OSError):
         while data := client.recv(65_536):
             got[0] += len(data)
-
-
-def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + TIMEOUT_S
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
 
 
 def test_the_deaf_are_parted_from_and_the_log_stays_within_the_backlog() -> None:

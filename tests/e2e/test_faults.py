@@ -7,14 +7,14 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import IO
 
 import pytest
 
 from e2e.badpeers import HELLO, MANNERS, SAYINGS, WHOLE, connect, descriptors, fill, push, reset
-from e2e.harness import TIMEOUT_S, serving, tw
+from e2e.harness import serving, tw
 
 MIB = 1024 * 1024
 SERVICES = ["echo", "counter", "pubsub"]
@@ -32,13 +32,6 @@ def errors() -> Iterator[IO[bytes]]:
         yield file
         file.seek(0)
         assert file.read() == b""
-
-
-def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + TIMEOUT_S
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize(

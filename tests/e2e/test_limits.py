@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from e2e.harness import TIMEOUT_S, serving, tw
-from e2e.limited import Clients, cpu_s, echoes, wait_until
+from e2e.harness import TIMEOUT_S, serving, tw, until
+from e2e.limited import Clients, echoes
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_one_too_many_is_closed_at_once_and_the_next_comes_in_when_one_has_left(
         assert told["peer"] == f"127.0.0.1:{third.getsockname()[1]}"
         assert (told["reason"], told["suppressed"]) == ("too many connections (max 2)", 0)
         first.close()
-        wait_until(clients.served)
+        until(clients.served)
         summary = server.stop()
         assert summary["connections"] == 3
         assert summary["refused"] == summary["refusals"]["too many connections (max 2)"] >= 1
@@ -53,11 +53,11 @@ def test_one_too_many_waits_and_loses_nothing(service: str, reactor: str, stack:
             assert client.recv(1) == b"1"
         waiting = clients.connect()  # by the kernel
         waiting.sendall(b"patient\n")
-        before_s = cpu_s(server)
+        before_s = server.cpu_s()
         waiting.settimeout(1.0)
         with pytest.raises(TimeoutError):
             waiting.recv(100)
-        assert cpu_s(server) - before_s < 0.3  # it does not spin
+        assert server.cpu_s() - before_s < 0.3  # it does not spin
         waiting.settimeout(TIMEOUT_S)
         first.close()
         assert b"patient\n" in waiting.recv(100)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from e2e.limited import Clients, cpu_s, limited, open_files, wait_until
+from e2e.harness import until
+from e2e.limited import Clients, limited
 
 EMFILE_WARNING = "tw: too many open files: further connections wait until one ends; raise the limit (ulimit -n)\n"
 
@@ -28,13 +29,13 @@ def test_out_of_descriptors_the_server_waits_warns_once_and_comes_back(
     with limited("ulimit -n 64", "counter", *options, errors=errors) as server:
         clients = Clients(server, stack)
         many = [clients.connect() for _ in range(100)]
-        wait_until(lambda: EMFILE_WARNING in errors.read_text())
-        held = open_files(server)
+        until(lambda: EMFILE_WARNING in errors.read_text())
+        held = server.descriptors()
         assert held < 64  # the last ones are left for files
-        before_s = cpu_s(server)
+        before_s = server.cpu_s()
         time.sleep(2)  # two retries; a server that spins would take all of it
-        assert cpu_s(server) - before_s < 0.5
-        assert open_files(server) == held
+        assert server.cpu_s() - before_s < 0.5
+        assert server.descriptors() == held
         statuses = []
         for client in many:  # each in its turn: those who wait come in as those before them leave
             client.sendall(b"GET / HTTP/1.0\r\n\r\n")

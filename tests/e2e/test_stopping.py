@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from e2e.badpeers import WHOLE, connect, fill
-from e2e.harness import TIMEOUT_S, serving
+from e2e.harness import TIMEOUT_S, serving, until
 
 DRAIN_S = 20
 """Generous: a stop under load ends far sooner, and a busy machine must not fail a test."""
@@ -58,13 +58,6 @@ class Reader:
         self._thread.join(TIMEOUT_S)
         assert not self._thread.is_alive()
         return bytes(self.got)
-
-
-def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + TIMEOUT_S
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("reactor", ["auto", "stock"])

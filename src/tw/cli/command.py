@@ -138,9 +138,12 @@ def _columns() -> int:
     with suppress(KeyError, ValueError):
         if (columns := int(os.environ["COLUMNS"])) > 0:
             return columns
+    stdout = sys.__stdout__
+    if stdout is None:
+        return 80
     try:
-        return os.get_terminal_size(sys.__stdout__.fileno()).columns or 80  # type: ignore[union-attr]
-    except (AttributeError, OSError, ValueError):
+        return os.get_terminal_size(stdout.fileno()).columns or 80
+    except (OSError, ValueError):
         return 80
 
 

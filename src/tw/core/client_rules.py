@@ -5,11 +5,13 @@ from dataclasses import fields, replace
 from itertools import chain, zip_longest
 from typing import TypeVar
 
+from tw.core.imap_types import ImapRequest
 from tw.core.target import HostTarget, Target, parse_endpoint
 from tw.core.text import safe
 from tw.errors import ConnectError, UsageError
 from tw.mail_options import ImapOptions, mail_domain_of
 from tw.options import TlsClientOptions
+from tw.secret import Secret
 
 T = TypeVar("T")
 
@@ -18,6 +20,9 @@ PORTS = {"tls": 993, "starttls": 143, "plain": 143}
 
 STAGGER_S = 0.25
 """How long an address may be silent before the next one is tried beside it (RFC 8305, section 5)."""
+
+GOODBYE_S = 1.0
+"""How long a mail server may take over its goodbye, once the answer is in hand."""
 
 NAME_A_HOST = "name a server with --host, TW_IMAP_HOST, or host in [imap] of the settings file"
 
@@ -34,6 +39,20 @@ def imap_target(options: ImapOptions) -> Target:
             f"a TLS endpoint beside --security {options.security}", options.endpoint, "leave one of them out"
         )
     return replace(target, tls=wants_tls)
+
+
+def imap_request(options: ImapOptions, where: str, password: Secret | None, token: Secret | None) -> ImapRequest:
+    """What a session is asked for. Raises UsageError for what could not be sent as one argument of a command."""
+    return ImapRequest(
+        where=where,
+        user=options.user,
+        password=password,
+        token=token,
+        mailbox=options.mailbox,
+        security=options.security,
+        auth=options.auth,
+        send_id=options.send_id,
+    )
 
 
 def unreachable(error: ConnectError, options: ImapOptions) -> ConnectError:

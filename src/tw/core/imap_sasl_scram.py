@@ -38,7 +38,7 @@ class Scram(Exchange):
     """
 
     def __init__(self, name: str, credentials: Credentials, nonce: str | None = None) -> None:
-        from scramp import ScramClient  # type: ignore[import-untyped]
+        from scramp import ScramClient  # type: ignore[import-untyped]  # it has no annotations
 
         super().__init__(credentials)
         self.name = name

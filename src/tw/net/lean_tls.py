@@ -205,8 +205,9 @@ class LeanTls(TLSMemoryBIOProtocol):
         super()._checkHandshakeStatus()
         if self._handshakeDone and not self.disconnecting and not self._lostTLSConnection:
             self._short = short = _ShortWay(self, self._tlsConnection, self._records)
-            self.dataReceived = short.received  # type: ignore[method-assign]
-            self.write = short.write  # type: ignore[method-assign]
+            # In this object's own names, where they are found first: no call of ours stands in between.
+            self.dataReceived = short.received  # type: ignore[method-assign]  # on purpose, see above
+            self.write = short.write  # type: ignore[method-assign]  # likewise
 
     def _leave_short_way(self) -> None:
         """From here on Twisted's own methods decide what may still be read and written."""

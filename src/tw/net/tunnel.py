@@ -78,13 +78,14 @@ class _Descriptor(FileDescriptor):
         os.set_blocking(fd, False)
         self._fd = fd
         self._lost = lost
-        self.doRead = readable  # type: ignore[method-assign]
+        self.doRead = readable  # type: ignore[method-assign]  # what the owner of this descriptor does with it
 
     def fileno(self) -> int:
         return self._fd
 
     def writeSomeData(self, data: bytes) -> int | BaseException:
-        return writeToFD(self._fd, data)  # type: ignore[no-any-return]
+        written: int | BaseException = writeToFD(self._fd, data)
+        return written
 
     def close(self) -> None:
         """Let go of it. A producer that is registered here is stopped."""

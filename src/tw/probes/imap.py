@@ -10,8 +10,8 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from tw.core.client_rules import imap_target, refuse_idle_tls_options, tls_name, unreachable
-from tw.core.imap_types import Errand, ImapRequest
+from tw.core.client_rules import GOODBYE_S, imap_request, imap_target, refuse_idle_tls_options, tls_name, unreachable
+from tw.core.imap_types import Errand
 from tw.core.imap_watch import Watch
 from tw.core.target import HostTarget, Target
 from tw.core.text import safe
@@ -28,9 +28,6 @@ from tw.protocols.imap import ImapClient
 from tw.secret import Secret
 
 _log = Logger()
-
-GOODBYE_S = 1.0
-"""How long the server may take over its goodbye, once the answer is in hand."""
 
 ALIVE_S = 60
 """After so much silence the kernel asks whether the peer of a watch is still there."""
@@ -71,16 +68,7 @@ class MailRun:
         self._way = _way(reactor, options)
         if options.security == "plain":
             refuse_idle_tls_options(options.verify, safe(self._way.where), "leave it out, or use --security tls")
-        self._request = ImapRequest(
-            where=self._way.where,
-            user=options.user,
-            password=password,
-            token=token,
-            mailbox=options.mailbox,
-            security=options.security,
-            auth=options.auth,
-            send_id=options.send_id,
-        )
+        self._request = imap_request(options, self._way.where, password, token)
 
     async def run(self) -> None:
         """Do the errand, within the deadline. Raises TwError: each failure as its own kind, with its phase."""

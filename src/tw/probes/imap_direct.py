@@ -5,9 +5,9 @@ import ssl
 import time
 from collections.abc import Callable
 
-from tw.core.client_rules import imap_target, refuse_idle_tls_options, unreachable
+from tw.core.client_rules import GOODBYE_S, imap_request, imap_target, refuse_idle_tls_options, unreachable
 from tw.core.imap import ImapSession
-from tw.core.imap_types import Errand, ImapRequest
+from tw.core.imap_types import Errand
 from tw.core.target import HostTarget, format_peer
 from tw.core.text import safe
 from tw.errors import ConnectError
@@ -15,9 +15,6 @@ from tw.mail_options import ImapOptions, mail_domain_of
 from tw.net.direct import Deadline, Direct, Overdue, verifying_context
 from tw.net.tls_words import silent_handshake
 from tw.secret import Secret
-
-GOODBYE_S = 1.0
-"""How long the server may take over its goodbye, once the answer is in hand."""
 
 PLAIN_NAME = re.compile(r"[A-Za-z0-9:](?:[A-Za-z0-9_.:-]*[A-Za-z0-9:])?")
 """A host name or an address that means the same to every library: others, an IDN say, are left to Twisted."""
@@ -66,16 +63,7 @@ class DirectRun:
             refuse_idle_tls_options(options.verify, self._where, "leave it out, or use --security tls")
         else:
             self._context = verifying_context(options.verify.ca_file)
-        request = ImapRequest(
-            where=self._where,
-            user=options.user,
-            password=password,
-            token=token,
-            mailbox=options.mailbox,
-            security=options.security,
-            auth=options.auth,
-            send_id=options.send_id,
-        )
+        request = imap_request(options, self._where, password, token)
         self._session = ImapSession(request, errand, show)
 
     def run(self) -> None:

@@ -1,11 +1,13 @@
 """What goes out for one connection's requests: numbers, refusals, and a word of each for the access log."""
 
+from abc import ABC, abstractmethod
+
 from tw.events import Requested
 from tw.protocols.answers import CLOSE, HEAD, CounterSite
 from tw.protocols.request_rules import ONLY_GET
 
 
-class Replies:
+class Replies(ABC):
     """Collects answers in `out`.
 
     After `over` nothing more is answered. `lingers` says that the peer may well go on sending then. `peer` is for the
@@ -23,9 +25,9 @@ class Replies:
         self._target = b""
         self._other_method = b""
 
+    @abstractmethod
     def _method(self) -> bytes:
         """The method of the request under way, `-` as long as it is not known."""
-        raise NotImplementedError
 
     def _number(self, kind: int) -> None:
         number, answer = self._site.next_answer(kind)
