@@ -25,13 +25,13 @@ _tw_names() { # the subcommands and the options of the command $1
         options=(-v --verbose -q --quiet --color --reactor --config --no-config -h --help)
         ;;
     'tw probe echo')
-        options=(--count --interval --timeout --wait-for --tls --ca-file --pin --insecure --server-name --client-cert --client-key -4 --ipv4 -6 --ipv6 --bind --self --json --size --udp -i --interactive --idle -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
+        options=(--count --interval --timeout --wait-for --tls --ca-file --pin --insecure --server-name --client-cert --client-key -4 --ipv4 -6 --ipv6 --bind --self --json --connections --rate --duration --warmup --connect-rate --size --udp -i --interactive --idle -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
         ;;
     'tw probe counter')
-        options=(--count --interval --timeout --wait-for --tls --ca-file --pin --insecure --server-name --client-cert --client-key -4 --ipv4 -6 --ipv6 --bind --self --json --path -H --header -X --method --expect-status --resolve --no-keepalive -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
+        options=(--count --interval --timeout --wait-for --tls --ca-file --pin --insecure --server-name --client-cert --client-key -4 --ipv4 -6 --ipv6 --bind --self --json --connections --rate --duration --warmup --connect-rate --path -H --header -X --method --expect-status --resolve --no-keepalive -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
         ;;
     'tw probe pubsub')
-        options=(--count --interval --timeout --wait-for --tls --ca-file --pin --insecure --server-name --client-cert --client-key -4 --ipv4 -6 --ipv6 --bind --self --json --size -i --interactive --publish --no-wait --subscribe --idle -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
+        options=(--count --interval --timeout --wait-for --tls --ca-file --pin --insecure --server-name --client-cert --client-key -4 --ipv4 -6 --ipv6 --bind --self --json --connections --rate --duration --warmup --connect-rate --size -i --interactive --publish --no-wait --subscribe --idle -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
         ;;
     'tw imap')
         commands=(first-subject subjects mailboxes status watch check)
@@ -115,7 +115,7 @@ _tw_takes() { # what the option $2 of the command $1 takes, or its argument numb
         ;;
     'tw probe echo')
         case $2 in
-        --count | --interval | --timeout | --wait-for | --pin | --server-name | --bind | --size | --idle | 0) takes=text ;;
+        --count | --interval | --timeout | --wait-for | --pin | --server-name | --bind | --connections | --rate | --duration | --warmup | --connect-rate | --size | --idle | 0) takes=text ;;
         --ca-file | --client-cert | --client-key | --config) takes=file ;;
         --color) takes=words choices=(auto always never) ;;
         --reactor) takes=words choices=(auto stock) ;;
@@ -123,7 +123,7 @@ _tw_takes() { # what the option $2 of the command $1 takes, or its argument numb
         ;;
     'tw probe counter')
         case $2 in
-        --count | --interval | --timeout | --wait-for | --pin | --server-name | --bind | --path | -H | --header | -X | --method | --expect-status | --resolve | 0) takes=text ;;
+        --count | --interval | --timeout | --wait-for | --pin | --server-name | --bind | --connections | --rate | --duration | --warmup | --connect-rate | --path | -H | --header | -X | --method | --expect-status | --resolve | 0) takes=text ;;
         --ca-file | --client-cert | --client-key | --config) takes=file ;;
         --color) takes=words choices=(auto always never) ;;
         --reactor) takes=words choices=(auto stock) ;;
@@ -131,7 +131,7 @@ _tw_takes() { # what the option $2 of the command $1 takes, or its argument numb
         ;;
     'tw probe pubsub')
         case $2 in
-        --count | --interval | --timeout | --wait-for | --pin | --server-name | --bind | --size | --publish | --idle | 0) takes=text ;;
+        --count | --interval | --timeout | --wait-for | --pin | --server-name | --bind | --connections | --rate | --duration | --warmup | --connect-rate | --size | --publish | --idle | 0) takes=text ;;
         --ca-file | --client-cert | --client-key | --config) takes=file ;;
         --color) takes=words choices=(auto always never) ;;
         --reactor) takes=words choices=(auto stock) ;;

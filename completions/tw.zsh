@@ -358,6 +358,11 @@ _tw_probe_pubsub() {
         '--bind=[Source address.]:HOST: ' \
         '--self[Start the matching server in this process and probe it.]' \
         '--json[One report object on stdout.]' \
+        '--connections=[Load over so many connections, each sending as soon as its answer is in.]:N: ' \
+        '--rate=[Load at a fixed rate: messages a second, in total.]:R: ' \
+        '--duration=[Of the load. \[default: 10s, if there is no --count\]]:DURATION: ' \
+        '--warmup=[Load for so long before it counts.]:DURATION: ' \
+        '--connect-rate=[Open so many connections a second. \[default: all at once\]]:R: ' \
         '--size=[Of a payload, with its token and number.]:BYTES: ' \
         '(-i --interactive)-i[Talk: your lines out, the server'"'"'s to stdout.]' \
         '(-i --interactive)--interactive[Talk: your lines out, the server'"'"'s to stdout.]' \
@@ -402,6 +407,11 @@ _tw_probe_counter() {
         '--bind=[Source address.]:HOST: ' \
         '--self[Start the matching server in this process and probe it.]' \
         '--json[One report object on stdout.]' \
+        '--connections=[Load over so many connections, each sending as soon as its answer is in.]:N: ' \
+        '--rate=[Load at a fixed rate: messages a second, in total.]:R: ' \
+        '--duration=[Of the load. \[default: 10s, if there is no --count\]]:DURATION: ' \
+        '--warmup=[Load for so long before it counts.]:DURATION: ' \
+        '--connect-rate=[Open so many connections a second. \[default: all at once\]]:R: ' \
         '--path=[Path of the request. \[default: /, or the URL'"'"'s\]]:PATH: ' \
         '*-H+[Send this header; repeatable.]:NAME\: VALUE: ' \
         '*--header=[Send this header; repeatable.]:NAME\: VALUE: ' \
@@ -447,6 +457,11 @@ _tw_probe_echo() {
         '--bind=[Source address.]:HOST: ' \
         '--self[Start the matching server in this process and probe it.]' \
         '--json[One report object on stdout.]' \
+        '--connections=[Load over so many connections, each sending as soon as its answer is in.]:N: ' \
+        '--rate=[Load at a fixed rate: messages a second, in total.]:R: ' \
+        '--duration=[Of the load. \[default: 10s, if there is no --count\]]:DURATION: ' \
+        '--warmup=[Load for so long before it counts.]:DURATION: ' \
+        '--connect-rate=[Open so many connections a second. \[default: all at once\]]:R: ' \
         '--size=[Of a payload, with its token and number.]:BYTES: ' \
         '--udp[Over UDP.]' \
         '(-i --interactive)-i[Talk: your lines out, the server'"'"'s to stdout.]' \

@@ -10,7 +10,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from tw.errors import ExitCode, Interrupted, TwError
-from tw.report import ProbeReport, Sample, SubscribeSummary
+from tw.report import ProbeReport, Sample, Snapshot, SubscribeSummary
 
 
 class Running:
@@ -95,7 +95,9 @@ class Notes:
     def __init__(self) -> None:
         self.out: Any = None
         self.now = lambda: 0.0
+        self.progress_every_s: float | None = None
         self.samples: list[Sample] = []
+        self.snapshots: list[Snapshot] = []
         self.reports: list[ProbeReport] = []
         self.lines: list[bytes] = []
         self.summaries: list[SubscribeSummary] = []
@@ -109,6 +111,9 @@ class Notes:
 
     def sample(self, sample: Sample) -> None:
         self.samples.append(sample)
+
+    def progress(self, snapshot: Snapshot) -> None:
+        self.snapshots.append(snapshot)
 
     def report(self, report: ProbeReport) -> None:
         self.reports.append(report)

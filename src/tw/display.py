@@ -15,7 +15,7 @@ from tw.options import CommonOptions
 from tw.output import Output, as_utf8, look_of, to_text
 from tw.patient import Later, PatientOutput
 from tw.progress import Display
-from tw.report import LineReceived, ProbeReport, Sample, SubscribeSummary
+from tw.report import LineReceived, ProbeReport, Sample, Snapshot, SubscribeSummary
 from tw.schema import Json
 from tw.summary import event_text, report_lines, report_rows
 
@@ -38,6 +38,7 @@ class JsonDisplay:
     def __init__(self, out: Output, clock: Callable[[], float] = time.time) -> None:
         self.out = out
         self.now = clock
+        self.progress_every_s: float | None = None
 
     def finish(self) -> None:
         self.out.finish()
@@ -47,6 +48,9 @@ class JsonDisplay:
 
     def sample(self, sample: Sample) -> None:
         """Samples are in the report."""
+
+    def progress(self, snapshot: Snapshot) -> None:
+        """As is where a load run stood."""
 
     def report(self, report: ProbeReport) -> None:
         self._write(report.to_json())
@@ -73,6 +77,7 @@ class TextDisplay:
     def __init__(self, out: Output, err: Output, *, quiet: bool, watched: bool, color: bool, table: bool) -> None:
         self.out = out
         self.now = time.time
+        self.progress_every_s: float | None = None
         self._err = err
         self._quiet = quiet
         self._watched = watched
@@ -98,6 +103,9 @@ class TextDisplay:
         detail = f"  {safe(sample.detail, 200)}" if sample.detail else ""
         text = f"{sample.number}: {sample.outcome}{rtt}{detail}"
         self._err.line(self._painted(text, sample.ok) if self._color else text)
+
+    def progress(self, snapshot: Snapshot) -> None:
+        """Nobody asked for it."""
 
     def report(self, report: ProbeReport) -> None:
         if report.error is not None and not report.sent:

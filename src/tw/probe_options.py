@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from tw.load_options import LoadOptions
 from tw.options import TlsClientOptions, require
 
 
@@ -21,6 +22,7 @@ class ProbeOptions:
     bind: str | None = None
     self_test: bool = False
     json: bool = False
+    load: LoadOptions | None = None
 
     def __post_init__(self) -> None:
         require(

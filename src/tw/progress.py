@@ -6,14 +6,18 @@
 from typing import Protocol
 
 from tw.events import ServerEvent
-from tw.report import ProbeReport, Sample, SubscribeSummary
+from tw.report import ProbeReport, Sample, Snapshot, SubscribeSummary
 
 
 class Display(Protocol):
     """Where results and events go. Every method may be called at any time; none raises."""
 
+    progress_every_s: float | None
+    """How often `progress` is to be called during a load run; None: not at all."""
+
     def event(self, event: ServerEvent) -> None: ...
     def sample(self, sample: Sample) -> None: ...
+    def progress(self, snapshot: Snapshot) -> None: ...
     def report(self, report: ProbeReport) -> None: ...
     def received_line(self, line: bytes) -> None: ...
     def subscribed(self, summary: SubscribeSummary) -> None: ...

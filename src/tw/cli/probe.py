@@ -8,6 +8,7 @@ import click
 from tw.cli.command import command, keep_json, rank, session_of, typed
 from tw.cli.options import CLIENT_CERT_OPTIONS, SERVER_NAME_OPTION, VERIFY_OPTIONS, apply, verify_from
 from tw.cli.params import DURATION_OR_ZERO, DURATION_TYPE, HeaderType, ListType, ResolveType, SizeType
+from tw.cli.probe_load import LOAD_OPTIONS, load_from
 from tw.cli.texts import HOST, TEXT
 
 MAX_SIZE = 16 * 1024 * 1024
@@ -66,6 +67,7 @@ INTERACTIVE = click.option("-i", "--interactive", is_flag=True, help="Talk: your
 
 def _shared(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any]:
     """The values as the options objects take them."""
+    load = load_from(ctx, options)
     verify = verify_from(ctx, options)
     ipv4, ipv6 = options.pop("ipv4"), options.pop("ipv6")
     if ipv4 and ipv6:
@@ -73,7 +75,7 @@ def _shared(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any]:
         if first == second:
             raise click.UsageError("-4 beside -6", ctx)
         ipv4, ipv6 = first > second, second > first
-    return {**options, "verify": verify, "family": 4 if ipv4 else 6 if ipv6 else None}
+    return {**options, "verify": verify, "family": 4 if ipv4 else 6 if ipv6 else None, "load": load}
 
 
 def _only_for_ping(ctx: click.Context, talking: bool, modes: str) -> None:
@@ -87,6 +89,7 @@ def _only_for_ping(ctx: click.Context, talking: bool, modes: str) -> None:
 @click.argument("target", type=TEXT, required=False)
 @_count_option(default=5, show_default=True, help="Samples.")
 @apply(COMMON_OPTIONS)
+@apply(LOAD_OPTIONS)
 @_size_option()
 @click.option("--udp", is_flag=True, help="Over UDP.")
 @INTERACTIVE
@@ -120,6 +123,7 @@ def echo(ctx: click.Context, /, **options: Any) -> int:
 @click.argument("target", type=TEXT, required=False)
 @_count_option(default=5, show_default=True, help="Samples.")
 @apply(COMMON_OPTIONS)
+@apply(LOAD_OPTIONS)
 @click.option("--path", type=TEXT, metavar="PATH", help="Path of the request.  [default: /, or the URL's]")
 @click.option(
     "-H", "--header", "headers", multiple=True, type=HeaderType("name: value"), help="Send this header; repeatable."
@@ -150,6 +154,7 @@ def counter(ctx: click.Context, /, *, no_keepalive: bool, **options: Any) -> int
 @click.argument("target", type=TEXT, required=False)
 @_count_option(help="Samples; with --subscribe, lines to leave after.  [default: 5; unlimited with --subscribe]")
 @apply(COMMON_OPTIONS)
+@apply(LOAD_OPTIONS)
 @_size_option()
 @INTERACTIVE
 @click.option(
@@ -174,9 +179,9 @@ def pubsub(ctx: click.Context, /, *, no_wait: bool, count: int | None, **options
         raise click.UsageError("--idle without -i or --subscribe", ctx)
     if typed(ctx, "count") and talking and not options["subscribe"]:
         raise click.UsageError("--count beside -i or --publish", ctx)
+    shared = _shared(ctx, {**options, "count": count})
     chosen = ProbePubSubOptions(
-        **_shared(ctx, options),
-        count=count or 5,
+        **{**shared, "count": count or 5},
         subscribe_count=count if options["subscribe"] else None,
         wait=not no_wait,
     )

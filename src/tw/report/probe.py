@@ -1,54 +1,12 @@
-"""Results of clients: frozen values, and their JSON form. The schema lives here, in `events` and `schema`.
+"""One probe run: its samples, its counts, its verdict."""
 
-Every object carries `"v": 1`. Units end keys. What was not measured is null, never NaN. A field that is named here
-keeps its name and meaning.
-"""
-
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tw.core.histogram import Histogram
 from tw.errors import TwError
+from tw.report.distribution import Distribution
+from tw.report.load import LoadFigures
 from tw.schema import VERSION, Json, error_json
-
-MS_PER_S = 1000
-
-SOURCE = re.compile(rb"<([^<>\s]{1,300})> ")
-"""The prefix of a pub/sub line: who published it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Distribution:
-    """Where measured times lie, in milliseconds; every field None where nothing was measured."""
-
-    min: float | None = None
-    mean: float | None = None
-    p50: float | None = None
-    p90: float | None = None
-    p95: float | None = None
-    p99: float | None = None
-    p999: float | None = None
-    max: float | None = None
-
-    @classmethod
-    def of(cls, histogram: Histogram) -> "Distribution":
-        def ms(seconds: float | None) -> float | None:
-            return None if seconds is None else round(seconds * MS_PER_S, 6)
-
-        return cls(
-            min=ms(histogram.min_s),
-            mean=ms(histogram.mean_s),
-            p50=ms(histogram.percentile(50)),
-            p90=ms(histogram.percentile(90)),
-            p95=ms(histogram.percentile(95)),
-            p99=ms(histogram.percentile(99)),
-            p999=ms(histogram.percentile(99.9)),
-            max=ms(histogram.max_s),
-        )
-
-    def to_json(self) -> Json:
-        return {name: getattr(self, name) for name in self.__slots__}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +75,7 @@ class ProbeReport:
     received_bytes: int = 0
     numbers: Numbers | None = None
     delivery: Delivery | None = None
+    load: LoadFigures | None = None
     error: TwError | None = None
 
     @property
@@ -148,57 +107,8 @@ class ProbeReport:
             document["numbers"] = self.numbers.to_json()
         if self.delivery is not None:
             document |= self.delivery.to_json()
-        if self.error is not None:
-            document["error"] = error_json(self.error)
-        return document
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LineReceived:
-    """One line that `--subscribe` got. `source` is the server's prefix, None under its `--no-prefix`."""
-
-    source: str | None
-    line: str
-
-    @classmethod
-    def parse(cls, line: bytes) -> "LineReceived":
-        """Part the prefix from the line; under the server's `--no-prefix` a line's own text may look like one.
-
-        Bytes that are not UTF-8 become `\\xNN`: JSON is UTF-8.
-        """
-        match = SOURCE.match(line)
-        source = match[1].decode("utf-8", "backslashreplace") if match else None
-        text = line[match.end() :] if match else line
-        return cls(source=source, line=text.decode("utf-8", "backslashreplace"))
-
-    def to_json(self) -> Json:
-        return {"v": VERSION, "event": "line", "source": self.source, "line": self.line}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubscribeSummary:
-    """The end of a `--subscribe` run. `expected` is `--count`, None without it."""
-
-    target: str
-    ok: bool
-    lines: int
-    expected: int | None
-    received_bytes: int
-    duration_s: float
-    error: TwError | None = None
-
-    def to_json(self) -> Json:
-        document: Json = {
-            "v": VERSION,
-            "event": "summary",
-            "probe": "pubsub",
-            "target": self.target,
-            "ok": self.ok,
-            "lines": self.lines,
-            "expected": self.expected,
-            "received_bytes": self.received_bytes,
-            "duration_s": round(self.duration_s, 6),
-        }
+        if self.load is not None:
+            document |= self.load.to_json()
         if self.error is not None:
             document["error"] = error_json(self.error)
         return document

@@ -1,0 +1,23 @@
+"""Results of clients: frozen values, and their JSON form. The schema lives here, in `events` and `schema`.
+
+Every object carries `"v": 1`. Units end keys. What was not measured is null, never NaN. A field that is named here
+keeps its name and meaning.
+"""
+
+from tw.report.distribution import Distribution
+from tw.report.lines import LineReceived, SubscribeSummary
+from tw.report.load import LoadFigures, Snapshot, Warmup
+from tw.report.probe import Delivery, Numbers, ProbeReport, Sample
+
+__all__ = [
+    "Delivery",
+    "Distribution",
+    "LineReceived",
+    "LoadFigures",
+    "Numbers",
+    "ProbeReport",
+    "Sample",
+    "Snapshot",
+    "SubscribeSummary",
+    "Warmup",
+]

@@ -1,0 +1,99 @@
+"""What a load run adds to a report, and what it tells while it goes on."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tw.report.distribution import Distribution
+from tw.schema import VERSION, Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warmup:
+    """What `--warmup` sent and got back: measured, and kept apart from the run's own figures."""
+
+    sent: int
+    received: int
+    duration_s: float
+    rtt_ms: Distribution
+
+    def to_json(self) -> Json:
+        return {
+            "sent": self.sent,
+            "received": self.received,
+            "duration_s": round(self.duration_s, 6),
+            "rtt_ms": self.rtt_ms.to_json(),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadFigures:
+    """How the load was made, and how well the probe itself kept up.
+
+    In the open loop the report's `rtt_ms` counts from when a message was due, `service_ms` from when it was sent, and
+    `late_ms` is what lies between. `cpu_share` is the process's CPU time by the run's time: 1.0 is a whole core.
+    `limit` says why the probe, and not the server, set the rate; None where it did not.
+    """
+
+    pacing: Literal["closed", "open"]
+    connections: int
+    rate_asked_per_s: float | None = None
+    service_ms: Distribution | None = None
+    late_ms: Distribution | None = None
+    cpu_share: float | None = None
+    limit: str | None = None
+    warmup: Warmup | None = None
+
+    def to_json(self) -> Json:
+        return {
+            "pacing": self.pacing,
+            "connections": self.connections,
+            "rate_asked_per_s": self.rate_asked_per_s,
+            "service_ms": self.service_ms.to_json() if self.service_ms else None,
+            "late_ms": self.late_ms.to_json() if self.late_ms else None,
+            "cpu_share": self.cpu_share,
+            "limit": self.limit,
+            "warmup": self.warmup.to_json() if self.warmup else None,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Where a load run stands. Counts and `rtt_ms` are of the whole run so far (of the warm-up, while `warming`).
+
+    `elapsed_s` counts from the run's beginning (the warm-up's, while `warming`); `interval_s` and
+    `interval_received` are since the snapshot before. `bad` counts everything that would spoil the verdict. `count` and
+    `duration_s` are what was asked for.
+    """
+
+    elapsed_s: float
+    interval_s: float
+    interval_received: int
+    sent: int
+    received: int
+    bad: int
+    under_way: int
+    connections: int
+    rtt_ms: Distribution
+    warming: bool = False
+    count: int | None = None
+    duration_s: float | None = None
+
+    @property
+    def rate_per_s(self) -> float | None:
+        """Answers per second since the snapshot before."""
+        return round(self.interval_received / self.interval_s, 3) if self.interval_s > 0 else None
+
+    def to_json(self) -> Json:
+        return {
+            "v": VERSION,
+            "event": "progress",
+            "elapsed_s": round(self.elapsed_s, 6),
+            "warming": self.warming,
+            "rate_per_s": self.rate_per_s,
+            "sent": self.sent,
+            "received": self.received,
+            "bad": self.bad,
+            "under_way": self.under_way,
+            "connections": self.connections,
+            "rtt_ms": self.rtt_ms.to_json(),
+        }
