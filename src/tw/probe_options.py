@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from tw.judge_options import JudgeOptions
 from tw.load_options import LoadOptions
 from tw.options import TlsClientOptions, require
 
@@ -23,6 +24,7 @@ class ProbeOptions:
     self_test: bool = False
     json: bool = False
     load: LoadOptions | None = None
+    judge: JudgeOptions = JudgeOptions()
 
     def __post_init__(self) -> None:
         require(

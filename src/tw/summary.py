@@ -19,6 +19,7 @@ from tw.events import (
     Unwritten,
 )
 from tw.report import Distribution, ProbeReport
+from tw.report.judgement import remaining_faults
 
 Row: TypeAlias = tuple[str, str, bool | None]
 """A name, its value, and whether that is good (None: neither)."""
@@ -45,6 +46,9 @@ def report_rows(report: ProbeReport) -> list[Row]:
         counts = f"{numbers.gaps} gaps, {numbers.duplicates} duplicates, {numbers.resets} resets"
         rows.append(("", f"{counts}, {numbers.instances} instances", None))
     rows.extend((name, text, None) for name, text in _times(report) if text)
+    for one in report.assertions:
+        said = "ok" if one.ok else "missed"
+        rows.append((f"assert {safe(one.assertion.expr)}", f"{said} ({one.figure_text})", one.ok))
     return rows
 
 
@@ -69,10 +73,9 @@ def verdict_text(report: ProbeReport) -> str:
 
 
 def _faults(report: ProbeReport) -> str:
-    faults = [f"{getattr(report, name)} {name}" for name in ("lost", "duplicated", "reordered", "corrupted")]
-    faults = [fault for fault in faults if not fault.startswith("0 ")]
-    faults += [f"{count} {safe(kind)}" for kind, count in report.errors.items()]
-    return ", ".join(faults)
+    told = [f"{count} {safe(name)}" for name, count in remaining_faults(report).items()]
+    told += [f"{safe(one.assertion.expr)} missed" for one in report.assertions if not one.ok]
+    return ", ".join(told)
 
 
 def distribution_text(times: Distribution) -> str:

@@ -11,6 +11,13 @@ PERCENTILES = {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0, "p999": 99.9}
 FIGURES = ("min", "mean", *PERCENTILES, "max")
 """The fields that are in the JSON."""
 
+SHAPED_FROM = 100
+"""Values that make a shape. A distribution of fewer is no more than they are."""
+
+SHAPE_PER_OCTAVE = 32
+"""Buckets of a saved shape between a value and its double: 3 % wide, finer than a drawing's columns, and some hundred
+where round trips differ by a factor of ten."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Distribution:
@@ -42,6 +49,17 @@ class Distribution:
 
     def to_json(self) -> Json:
         return {name: getattr(self, name) for name in FIGURES}
+
+
+def shape_json(times: Distribution, *, anyway: bool) -> list[list[float]] | None:
+    """`[[upper_ms, count], …]`, to draw the distribution from: the highest value of each bucket that holds something.
+
+    None where there are too few values for a shape, unless it is wanted `anyway`, and where there are none at all.
+    """
+    histogram = times.histogram
+    if histogram is None or histogram.count < (1 if anyway else SHAPED_FROM):
+        return None
+    return [[round(upper_s * MS_PER_S, 6), count] for upper_s, count in histogram.buckets(SHAPE_PER_OCTAVE)]
 
 
 def _ms(seconds: float | None) -> float | None:

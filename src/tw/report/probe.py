@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tw.errors import TwError
-from tw.report.distribution import Distribution
+from tw.report.assertion import Checked
+from tw.report.distribution import Distribution, shape_json
 from tw.report.load import LoadFigures
 from tw.schema import VERSION, Json, error_json
 
@@ -76,6 +77,7 @@ class ProbeReport:
     numbers: Numbers | None = None
     delivery: Delivery | None = None
     load: LoadFigures | None = None
+    assertions: tuple[Checked, ...] = ()
     error: TwError | None = None
 
     @property
@@ -109,6 +111,11 @@ class ProbeReport:
             document |= self.delivery.to_json()
         if self.load is not None:
             document |= self.load.to_json()
+        if self.assertions:
+            document["assertions"] = [one.to_json() for one in self.assertions]
+        shape = shape_json(self.rtt_ms, anyway=self.load is not None)
+        if shape is not None:
+            document["histogram"] = {"rtt_ms": shape}
         if self.error is not None:
             document["error"] = error_json(self.error)
         return document
