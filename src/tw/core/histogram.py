@@ -162,12 +162,13 @@ class Histogram:
             return []
         first, last = self._span(self.min_s, self.max_s)
         first -= (first + _FIRST) % width  # where a wider one begins; it may lie below the range
-        held = []
-        for start in range(first, last + 1, width):
-            count = sum(self._counts[max(0, start) : start + width])
-            if count:
-                held.append((_highest_equivalent_s(start + width - 1), count))
-        return held
+        starts = range(first, last + 1, width)
+        if width == 1:
+            counts: Iterable[int] = self._counts[first : last + 1]
+        else:
+            counts = (sum(self._counts[max(0, start) : start + width]) for start in starts)
+        held = ((start, count) for start, count in zip(starts, counts, strict=True) if count)
+        return [(_highest_equivalent_s(start + width - 1), count) for start, count in held]
 
     def _at_ranks(self, ranks: Sequence[int]) -> Iterator[tuple[int, float]]:
         """The values at these positions, which rise, of the sorted values."""
