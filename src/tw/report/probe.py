@@ -7,6 +7,7 @@ from tw.errors import TwError
 from tw.report.assertion import Checked
 from tw.report.distribution import Distribution, shape_json
 from tw.report.load import LoadFigures
+from tw.report.phases import PhaseFigures
 from tw.schema import VERSION, Json, error_json
 
 
@@ -77,6 +78,7 @@ class ProbeReport:
     numbers: Numbers | None = None
     delivery: Delivery | None = None
     load: LoadFigures | None = None
+    phases: PhaseFigures | None = None
     assertions: tuple[Checked, ...] = ()
     error: TwError | None = None
 
@@ -111,6 +113,8 @@ class ProbeReport:
             document |= self.delivery.to_json()
         if self.load is not None:
             document |= self.load.to_json()
+        if self.phases is not None:
+            document["phases_ms"] = self.phases.to_json()
         if self.assertions:
             document["assertions"] = [one.to_json() for one in self.assertions]
         shape = shape_json(self.rtt_ms, anyway=self.load is not None)
