@@ -10,7 +10,7 @@ from tw.core.measurable import measurable
 from tw.errors import AnswerTimeout, Interrupted
 from tw.load_options import LoadOptions
 from tw.probe_options import ProbeCounterOptions, ProbeEchoOptions, ProbeOptions, ProbePubSubOptions
-from tw.report import Delivery, Distribution, LoadFigures, Numbers, ProbeReport
+from tw.report import Delivery, Distribution, LoadFigures, Numbers, PhaseFigures, ProbeReport
 from tw.report.judgement import judged, remaining_faults
 from tw.summary import report_lines, verdict_text
 
@@ -149,8 +149,10 @@ def test_of_nothing_sent_nothing_is_said() -> None:
 def test_any_percentile_of_any_distribution_can_be_asserted() -> None:
     many = times(*(number / 1000 for number in range(1, 10_001)))
     load = LoadFigures(pacing="open", connections=1, service_ms=many, late_ms=times(0.002))
-    report = run(rtt_ms=times(0.5), connect_ms=times(0.004), load=load)
+    phases = PhaseFigures(connect=times(0.001), first_byte=times(0.006))
+    report = run("counter", rtt_ms=times(0.5), connect_ms=times(0.004), load=load, phases=phases)
     wanted = {"p99": 500.0, "connect.p50": 4.0, "late.mean": 2.0, "service.min": 1.0, "service.p75": 7500.0}
+    wanted |= {"tcp.max": 1.0, "first_byte.p99": 6.0}
     wanted |= {"service.p99.99": 9999.0, "service.p999": 9990.0, "service.max": 10_000.0}
     found = judge(report, *(f"{name}>0ms" for name in wanted)).assertions
     assert {one.assertion.expr.partition(">")[0]: one.measured for one in found} == pytest.approx(wanted, rel=0.001)

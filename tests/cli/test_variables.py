@@ -50,6 +50,9 @@ PROBE: dict[str, tuple[str, Any]] = {
     "BIND": ("127.0.0.2", ("bind", "127.0.0.2")),
     "SELF": ("1", ("self_test", True)),
     "JSON": ("1", ("json", True)),
+    "ASSERT": ("p99<1s\nloss=0", ("asserted", ("p99<1s", "loss=0"))),
+    "JUNIT": ("j.xml", ("junit", "j.xml")),
+    "HGRM": ("h.hgrm", ("hgrm", "h.hgrm")),
 }
 OWN: dict[str, dict[str, tuple[str, Any]]] = {
     "serve echo": {**SERVE, "UDP": ("1", ("udp", True))},

@@ -124,7 +124,11 @@ def test_what_means_nothing_is_refused_with_the_nearest_form(text: str, what: st
         (ProbeEchoOptions(load=LoadOptions(duration_s=1.0)), "late.max<1ms", "it takes an open loop: --rate; "),
         (ProbeEchoOptions(udp=True), "connect.max<1ms", "it takes a connection; UDP has none; "),
         (ProbePubSubOptions(publish=("x",), wait=False), "p99<1ms", "it takes a run that waits for its answers; "),
-        (ProbePubSubOptions(publish=("x",), wait=False), "loss=0", "there are: connect.p99 …, sent received rate dur"),
+        (
+            ProbePubSubOptions(publish=("x",), wait=False),
+            "loss=0",
+            "there are: connect.p99 dns.p99 tcp.p99 tls.p99 …, sent re",
+        ),
         (ProbePubSubOptions(publish=("x",)), "corrupted=0", "there are: p50 "),
     ],
 )

@@ -7,17 +7,25 @@ import click
 
 from tw.cli.command import typed
 from tw.cli.params import ListType
-from tw.cli.texts import FILE
+from tw.cli.texts import FILE, TEXT
 
 if TYPE_CHECKING:
     from tw.judge_options import JudgeOptions
+
+
+class ExprType(ListType):
+    """An assertion's text, not empty. What it means depends on the run: `core.assertions` reads it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return TEXT.convert(value, param, ctx)
+
 
 JUDGE_OPTIONS: list[Callable[..., Any]] = [
     click.option(
         "--assert",
         "asserted",
         multiple=True,
-        type=ListType("expr"),
+        type=ExprType("expr"),
         help="Exit 1 unless this holds: 'p99<50ms', 'loss=0', 'errors<=0.1%', 'rate>=1000'; repeatable.",
     ),
     click.option("--junit", type=FILE, metavar="FILE", help="Write verdict and assertions as JUnit XML."),

@@ -42,7 +42,8 @@ COUNTS = ("sent", "received", *FAULTS, *NUMBERS, "foreign")
 
 NEEDS = {
     "rtt": "a run that waits for its answers",
-    "connect": "a connection; UDP has none",
+    **dict.fromkeys(("connect", "dns", "tcp", "tls"), "a connection; UDP has none"),
+    **dict.fromkeys(("first_byte", "body"), "the counter's probe"),
     "service": "an open loop: --rate",
     "late": "an open loop: --rate",
     **dict.fromkeys(NUMBERS, "the counter's probe"),

@@ -11,12 +11,13 @@ def measurable(options: ProbeOptions) -> Measurable:
     """What a run with these options measures, where all goes well."""
     distributions = ["rtt"]
     if not (isinstance(options, ProbeEchoOptions) and options.udp):
-        distributions.append("connect")
+        distributions += ["connect", "dns", "tcp", "tls"]
     if options.load is not None and options.load.rate_per_s is not None:
         distributions += ["service", "late"]
     counts = ["sent", "received", *FAULTS]
     if isinstance(options, ProbeCounterOptions):
         counts += NUMBERS
+        distributions += ["first_byte", "body"]
     elif isinstance(options, ProbePubSubOptions):
         if options.publish:
             counts = ["sent", "received", *(PUBLISHED if options.wait else ())]

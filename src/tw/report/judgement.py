@@ -87,6 +87,9 @@ def distributions(report: ProbeReport) -> dict[str, Distribution]:
             value = getattr(holder, one.name)
             if isinstance(value, Distribution) and one.name.endswith("_ms"):
                 found.setdefault(one.name.removesuffix("_ms"), value)
+    if report.phases is not None:
+        # `connect` is the whole of it, as in the report; TCP's part of it has a name of its own.
+        found |= {{"connect": "tcp"}.get(name, name): value for name, value in report.phases.measured().items()}
     return found
 
 
