@@ -29,6 +29,8 @@ NAMES = {
 }
 """Each distribution in words, and which of its figures are shown."""
 
+CONNECTING = ("phases_ms.dns", "phases_ms.connect", "phases_ms.tls")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
@@ -59,7 +61,10 @@ def _rows(reports: Sequence[SavedReport]) -> Iterator[Row]:
     for key in (*COUNTS, "errors"):
         yield Row(path=key, name=key, values=tuple(report.counts.get(key) for report in reports))
     yield Row(path="rate_per_s", name="rate", values=tuple(one.rate_per_s for one in reports), unit=" /s", digits=1)
+    parts = [key for key in CONNECTING if any(key in report.times for report in reports)]
     for key, (words, figures) in NAMES.items():
+        if parts == [key]:
+            continue  # it is all of the connecting, and stands above
         for figure in figures:
             values = tuple(report.times.get(key, {}).get(figure) for report in reports)
             yield Row(path=f"{key}.{figure}", name=f"{words} {figure}", values=values, unit=" ms", digits=3)

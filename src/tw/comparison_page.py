@@ -13,7 +13,7 @@ from tw.core.text import safe
 from tw.saved import SavedReport
 
 WIDTH, HEIGHT = 820, 240
-MARGIN_LEFT, MARGIN_BELOW = 62, 40
+MARGIN_LEFT, MARGIN_RIGHT, MARGIN_BELOW = 62, 46, 40
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c2128; --soft: #57606a; --line: #d0d7de; --paper: #ffffff;
@@ -105,7 +105,7 @@ def _charts(reports: Sequence[SavedReport]) -> Iterator[str]:
 
 
 def _figure(grid: Iterator[str] | Sequence[str], curves: Iterator[str]) -> str:
-    view = f"{-MARGIN_LEFT} -8 {WIDTH + MARGIN_LEFT + 20} {HEIGHT + MARGIN_BELOW}"
+    view = f"{-MARGIN_LEFT} -8 {WIDTH + MARGIN_LEFT + MARGIN_RIGHT} {HEIGHT + MARGIN_BELOW}"
     return f'<svg viewBox="{view}" role="img">\n{"".join(grid)}{"".join(curves)}</svg>\n'
 
 

@@ -109,9 +109,10 @@ class _Reader:
         if "probe" not in document and document.get("ok") is False:
             raise LocalError("of a run that failed before it had a report", self._name, HOW)
         version = document.get("v")
-        if type(version) is int and version > VERSION:
-            raise LocalError(f"written by a later version of tw (v {str(version)[:20]})", self._name, "update this one")
-        if version != VERSION or document.get("probe") not in PROBES or "sent" not in document:
+        is_number = type(version) is int  # and not true, which is 1 as well
+        if is_number and version > VERSION:  # type: ignore[operator] # mypy forgets it by now
+            raise LocalError("written by a later version of tw", self._name, "update this one")
+        if not is_number or version != VERSION or document.get("probe") not in PROBES or "sent" not in document:
             raise LocalError("no report of a probe", self._name, HOW)
 
     def _damaged(self, key: str, what: str) -> NoReturn:

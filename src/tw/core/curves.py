@@ -27,15 +27,15 @@ def nines(shapes: Sequence[Shape]) -> int:
 
 def rise(shape: Shape, axis: Axis, width: float, height: float, decades: int) -> str:
     """The value at each percentile. Each nine takes the same room, so that the tail can be seen."""
-    points = [(log10(1 / (1 - share)) / decades * width, axis.place(upper)) for share, upper in _shares(shape)]
-    begun = f"M0 {height - points[0][1] * height:.1f}"
-    return begun + "".join(f"L{min(x, width):.1f} {height - place * height:.1f}" for x, place in points)
+    steps = [(log10(rarity) / decades * width, axis.place(upper)) for rarity, upper in _rarities(shape)]
+    begun = f"M0 {height - steps[0][1] * height:.1f}"
+    return begun + "".join(f"V{height - place * height:.1f}H{min(x, width):.1f}" for x, place in steps)
 
 
-def _shares(shape: Shape) -> Iterator[tuple[float, float]]:
-    """The share of values that are no higher than each bucket's end. The last of them has no percentile of its own: it
-    is drawn where half a value more would be."""
-    total, below = sum(count for _, count in shape), 0
+def _rarities(shape: Shape) -> Iterator[tuple[float, float]]:
+    """One value in how many is higher than each bucket's end: 1/(1-p). None is higher than the last, which is drawn
+    where half a value would be."""
+    total = above = sum(count for _, count in shape)
     for upper, count in shape:
-        below += count
-        yield min(below, total - 0.5) / total, upper
+        above -= count
+        yield total / max(above, 0.5), upper
