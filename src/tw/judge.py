@@ -1,28 +1,25 @@
 """The step between a probe and the screen: its report is judged, written to files, and only then shown.
 
 Every probe's every mode ends in a report that it gives to its display. Standing in the display's place, this needs no
-help from any of them.
+help from any of them. What a run without assertions and files does not need is not loaded.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from tw.core.assertions import parse
-from tw.core.hgrm import hgrm
-from tw.core.histogram import Histogram
-from tw.core.measurable import measurable
 from tw.display import Screen
 from tw.errors import ExitCode, LocalError, TwError
 from tw.events import ServerEvent
-from tw.junit import junit_failure, junit_xml
 from tw.output import Output
 from tw.probe_options import ProbeOptions
 from tw.progress import Display
 from tw.report import ProbeReport, Sample, Snapshot, SubscribeSummary
-from tw.report.judgement import judged
 from tw.result_file import check_place, write_whole
+
+if TYPE_CHECKING:
+    from tw.core.assertions import Assertion
 
 JUNIT = "the JUnit file"
 HGRM = "the histogram's file"
@@ -46,9 +43,8 @@ class Judge:
     """
 
     def __init__(self, probe: str, options: ProbeOptions) -> None:
-        known = measurable(options)
         self._probe = probe
-        self._assertions = [parse(text, known) for text in options.judge.asserted]
+        self._assertions = _understood(options) if options.judge.asserted else []
         self._junit = options.judge.junit
         self._hgrm = options.judge.hgrm
         self._has_report = False
@@ -69,12 +65,20 @@ class Judge:
         A run that failed keeps its own error: the first thing that went wrong decides.
         """
         self._has_report = True
-        report = judged(report, self._assertions) if self._assertions else report
+        if self._assertions:
+            from tw.report.judgement import judged
+
+            report = judged(report, self._assertions)
         if self._hgrm is not None:
-            # Made here, since no name for what is not there yet would be a file that somebody else's plot shows.
+            from tw.core.hgrm import hgrm
+            from tw.core.histogram import Histogram
+
+            # Also where nothing was measured: the file of an earlier run would be taken for this one's.
             text = hgrm(report.rtt_ms.histogram or Histogram())
             report = _noting(report, self._hgrm, text.encode(), HGRM)
         if self._junit is not None:
+            from tw.junit import junit_xml
+
             report = _noting(report, self._junit, junit_xml(report, now_s), JUNIT)
         return report
 
@@ -85,8 +89,18 @@ class Judge:
             yield
         except TwError as error:
             if self._junit is not None and not self._has_report:
+                from tw.junit import junit_failure
+
                 write_whole(self._junit, junit_failure(self._probe, error, now()), JUNIT)
             raise
+
+
+def _understood(options: ProbeOptions) -> "list[Assertion]":
+    from tw.core.assertions import parse
+    from tw.core.measurable import measurable
+
+    known = measurable(options)
+    return [parse(text, known) for text in options.judge.asserted]
 
 
 def _noting(report: ProbeReport, path: str, data: bytes, what: str) -> ProbeReport:

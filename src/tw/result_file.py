@@ -2,7 +2,6 @@
 
 import os
 import re
-import secrets
 import stat
 from contextlib import suppress
 
@@ -47,7 +46,7 @@ def write_whole(path: str, data: bytes, what: str) -> None:
 
 
 def _replace(target: str, data: bytes) -> None:
-    temporary = os.path.join(os.path.dirname(target), f".tw-{secrets.token_hex(8)}")
+    temporary = os.path.join(os.path.dirname(target), f".tw-{os.urandom(8).hex()}")
     try:
         with open(temporary, "xb") as file:
             file.write(data)

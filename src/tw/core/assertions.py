@@ -7,8 +7,6 @@ import operator
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal
-from difflib import get_close_matches
 from typing import Literal, TypeAlias
 
 from tw.errors import UsageError
@@ -25,8 +23,10 @@ OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "==": operator.eq,
     "!=": operator.ne,
 }
-SECONDS = {"us": Decimal("1e-6"), "µs": Decimal("1e-6"), "ms": Decimal("1e-3"), "s": Decimal(1), "m": Decimal(60)}
-FACTORS = {"": Decimal(1), "k": Decimal(1000), "M": Decimal(1_000_000)}
+MS = {"us": "e-3", "µs": "e-3", "ms": "", "s": "e3", "m": "e3"}
+S = {"us": "e-6", "µs": "e-6", "ms": "e-3", "s": "", "m": ""}
+FACTORS = {"": "", "k": "e3", "M": "e6"}
+"""Powers of ten, as they are appended to a number's digits: the float is then the nearest one to what was written."""
 
 ENDS = ("min", "mean", "max")
 USUAL = ("p50", "p90", "p95", "p99", "p99.9", "p99.99", *ENDS)
@@ -146,24 +146,29 @@ def _named(name: str, known: Measurable, expr: str) -> tuple[str | None, str]:
 
 def _limit(figure: str, distribution: str | None, op: str, value: str, unit: str, name: str) -> tuple[float, Unit]:
     """The limit, and what it is in. Raises UsageError for a unit that is none of the figure's, or missing."""
-    number = Decimal(value)
     if distribution is not None or figure == "duration":
-        if unit in SECONDS:
-            seconds = number * SECONDS[unit]
-            return (float(seconds), "s") if distribution is None else (float(seconds * 1000), "ms")
+        if unit in S:
+            sixty = 60 if unit == "m" else 1
+            return (
+                (float(value + S[unit]) * sixty, "s")
+                if distribution is None
+                else (float(value + MS[unit]) * sixty, "ms")
+            )
         guess = "s" if distribution is None else "ms"
         what = f"a time needs its unit, not {unit!r}" if unit else "a time needs its unit"
         raise UsageError(what, "--assert", f"write {name}{op}{value}{guess} (us, ms, s or m)")
     if unit == "%" and figure in SHARES:
-        return float(number), "%"
+        return float(value), "%"
     if unit in FACTORS:
-        return float(number * FACTORS[unit]), "per_s" if figure == "rate" else ""
+        return float(value + FACTORS[unit]), "per_s" if figure == "rate" else ""
     shares = ", or % of what was sent" if figure in SHARES else ""
     form = f"{name}{op}{value}"
     raise UsageError(f"{unit!r} is no unit of {figure!r}", "--assert", f"write {form} (with k or M for more{shares})")
 
 
 def _nearest(name: str, known: Measurable) -> str | None:
+    from difflib import get_close_matches
+
     plain = re.sub(r"[()]", "", name)
     if SHORT.get(plain, plain) in (names := known.names()):
         return plain
