@@ -152,3 +152,15 @@ def test_what_fails_before_there_is_a_report_is_in_the_file_too(net: Network, la
     clients.probe_echo(COMMON, ProbeEchoOptions(target="gopher://h:1", judge=judge))
     assert isinstance(launch.running.error, UsageError)
     assert cases(tmp_path / "j") == {"verdict": "error"}
+
+
+def test_of_a_failed_run_and_a_file_that_cannot_be_written_the_first_is_told(
+    net: Network, launch: Launch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "j"
+    options = ProbeEchoOptions(target="127.0.0.1:1", wait_for_s=3.0, json=True, judge=JudgeOptions(junit=str(path)))
+    clients.probe_echo(COMMON, options)
+    path.mkdir()
+    net.pass_s(20.0)
+    assert isinstance(launch.running.error, ConnectError)
+    assert json.loads(capsys.readouterr().out)["error"]["exit"] == 3
