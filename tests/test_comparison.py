@@ -13,7 +13,7 @@ from tw.comparison_page import page
 from tw.core.text import safe
 from tw.errors import AnswerTimeout
 from tw.output import to_text
-from tw.report import ProbeReport
+from tw.report import Delivery, Numbers, ProbeReport
 from tw.saved import SavedReport, read_saved
 
 EVIL = "\x1b]0;owned\x07\u202e</script><script>alert(1)</script>\"'&<img src=x onerror=alert(1)>\ud800\n"
@@ -49,6 +49,18 @@ def test_what_no_report_has_is_no_row_and_what_one_lacks_is_a_dash() -> None:
     assert found["connect p50"] == ["10.000 ms", "-"]
     assert "service p50" not in found
     assert "first byte p50" not in found
+
+
+def test_what_only_one_probe_counts_is_a_row_of_its_reports() -> None:
+    numbers = Numbers(first=1, last=9, gaps=4, duplicates=1, resets=2, instances=3)
+    found = table(lines([saved(a_ping(probe="counter", numbers=numbers))] * 2, unicode=True))
+    assert [found[name] for name in ("gaps", "duplicates", "resets", "instances")] == [
+        ["4", "4  x1.00"], ["1", "1  x1.00"], ["2", "2  x1.00"], ["3", "3  x1.00"],
+    ]  # fmt: skip
+    assert "gaps" not in table(lines([saved(a_ping(probe="counter", numbers=Numbers()))], unicode=True))
+    found = table(lines([saved(a_ping(probe="pubsub", delivery=Delivery(foreign=7)))], unicode=True))
+    assert found["foreign"] == ["7"]
+    assert "foreign" not in table(lines(PAIR, unicode=True))
 
 
 def test_a_single_phase_of_connecting_is_not_told_twice() -> None:

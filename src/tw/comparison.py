@@ -7,7 +7,7 @@ from os.path import basename
 from tw.core.shapes import ASCII, BLOCKS, Axis, bars, density, scale
 from tw.core.text import safe
 from tw.report.distribution import FIGURES
-from tw.saved import COUNTS, SavedReport
+from tw.saved import COUNTS, NUMBERS, SavedReport
 from tw.schema import VERSION, Json
 
 LONGEST_NAME = 28
@@ -58,8 +58,8 @@ def rows(reports: Sequence[SavedReport]) -> list[Row]:
 
 
 def _rows(reports: Sequence[SavedReport]) -> Iterator[Row]:
-    for key in (*COUNTS, "errors"):
-        yield Row(path=key, name=key, values=tuple(report.counts.get(key) for report in reports))
+    for key in (*COUNTS, "errors", *(f"numbers.{name}" for name in NUMBERS), "foreign"):
+        yield Row(path=key, name=key.rpartition(".")[2], values=tuple(report.counts.get(key) for report in reports))
     yield Row(path="rate_per_s", name="rate", values=tuple(one.rate_per_s for one in reports), unit=" /s", digits=1)
     parts = [key for key in CONNECTING if any(key in report.times for report in reports)]
     for key, (words, figures) in NAMES.items():

@@ -27,6 +27,7 @@ HIGHEST_FIGURE = 1e15
 
 PROBES = ("echo", "counter", "pubsub")
 COUNTS = ("sent", "received", "lost", "duplicated", "reordered", "corrupted")
+NUMBERS = ("gaps", "duplicates", "resets", "instances")
 TIMES = ("rtt_ms", "connect_ms", "service_ms", "late_ms")
 PHASES = ("dns", "connect", "tls", "first_byte", "body")
 
@@ -35,8 +36,11 @@ HOW = "save one with: tw probe … --json > FILE"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedReport:
-    """What a comparison needs of one. `times` are distributions by their key, and of a phase by `phases_ms.NAME`;
-    `shape` is its round trips' `[(upper_ms, count), …]`, empty where the report has none."""
+    """What a comparison needs of one.
+
+    `counts` and `times` are by their path in the JSON (`numbers.gaps`, `phases_ms.tls`), `errors` as their sum. `shape`
+    is the round trips' `[(upper_ms, count), …]`, empty where the report has none.
+    """
 
     name: str
     probe: str
@@ -95,7 +99,7 @@ class _Reader:
             target=self._text(document.get("target"), "target"),
             ok=self._truth(document.get("ok"), "ok"),
             error=self._error(document.get("error")),
-            counts={**counts, "errors": self._errors(document.get("errors"))},
+            counts={**counts, "errors": self._errors(document.get("errors")), **self._more_counts()},
             rate_per_s=self._figure(document.get("rate_per_s"), "rate_per_s"),
             duration_s=self._figure(document.get("duration_s"), "duration_s") or 0.0,
             times=self._times(),
@@ -150,6 +154,16 @@ class _Reader:
         if len(kinds) > MOST_KINDS:
             self._damaged("errors", "too long")
         return min(sum(self._count(count, "errors") for count in kinds.values()), HIGHEST_COUNT - 1)
+
+    def _more_counts(self) -> dict[str, int]:
+        """What the counter's and the pub/sub probe count besides."""
+        found = {}
+        if (foreign := self._document.get("foreign")) is not None:
+            found["foreign"] = self._count(foreign, "foreign")
+        numbers = self._mapping(self._document.get("numbers", {}), "numbers")
+        if numbers.get("first") is not None:  # else there was none to say anything
+            found |= {f"numbers.{key}": self._count(numbers.get(key), f"numbers.{key}") for key in NUMBERS}
+        return found
 
     def _error(self, value: object) -> str | None:
         return None if value is None else self._text(self._mapping(value, "error").get("kind"), "error.kind")
