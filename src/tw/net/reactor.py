@@ -174,8 +174,8 @@ def wait_exactly(reactor: Any) -> None:
         return
     reactor.exact_waits = True
     with suppress(OSError, AttributeError):
-        # The kernel lets a thread's timers be 50 us late, to wake it less often (prctl(2)). Without that a wait of 300 us
-        # ends 28 us late in place of 79.
+        # The kernel lets a thread's timers be 50 us late, to wake it less often (prctl(2)). Without that a wait of
+        # 300 us ends 28 us late in place of 79.
         from ctypes import CDLL
 
         CDLL(None).prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0)
