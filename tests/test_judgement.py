@@ -180,6 +180,27 @@ def test_every_assertion_is_a_line_of_the_summary_with_its_figure() -> None:
     assert verdict_text(report) == "bad: errors=0 missed, rate>1k missed"
 
 
+@pytest.mark.parametrize(
+    ("text", "fields", "figure"),
+    [
+        ("sent>0", {"sent": 123_456_789}, "123456789"),
+        ("sent>0", {"sent": 1000}, "1000"),
+        ("rate>0", {"received": 12_345_678, "duration_s": 10.0}, "1234567.8 per second"),
+        ("duration>0s", {"duration_s": 10.0}, "10 s"),
+        ("loss>0%", {"lost": 1, "sent": 30_000}, "0.00333 %"),
+        ("loss>0%", {"lost": 30_000, "sent": 30_000}, "100 %"),
+        ("loss>0%", {"lost": 0}, "0 %"),
+        ("p50>0ms", {"rtt_ms": times(0.012_345_678)}, "12.346 ms"),
+        ("p50>0ms", {"rtt_ms": times(0.000_012_345)}, "0.0123 ms"),
+        ("p50>0ms", {"rtt_ms": times(1e-9)}, "1e-06 ms"),
+    ],
+)
+def test_a_figure_is_short_and_never_wrong_by_more_than_a_thousandth(
+    text: str, fields: dict[str, Any], figure: str
+) -> None:
+    assert judge(run(**fields), text).assertions[0].figure_text == figure
+
+
 def test_without_assertions_a_report_has_no_word_of_them() -> None:
     assert "assertions" not in run().to_json()
     assert judge(run(lost=1)) == run(lost=1)

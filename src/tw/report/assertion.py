@@ -24,7 +24,10 @@ class Checked:
         """The figure, as a person reads it."""
         if self.measured is None:
             return "not measured"
-        return f"{self.measured:.6g}{SUFFIXES[self.assertion.unit]}"
+        # To the third decimal, as times are given elsewhere; what is small keeps three digits.
+        text = f"{self.measured:.3f}" if self.measured >= 1 else f"{self.measured:.3g}"
+        whole = text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
+        return f"{whole}{SUFFIXES[self.assertion.unit]}"
 
     def to_json(self) -> Json:
         """`measured` and `limit` are both in `unit`."""
