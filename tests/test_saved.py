@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from saved_reports import a_load, a_ping, data, raw
-from tw.errors import AnswerTimeout, LocalError
+from tw.errors import AnswerTimeout, LocalError, UsageError
 from tw.report import ProbeReport
 from tw.saved import MOST_BYTES, check_together, read_saved
 
@@ -157,7 +157,7 @@ def test_reports_of_different_probes_are_not_compared() -> None:
     same = [read_saved(data(a_ping()), name) for name in "ab"]
     check_together(same)
     other = read_saved(data(a_ping(probe="counter")), "c\x1b[31m")
-    with pytest.raises(LocalError) as refused:
+    with pytest.raises(UsageError) as refused:
         check_together([*same, other])
     assert str(refused.value) == (
         r"a report of counter's probe, and a is of echo's (c\x1b[31m); compare reports of one probe"

@@ -17,7 +17,8 @@ PAGE = "the page"
 
 
 def compare(_common: CommonOptions, options: ReportOptions) -> int:
-    """Show the reports. Raises LocalError for a file that cannot be read, or holds no report; nothing is shown then."""
+    """Show the reports. Raises LocalError for a file that cannot be read, or holds no report, and UsageError where they are
+    of different probes; nothing is shown then."""
     if options.html is not None:
         check_place(options.html, PAGE)
     reports = [read(name) for name in options.files]

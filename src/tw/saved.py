@@ -11,7 +11,7 @@ from math import isfinite
 from typing import NoReturn
 
 from tw.core.text import safe
-from tw.errors import LocalError
+from tw.errors import LocalError, UsageError
 from tw.report.distribution import FIGURES
 from tw.schema import VERSION, Json
 
@@ -210,9 +210,9 @@ LOWEST_MS = 1e-9
 
 
 def check_together(reports: list[SavedReport]) -> None:
-    """Raise LocalError where the reports are of different probes: their figures do not mean the same."""
+    """Raise UsageError where the reports are of different probes: their figures do not mean the same."""
     first = reports[0]
     for other in reports[1:]:
         if other.probe != first.probe:
             what = f"a report of {other.probe}'s probe, and {safe(first.name, 100)} is of {first.probe}'s"
-            raise LocalError(what, safe(other.name), "compare reports of one probe")
+            raise UsageError(what, safe(other.name), "compare reports of one probe")

@@ -79,10 +79,11 @@ def test_a_bad_file_is_9_in_one_line_that_names_it(
     assert (done.code, done.json["ok"], done.json["error"]["exit"]) == (9, False, 9)
 
 
-def test_a_folder_and_another_probes_report_are_9(runs: Path) -> None:
-    assert tw("report", ".", cwd=runs).error_line == "tw: cannot read the report: is a directory (.)"
+def test_a_folder_is_9_and_another_probes_report_is_2(runs: Path) -> None:
+    done = tw("report", ".", cwd=runs)
+    assert (done.code, done.error_line) == (9, "tw: cannot read the report: is a directory (.)")
     done = tw("report", "one.json", "counter.json", cwd=runs)
-    assert (done.code, done.out) == (9, "")
+    assert (done.code, done.out) == (2, "")
     assert done.error_line.startswith("tw: a report of counter's probe, and one.json is of echo's (counter.json); ")
 
 
