@@ -39,8 +39,9 @@ def probe(
     """Run a probe to its end, or until a signal: its summary is shown either way. Gives the exit code."""
 
     async def main(reactor: Any, stop: Stop) -> int:
-        display = make_display(common, as_json=options.json)
+        display = make_display(common, as_json=options.json, stream=reactor.callLater if options.json_stream else None)
         display.out.on_failure = stop.fire
+        stop.at_once = display.finish
         with judge.told_of_failure(display.now):
             if not options.self_test:
                 return await run_client(stop, display, judge.client(reactor, options, display, make))

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 from tw.errors import TwError
 from tw.report.assertion import Checked
-from tw.report.distribution import Distribution, shape_json
+from tw.report.distribution import MS_PER_S, Distribution, shape_json
 from tw.report.load import LoadFigures
 from tw.report.phases import PhaseFigures
-from tw.schema import VERSION, Json, error_json
+from tw.schema import VERSION, Json, error_json, iso_utc
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +26,17 @@ class Sample:
     @property
     def ok(self) -> bool:
         return self.outcome == "ok"
+
+    def to_json(self, at_s: float) -> Json:
+        return {
+            "v": VERSION,
+            "event": "sample",
+            "at": iso_utc(at_s),
+            "number": self.number,
+            "outcome": self.outcome,
+            "rtt_ms": None if self.rtt_s is None else round(self.rtt_s * MS_PER_S, 6),
+            "detail": self.detail,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
