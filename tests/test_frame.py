@@ -49,6 +49,10 @@ def test_the_warm_up_is_marked_and_has_its_own_progress() -> None:
     )
 
 
+def test_while_connections_are_opened_the_run_has_not_begun() -> None:
+    assert shown(snapshot(sent=0, received=0, under_way=0, warming=True))[3] == "connecting, 4.0 s"
+
+
 def test_errors_are_red_and_only_then() -> None:
     room = Room(80, 24, True)
     assert frame(snapshot(bad=1), rates(1), room)[1][0] == ("1 errors", "red")
@@ -125,7 +129,7 @@ def test_a_time_is_told_as_a_person_would(seconds: float, text: str) -> None:
 def test_no_line_is_as_wide_as_the_terminal(
     columns: int, rows: int, unicode: bool, count: int, elapsed_s: float, amounts: list[float]
 ) -> None:
-    at = snapshot(sent=count, received=count, bad=count, elapsed_s=elapsed_s, duration_s=1e9, connections=count)
+    at = snapshot(sent=count + 1, received=count, bad=count, elapsed_s=elapsed_s, duration_s=1e9, connections=count)
     made = texts(frame(at, rates(*amounts), Room(columns, rows, unicode)))
     assert 1 <= len(made) <= max(1, rows - 1)
     assert all(len(line) <= max(1, columns - 1) for line in made)

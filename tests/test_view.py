@@ -130,6 +130,16 @@ def test_the_warm_ups_rate_is_not_part_of_the_runs(terminal: Terminal) -> None:
     shown.clear()
 
 
+def test_the_time_of_connecting_is_not_part_of_the_course(terminal: Terminal) -> None:
+    shown = made(terminal)
+    for _ in range(20):
+        shown.show(snapshot(sent=0, received=0, interval_received=0))
+    assert terminal.lines()[3] == "connecting, 4.0 s"
+    shown.show(snapshot(interval_received=100))
+    assert terminal.lines()[0] == "1,000/s     █"
+    shown.clear()
+
+
 @pytest.mark.parametrize(
     ("env", "common", "colored"),
     [

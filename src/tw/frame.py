@@ -72,6 +72,8 @@ def _times(snapshot: Snapshot, width: int) -> Line:
 
 
 def _progress(snapshot: Snapshot, rates: Rates, width: int, *, unicode: bool) -> Line:
+    if not snapshot.sent:  # its time counts from the first message on
+        return [(f"connecting, {span_text(snapshot.elapsed_s)}", "yellow")]
     share, left_s = how_far(snapshot, rates.recent_per_s)
     if share is None:
         return [(span_text(snapshot.elapsed_s), "")]

@@ -120,10 +120,11 @@ class LiveView:
 
     def show(self, snapshot: Snapshot) -> None:
         """Draw it, unless the terminal still has a frame to take, or belongs to another job now."""
-        if self._warming and not snapshot.warming:
-            self._rates = Rates(FRAME_S)
+        if (self._warming and not snapshot.warming) or not snapshot.sent:
+            self._rates = Rates(FRAME_S)  # its course begins with its first message
         self._warming = snapshot.warming
-        self._rates.add(snapshot.interval_received, snapshot.interval_s)
+        if snapshot.sent:
+            self._rates.add(snapshot.interval_received, snapshot.interval_s)
         if self._is_over or self._tty.broken or not self._tty.is_ours() or not self._tty.push():
             return
         columns, rows = self._tty.size()
