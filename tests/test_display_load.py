@@ -128,13 +128,11 @@ def test_a_limit_is_a_warning_where_a_script_keeps_the_summary(terminal: Termina
     assert sum(LIMIT in line for line in terminal.lines()) == 1
 
 
-def test_a_limit_is_a_warning_beside_json_too() -> None:
+def test_json_says_the_limit_itself() -> None:
     out, err = io.StringIO(), io.StringIO()
     make_display(CommonOptions(), as_json=True, stdout=out, stderr=err).report(report(load=load(limit=LIMIT)))
-    assert err.getvalue() == f"tw: {LIMIT}\n"
+    assert err.getvalue() == ""
     assert json.loads(out.getvalue())["limit"] == LIMIT
-    make_display(CommonOptions(), as_json=True, stdout=out, stderr=err).report(report())
-    assert err.getvalue().count("\n") == 1
 
 
 # The JSON stream ------------------------------------------------------------------------------------------------------
@@ -144,13 +142,12 @@ def documents(data: bytes) -> list[dict[str, Any]]:
     return [json.loads(line) for line in data.splitlines()]
 
 
-def stream(pipe: Pipe, err: io.StringIO | None = None, **common: Any) -> Screen:
+def stream(pipe: Pipe) -> Screen:
     display = make_display(
-        CommonOptions(**common),
+        CommonOptions(),
         as_json=True,
         stream=pipe.clock.callLater,
         stdout=pipe.stream,  # type: ignore[arg-type] # a text stream, which a TextIO is, though not by name
-        stderr=err or io.StringIO(),
     )
     display.now = lambda: 0.0
     return display
@@ -213,11 +210,3 @@ def test_a_failure_is_in_the_last_line(pipe: Pipe) -> None:
         display.report(report(ok=False, error=Interrupted("SIGINT")))
     _, last = documents(b"".join(read))
     assert (last["event"], last["ok"], last["error"]["exit"]) == ("report", False, 130)
-
-
-def test_the_stream_warns_of_a_limit_unless_quiet(pipe: Pipe) -> None:
-    err, quiet = io.StringIO(), io.StringIO()
-    with pipe.read_to_its_end():
-        stream(pipe, err).report(report(load=load(limit=LIMIT)))
-        stream(pipe, quiet, quiet=True).report(report(load=load(limit=LIMIT)))
-    assert (err.getvalue(), quiet.getvalue()) == (f"tw: {LIMIT}\n", "")

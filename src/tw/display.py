@@ -40,16 +40,12 @@ class Screen(Display, Protocol):
 
 
 class JsonDisplay:
-    """JSON on stdout: one object for a client, a line each for a server and for `--subscribe`.
+    """JSON on stdout: one object for a client, a line each for a server and for `--subscribe`."""
 
-    `err`: where a person is told what the object says as well, and what must not be overlooked.
-    """
-
-    def __init__(self, out: Output, clock: Callable[[], float] = time.time, err: Output | None = None) -> None:
+    def __init__(self, out: Output, clock: Callable[[], float] = time.time) -> None:
         self.out = out
         self.now = clock
         self.progress_every_s: float | None = None
-        self._err = err
 
     def finish(self) -> None:
         self.out.finish()
@@ -64,8 +60,6 @@ class JsonDisplay:
         """As is where a load run stood."""
 
     def report(self, report: ProbeReport) -> None:
-        if self._err is not None:
-            warn(self._err, report)
         self._write(report.to_json())
 
     def received_line(self, line: bytes) -> None:
@@ -89,8 +83,8 @@ class JsonStreamDisplay(JsonDisplay):
     holds up the run; what he is too slow for is dropped, and counted in an `unwritten` line. The report always comes.
     """
 
-    def __init__(self, out: PatientOutput, clock: Callable[[], float] = time.time, err: Output | None = None) -> None:
-        super().__init__(out, clock, err)
+    def __init__(self, out: PatientOutput, clock: Callable[[], float] = time.time) -> None:
+        super().__init__(out, clock)
         self.progress_every_s = STREAM_EVERY_S
         self._last_line = out.last_line
 
@@ -101,8 +95,6 @@ class JsonStreamDisplay(JsonDisplay):
         self._write(snapshot.to_json(self.now()))
 
     def report(self, report: ProbeReport) -> None:
-        if self._err is not None:
-            warn(self._err, report)
         document = report.to_json()
         head = {"v": document["v"], "event": "report", "at": iso_utc(self.now())}
         self._last_line(to_text(head | document))
@@ -165,7 +157,7 @@ class TextDisplay:
         if report.error is not None and not report.sent:
             return  # nothing was measured, and the error says why
         if not self._quiet and not self.out.stream.isatty():
-            warn(self._err, report)  # on a terminal, the table says it already
+            self._warn(report)  # on a terminal, the table says it already
         if not self._table:
             for line in report_lines(report):
                 self.out.line(line)
@@ -174,6 +166,11 @@ class TextDisplay:
 
         text = render_report(report_rows(report), color=self._color)
         self.out.text(text + "".join(f"{line}\n" for line in self._pictures(report)))
+
+    def _warn(self, report: ProbeReport) -> None:
+        """Tell on stderr what makes a report worth less than it looks: scripts keep stdout, and people read stderr."""
+        if (text := limit_warning(report)) is not None:
+            self._err.line(f"tw: {text}")
 
     def _pictures(self, report: ProbeReport) -> list[str]:
         """The round trips of a load run as bars, below a blank line."""
@@ -213,12 +210,6 @@ class TextDisplay:
         return f"\x1b[{32 if good else 31}m{text}\x1b[0m"
 
 
-def warn(err: Output, report: ProbeReport) -> None:
-    """Tell on stderr what makes a report worth less than it looks: scripts keep stdout, and people read stderr."""
-    if (text := limit_warning(report)) is not None:
-        err.line(f"tw: {text}")
-
-
 def make_display(
     common: CommonOptions,
     *,
@@ -230,11 +221,10 @@ def make_display(
     """The display for this run's flags and streams. `stream`: the reactor's `callLater`, for `--json-stream`."""
     out = stdout or sys.stdout
     err = stderr or sys.stderr
-    warnings = None if common.quiet else Output(err)
     if stream is not None:
-        return JsonStreamDisplay(PatientOutput(as_utf8(out), stream, _unwritten), err=warnings)
+        return JsonStreamDisplay(PatientOutput(as_utf8(out), stream, _unwritten))
     if as_json:
-        return JsonDisplay(Output(as_utf8(out)), err=warnings)
+        return JsonDisplay(Output(as_utf8(out)))
     color, table = look_of(common, out)
     return TextDisplay(
         Output(out),

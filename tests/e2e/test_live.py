@@ -113,9 +113,10 @@ def test_a_job_in_the_background_does_not_draw(server: Server, watch: Watch) -> 
 
 def test_in_a_pipe_there_is_the_summary_and_nothing_else(server: Server) -> None:
     ran = tw("probe", "echo", server.target, *LOAD, "--duration", "500ms")
-    assert (ran.code, ran.err) == (0, "")
+    assert ran.code == 0
     assert ran.out.startswith(f"echo {server.target}: ok\n")
-    assert "\x1b" not in ran.out
+    assert "\x1b" not in ran.out + ran.err
+    assert ran.err == "" or "\nlimit: " in ran.out  # of which a busy machine is warned
 
 
 def test_a_closed_stderr_is_no_hindrance(server: Server) -> None:
