@@ -78,6 +78,7 @@ class EchoLoad(LoadProbe):
             errors=dict(books.errors),
             rtt_ms=Distribution.of(books.latency),
             connect_ms=Distribution.of(self._connector.connect_times),
+            phases=self._connector.phases.report(),
             duration_s=books.duration_s(self.clock()),
             sent_bytes=books.sent_bytes,
             received_bytes=books.received_bytes,
