@@ -46,6 +46,10 @@ class EchoLoad(LoadProbe):
             return 1
         return max(1, min(WINDOW, WINDOW_BYTES // self._load.connections // self._size_bytes))
 
+    def _begin(self) -> None:
+        for lane in self._lanes:
+            lane.begin()
+
     async def _finish(self) -> None:
         """Shut the sending sides, where that can be, and read what is left: a duplicate of the last answer, say."""
         ends = [end for lane in self._lanes if (end := lane.half_close()) is not None]
