@@ -190,6 +190,9 @@ RUNS: list[tuple[Callable[..., int], Any]] = [
     (clients.probe_pubsub, ProbePubSubOptions(self_test=True, count=2, json=True)),
     (clients.probe_pubsub, ProbePubSubOptions(self_test=True, count=2, json=True, tls=True)),
     (clients.probe_pubsub, ProbePubSubOptions(self_test=True, publish=("a", "b"), json=True)),
+    (clients.probe_echo, ProbeEchoOptions(self_test=True, count=2, json=True, send_proxy="v1")),
+    (clients.probe_counter, ProbeCounterOptions(self_test=True, count=2, json=True, send_proxy="v2", tls=True)),
+    (clients.probe_pubsub, ProbePubSubOptions(self_test=True, count=2, json=True, send_proxy="v2")),
 ]
 
 

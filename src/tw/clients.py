@@ -107,6 +107,7 @@ def _own_server(options: ProbeOptions) -> dict[str, Any]:
         "host": loopback(options),
         "port": 0,
         "tls_self_signed": options.tls,
+        "proxy_protocol": options.send_proxy is not None,
         "max_connections": max(connections, ServeOptions().max_connections),
     }
 

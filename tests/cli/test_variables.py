@@ -50,6 +50,8 @@ PROBE: dict[str, tuple[str, Any]] = {
     "BIND": ("127.0.0.2", ("bind", "127.0.0.2")),
     "SELF": ("1", ("self_test", True)),
     "JSON": ("1", ("json", True)),
+    "SEND_PROXY": ("v2", ("send_proxy", "v2")),
+    "PROXY_SOURCE": ("[::1]:7", ("proxy_source", ("::1", 7))),
 }
 OWN: dict[str, dict[str, tuple[str, Any]]] = {
     "serve echo": {**SERVE, "UDP": ("1", ("udp", True))},
@@ -128,8 +130,8 @@ TOGETHER = {
     "probe": {"CLIENT_CERT": "c", "CLIENT_KEY": "k"},
 }
 
-NEEDS = {"PROXY_TRUST": "PROXY_PROTOCOL"}
-"""A flag that an option makes no sense without."""
+NEEDS = {"PROXY_TRUST": ("PROXY_PROTOCOL", "1"), "PROXY_SOURCE": ("SEND_PROXY", "v1")}
+"""What an option makes no sense without."""
 
 
 def _prefix(command: str) -> str:
@@ -158,7 +160,8 @@ def test_every_variable_reaches_its_option(shell: Shell, command: str) -> None:
     for name, (value, (field, _)) in cases.items():
         env = {"TW_IMAP_USER": "u", f"{_prefix(command)}_{name}": value}
         if name in NEEDS:
-            env[f"{_prefix(command)}_{NEEDS[name]}"] = "1"
+            needed, its_value = NEEDS[name]
+            env[f"{_prefix(command)}_{needed}"] = its_value
         came[name] = shell.start(command, env).value(field)
     assert came == {name: expected for name, (_, (_, expected)) in cases.items()}
 
