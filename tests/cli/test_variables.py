@@ -8,6 +8,7 @@ import pytest
 from command_lines import Shell
 from tw.cli.command import TwCommand, TwGroup
 from tw.cli.root import root
+from tw.load_options import LoadOptions
 
 GLOBAL = {
     "verbosity": "TW_VERBOSE",
@@ -49,6 +50,11 @@ PROBE: dict[str, tuple[str, Any]] = {
     "IPV6": ("1", ("family", 6)),
     "BIND": ("127.0.0.2", ("bind", "127.0.0.2")),
     "SELF": ("1", ("self_test", True)),
+    "CONNECTIONS": ("7", ("load", LoadOptions(connections=7, duration_s=10.0))),
+    "RATE": ("2.5", ("load", LoadOptions(connections=10, rate_per_s=2.5, duration_s=10.0))),
+    "DURATION": ("1m", ("load", LoadOptions(duration_s=60.0))),
+    "WARMUP": ("2s", ("load", LoadOptions(duration_s=1.0, warmup_s=2.0))),
+    "CONNECT_RATE": ("9", ("load", LoadOptions(duration_s=1.0, connect_rate_per_s=9.0))),
     "JSON": ("1", ("json", True)),
     "SEND_PROXY": ("v2", ("send_proxy", "v2")),
     "PROXY_SOURCE": ("[::1]:7", ("proxy_source", ("::1", 7))),
@@ -130,8 +136,13 @@ TOGETHER = {
     "probe": {"CLIENT_CERT": "c", "CLIENT_KEY": "k"},
 }
 
-NEEDS = {"PROXY_TRUST": ("PROXY_PROTOCOL", "1"), "PROXY_SOURCE": ("SEND_PROXY", "v1")}
-"""What an option makes no sense without."""
+NEEDS = {
+    "PROXY_TRUST": ("PROXY_PROTOCOL", "1"),
+    "PROXY_SOURCE": ("SEND_PROXY", "v1"),
+    "WARMUP": ("DURATION", "1"),
+    "CONNECT_RATE": ("DURATION", "1"),
+}
+"""What an option makes no sense without, and what to set that to."""
 
 
 def _prefix(command: str) -> str:
