@@ -73,7 +73,7 @@ def test_a_single_phase_of_connecting_is_not_told_twice() -> None:
 def test_one_report_stands_for_itself() -> None:
     found = table(lines(PAIR[:1], unicode=True))
     assert found["sent"] == ["1000"]
-    assert comparison_json(PAIR[:1])["reports"][0].keys() == {"file", "target", "ok", "error", "figures"}  # type: ignore[index]
+    assert comparison_json(PAIR[:1])["reports"][0].keys() == {"file", "target", "ok", "error", "figures"}
 
 
 def test_names_are_those_of_files_and_whole_paths_where_they_are_alike() -> None:
@@ -157,7 +157,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: Any) -> None:
         self.tags.append(tag)
         self.attributes += [(name, value or "") for name, value in attrs]
-        if tag != "meta" and not self.get_starttag_text().endswith("/>"):  # type: ignore[union-attr]
+        if tag != "meta" and not self.get_starttag_text().endswith("/>"):
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:

@@ -17,7 +17,7 @@ PAGE = "the page"
 
 
 def compare(_common: CommonOptions, options: ReportOptions) -> int:
-    """Show the reports. Raises LocalError for a file that cannot be read, or holds no report, and UsageError where they are
+    """Show the reports. Raises LocalError for a file that cannot be read or holds no report, UsageError where they are
     of different probes; nothing is shown then."""
     if options.html is not None:
         check_place(options.html, PAGE)

@@ -7,7 +7,6 @@ comparison does not show.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import isfinite
 from typing import NoReturn
 
 from tw.core.text import safe
@@ -113,10 +112,11 @@ class _Reader:
         if "probe" not in document and document.get("ok") is False:
             raise LocalError("of a run that failed before it had a report", self._name, HOW)
         version = document.get("v")
-        is_number = type(version) is int  # and not true, which is 1 as well
-        if is_number and version > VERSION:  # type: ignore[operator] # mypy forgets it by now
+        if isinstance(version, bool) or not isinstance(version, int):  # true is 1 as well
+            version = None
+        if version is not None and version > VERSION:
             raise LocalError("written by a later version of tw", self._name, "update this one")
-        if not is_number or version != VERSION or document.get("probe") not in PROBES or "sent" not in document:
+        if version != VERSION or document.get("probe") not in PROBES or "sent" not in document:
             raise LocalError("no report of a probe", self._name, HOW)
 
     def _damaged(self, key: str, what: str) -> NoReturn:
@@ -140,9 +140,10 @@ class _Reader:
     def _figure(self, value: object, key: str) -> float | None:
         if value is None:
             return None
-        if type(value) not in (int, float) or not 0 <= value <= HIGHEST_FIGURE or not isfinite(value):  # type: ignore[operator, arg-type] # mypy does not narrow by `type(…) in`
+        # A number that is none, or is infinite, lies in no range.
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= HIGHEST_FIGURE:
             self._damaged(key, "no figure")
-        return float(value)  # type: ignore[arg-type] # as above
+        return float(value)
 
     def _mapping(self, value: object, key: str) -> Json:
         if not isinstance(value, dict):

@@ -60,6 +60,8 @@ PROBE: dict[str, tuple[str, Any]] = {
     "ASSERT": ("p99<1s\nloss=0", ("asserted", ("p99<1s", "loss=0"))),
     "JUNIT": ("j.xml", ("junit", "j.xml")),
     "HGRM": ("h.hgrm", ("hgrm", "h.hgrm")),
+    "SEND_PROXY": ("v2", ("send_proxy", "v2")),
+    "PROXY_SOURCE": ("[::1]:7", ("proxy_source", ("::1", 7))),
 }
 OWN: dict[str, dict[str, tuple[str, Any]]] = {
     "serve echo": {**SERVE, "UDP": ("1", ("udp", True))},
@@ -138,8 +140,13 @@ TOGETHER = {
     "probe": {"CLIENT_CERT": "c", "CLIENT_KEY": "k"},
 }
 
-NEEDS = {"PROXY_TRUST": "PROXY_PROTOCOL", "WARMUP": "DURATION", "CONNECT_RATE": "DURATION"}
-"""What an option makes no sense without; 1 will do."""
+NEEDS = {
+    "PROXY_TRUST": ("PROXY_PROTOCOL", "1"),
+    "PROXY_SOURCE": ("SEND_PROXY", "v1"),
+    "WARMUP": ("DURATION", "1"),
+    "CONNECT_RATE": ("DURATION", "1"),
+}
+"""What an option makes no sense without, and what to set that to."""
 
 
 def _prefix(command: str) -> str:
@@ -168,7 +175,8 @@ def test_every_variable_reaches_its_option(shell: Shell, command: str) -> None:
     for name, (value, (field, _)) in cases.items():
         env = {"TW_IMAP_USER": "u", f"{_prefix(command)}_{name}": value}
         if name in NEEDS:
-            env[f"{_prefix(command)}_{NEEDS[name]}"] = "1"
+            needed, its_value = NEEDS[name]
+            env[f"{_prefix(command)}_{needed}"] = its_value
         came[name] = shell.start(command, env).value(field)
     assert came == {name: expected for name, (_, (_, expected)) in cases.items()}
 
