@@ -14,7 +14,8 @@ class ServeOptions:
     """What the three servers share. `listen` holds Twisted server endpoint strings and replaces `host` and `port`.
 
     `accept_rate` is connections per second. `allow`, `deny` and `proxy_trust` hold networks in CIDR form
-    (`core.networks`); no `proxy_trust` means loopback.
+    (`core.networks`); no `proxy_trust` means loopback. `describe` (echo, counter): each client is told what was seen
+    of it.
     """
 
     host: str = "127.0.0.1"
@@ -39,6 +40,7 @@ class ServeOptions:
     ready_file: str | None = None
     json: bool = False
     access_log: bool = False
+    describe: bool = False
 
     def __post_init__(self) -> None:
         pem = self.tls_cert is not None or self.tls_key is not None
@@ -93,6 +95,11 @@ class ServeEchoOptions(ServeOptions):
             not (self.udp and self.proxy_protocol),
             "--udp beside --proxy-protocol",
             "datagrams carry no PROXY header here; leave one of them out",
+        )
+        require(
+            not (self.udp and self.describe),
+            "--udp beside --describe",
+            "a datagram's sender is told nothing but its own bytes; leave one of them out",
         )
 
 

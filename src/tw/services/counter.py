@@ -13,6 +13,7 @@ from tw.events import Listening, ServerSummary, StateWritten
 from tw.protocols.answers import CounterSite
 from tw.protocols.connection import Keeper, ServerConnection
 from tw.protocols.counter import CounterServer
+from tw.protocols.describe import DescribingCounter
 from tw.serve_options import ServeCounterOptions
 from tw.services.listener import Emit, Listener
 from tw.services.state import NumberFile, Numbers
@@ -37,6 +38,7 @@ class CounterService:
         self._logged_at_s: float | None = None
         self._without_numbers = False
         connections: Any = self.listener.connections  # of CounterServer, which `_build` makes
+        self._kind = DescribingCounter if options.describe else CounterServer
         self._sweep = Sweep(reactor, _wait_limits(options), connections.values)
 
     async def start(self) -> list[Listening]:
@@ -62,7 +64,7 @@ class CounterService:
 
     def _build(self, keeper: Keeper, address: IAddress | None) -> ServerConnection:
         self._sweep.wake()
-        return CounterServer(self._site, keeper, address)
+        return self._kind(self._site, keeper, address)
 
     def _failed(self, error: LocalError) -> None:
         now = self._reactor.seconds()
