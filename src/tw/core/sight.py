@@ -25,7 +25,7 @@ def text_of(data: bytes) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateSight:
-    """A certificate that was shown. `sha256` is that of its DER form, in hex; `verified`: an authority vouched for it."""
+    """A certificate that was shown. `sha256` is its DER form's, in hex; `verified`: an authority vouched for it."""
 
     subject: str
     issuer: str

@@ -121,7 +121,7 @@ class CounterSite:
         return template % (fixed_bytes + len(digits), digits, digits)
 
     def described_head(self, number: int, kind: int) -> bytes:
-        """As `numbered`, but for the body, and the fields that tell of it: they follow. `tick` must have been called."""
+        """As `numbered`, but without the body, and the fields that tell of it. `tick` must have been called."""
         self.requests += 1
         return self._head(200, b"OK", b"application/json", kind) + b"X-Request-Number: %d\r\n" % number
 
