@@ -1,9 +1,9 @@
 """The counter's client side: one connection, one HTTP/1.1 request at a time, its answer or a typed error (RFC 9112)."""
 
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 
 from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpResponseParser
 from twisted.internet.defer import Deferred
@@ -11,9 +11,10 @@ from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.python.failure import Failure
 
 from tw.core.text import safe, safe_bytes
-from tw.errors import ProtocolError, UsageError
+from tw.errors import ProtocolError
 from tw.net.tls_failures import tls_failure
 from tw.protocols.client import ClientConnection
+from tw.protocols.http_request import HttpRequest
 
 SLICE_BYTES = 8192
 HEADER_LIMIT_BYTES = 65_536
@@ -22,56 +23,9 @@ HEADER_LIMIT_BYTES = 65_536
 BODY_LIMIT_BYTES = 1024 * 1024
 """Of an answer's body, decoded from its chunks. The counter's has some 30 bytes; a proxy's error page fits as well."""
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _TEXT_BODY = re.compile(rb"I am request #([0-9]{1,19})\r?\n?")
 _JSON_BODY = re.compile(rb'\{"v": 1, "request": ([0-9]{1,19})\}\r?\n?')
 _NUMBER = re.compile(r"[0-9]{1,19}")
-_WITH_BODY = frozenset(("POST", "PUT", "PATCH"))
-
-
-@dataclass(frozen=True, kw_only=True)
-class HttpRequest:
-    """What to ask for. `host` is the Host field's value, `path` begins with a slash, `headers` are (name, value).
-
-    A header replaces the request's own of the same name; with an empty value it takes it away, as in curl. Raises
-    UsageError for what would break the request's form.
-    """
-
-    host: str
-    path: str = "/"
-    method: str = "GET"
-    headers: tuple[tuple[str, str], ...] = ()
-    keepalive: bool = True
-
-    def __post_init__(self) -> None:
-        _require(bool(_TOKEN.fullmatch(self.method)), "not a method", f"--method {self.method}")
-        _require(self.path.startswith("/"), "a path begins with a slash", f"--path {self.path}")
-        _require(not re.search(r"[\x00-\x20\x7f]", self.path), "a space or a control in the path", self.path)
-        for name, value in (("Host", self.host), *self.headers):
-            _require(bool(_TOKEN.fullmatch(name)), "not the name of a header", name)
-            _require(not re.search(r"[\x00-\x08\x0a-\x1f\x7f]", value), "a control in a header", name)
-
-    @cached_property
-    def wire(self) -> bytes:
-        """The request as it is sent. Bytes of the path outside of ASCII are percent-encoded (RFC 3986, 2.5)."""
-        own = {"Host": self.host, "User-Agent": "tw", "Accept": "*/*"}
-        if not self.keepalive:
-            own["Connection"] = "close"
-        if self.method in _WITH_BODY:
-            own["Content-Length"] = "0"  # RFC 9110, 8.6
-        given = {name.lower() for name, _ in self.headers}
-        fields = [(name, value) for name, value in own.items() if name.lower() not in given]
-        fields += [(name, value) for name, value in self.headers if value]
-        path = "".join(
-            chr(byte) if byte < 0x80 else f"%{byte:02X}" for byte in self.path.encode("utf-8", "surrogateescape")
-        )
-        lines = [f"{self.method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields), "", ""]
-        return "\r\n".join(lines).encode("utf-8", "surrogateescape")
-
-
-def _require(condition: bool, what: str, where: str) -> None:
-    if not condition:
-        raise UsageError(what, safe(where, 80))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,12 +168,24 @@ class _Exchange:
 
 
 class CounterClient(ClientConnection):
-    """One connection to an HTTP server, for one request at a time. `where` names the server in errors."""
+    """One connection to an HTTP server, for one request at a time. `where` names the server in errors.
 
-    def __init__(self, *, tls: bool = False, where: str = "", gone: Callable[[Failure], None] = lambda reason: None):
+    `first_byte_s` is when the last answer began to come in, by `clock`.
+    """
+
+    def __init__(
+        self,
+        *,
+        tls: bool = False,
+        where: str = "",
+        gone: Callable[[Failure], None] = lambda reason: None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
         super().__init__(tls=tls, received=self._received, gone=self._ended)
         self._where = where
         self._on_gone = gone
+        self._clock = clock
+        self.first_byte_s = 0.0
         self._exchange: _Exchange | None = None
         self._waiting: Deferred[Answer] | None = None
         self.usable = True
@@ -253,6 +219,8 @@ class CounterClient(ClientConnection):
         if exchange is None:
             self.usable = False  # nothing was asked
             return
+        if not exchange.received_bytes:
+            self.first_byte_s = self._clock()
         try:
             exchange.feed(data)
         except ProtocolError as error:
