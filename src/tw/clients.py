@@ -14,6 +14,7 @@ from tw.progress import Display
 from tw.runtime import Stop, run, spawn, until_stopped
 from tw.serve_options import ServeCounterOptions, ServeEchoOptions, ServePubSubOptions
 from tw.servers import Service
+from tw.survey_options import SurveyOptions
 
 
 class ClientRun(Protocol):
@@ -90,24 +91,29 @@ def _ignore(_event: ServerEvent) -> None:
     """The events of a server that runs for `--self`."""
 
 
+def describes(options: ProbeOptions) -> bool:
+    """Whether the server of `--self` has to tell what it sees."""
+    return options.survey is not None and options.survey.kind == "diff"
+
+
 def _echo_server(reactor: Any, options: ProbeEchoOptions) -> Service:
     from tw.probes.connecting import loopback
     from tw.services.echo import EchoService
 
-    return EchoService(
-        reactor,
-        ServeEchoOptions(host=loopback(options), port=0, tls_self_signed=options.tls, udp=options.udp),
-        _ignore,
+    describe = describes(options)
+    chosen = ServeEchoOptions(
+        host=loopback(options), port=0, tls_self_signed=options.tls, udp=options.udp, describe=describe
     )
+    return EchoService(reactor, chosen, _ignore)
 
 
 def _counter_server(reactor: Any, options: ProbeCounterOptions) -> Service:
     from tw.probes.connecting import loopback
     from tw.services.counter import CounterService
 
-    return CounterService(
-        reactor, ServeCounterOptions(host=loopback(options), port=0, tls_self_signed=options.tls), _ignore
-    )
+    describe = describes(options)
+    chosen = ServeCounterOptions(host=loopback(options), port=0, tls_self_signed=options.tls, describe=describe)
+    return CounterService(reactor, chosen, _ignore)
 
 
 def _pubsub_server(reactor: Any, options: ProbePubSubOptions) -> Service:
@@ -124,6 +130,8 @@ def _echo_client(reactor: Any, options: ProbeEchoOptions, display: Display) -> C
         from tw.probes.udp import UdpEchoPing
 
         return UdpEchoPing(reactor, options, display)
+    if options.survey is not None:
+        return _echo_survey(reactor, options, display, options.survey)
     from tw.probes.echo import EchoPing, talk
 
     if options.load is not None:
@@ -134,9 +142,31 @@ def _echo_client(reactor: Any, options: ProbeEchoOptions, display: Display) -> C
 
 
 def _counter_client(reactor: Any, options: ProbeCounterOptions, display: Display) -> ClientRun:
+    if options.survey is not None:
+        return _counter_survey(reactor, options, display, options.survey)
     from tw.probes.counter import CounterPing
 
     return CounterPing(reactor, options, display)
+
+
+def _echo_survey(reactor: Any, options: ProbeEchoOptions, display: Display, survey: SurveyOptions) -> ClientRun:
+    if survey.kind == "diff":
+        from tw.probes.echo_diff import EchoDiff
+
+        return EchoDiff(reactor, options, display)
+    from tw.probes.idle_timeout import EchoIdle
+
+    return EchoIdle(reactor, options, display, survey)
+
+
+def _counter_survey(reactor: Any, options: ProbeCounterOptions, display: Display, survey: SurveyOptions) -> ClientRun:
+    if survey.kind == "diff":
+        from tw.probes.counter_diff import CounterDiff
+
+        return CounterDiff(reactor, options, display)
+    from tw.probes.idle_timeout import CounterIdle
+
+    return CounterIdle(reactor, options, display, survey)
 
 
 def _pubsub_client(reactor: Any, options: ProbePubSubOptions, display: Display) -> ClientRun:

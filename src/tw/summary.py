@@ -19,6 +19,7 @@ from tw.events import (
     Unwritten,
 )
 from tw.report import Distribution, PhaseFigures, ProbeReport
+from tw.report.path_words import difference_lines, difference_text, idle_text
 
 Row: TypeAlias = tuple[str, str, bool | None]
 """A name, its value, and whether that is good (None: neither)."""
@@ -32,6 +33,8 @@ ANSWER_PHASES = {"first_byte": "first byte", "body": "body"}
 def report_rows(report: ProbeReport) -> list[Row]:
     """The report's rows, the verdict first. Every text in them is safe for a terminal."""
     rows: list[Row] = [(f"{report.probe} {safe(report.target)}", verdict_text(report), report.ok)]
+    if report.difference is not None or report.idle_timeout is not None:
+        return rows + _path_rows(report)
     rows.append(("sent", f"{report.sent} ({report.sent_bytes} bytes)", None))
     rows.append(("received", f"{report.received} ({report.received_bytes} bytes)", None))
     for name in ("lost", "duplicated", "reordered", "corrupted"):
@@ -49,6 +52,18 @@ def report_rows(report: ProbeReport) -> list[Row]:
         rows.append(("", f"{counts}, {numbers.instances} instances", None))
     rows.extend((name, text, None) for name, text in _times(report) if text)
     return rows
+
+
+def _path_rows(report: ProbeReport) -> list[Row]:
+    """What was asked is about the path: the counts of so few messages would only be in the way."""
+    rows: list[Row] = []
+    if report.difference is not None:
+        for part, lines in difference_lines(report.difference):
+            rows += [(name, line, None) for name, line in zip([part] + [""] * len(lines), lines, strict=False)]
+    if report.idle_timeout is not None:
+        rows.append(("silent connection", idle_text(report.idle_timeout), None))
+    rows += [(name, text, None) for name, text in _times(report)[:-1] if text]
+    return [*rows, ("duration", f"{report.duration_s:.3f} s", None)]
 
 
 def _times(report: ProbeReport) -> list[tuple[str, str]]:
@@ -71,6 +86,8 @@ def _phases(phases: PhaseFigures | None, names: dict[str, str]) -> list[tuple[st
 
 def verdict_text(report: ProbeReport) -> str:
     """`ok`, or what is wrong, in a few words."""
+    if report.ok and report.difference is not None:
+        return difference_text(difference_lines(report.difference))
     if report.ok:
         return "ok"
     if isinstance(report.error, Interrupted):

@@ -9,6 +9,7 @@ from tw.cli.command import command, keep_json, rank, session_of, typed
 from tw.cli.options import CLIENT_CERT_OPTIONS, SERVER_NAME_OPTION, VERIFY_OPTIONS, apply, verify_from
 from tw.cli.params import DURATION_OR_ZERO, DURATION_TYPE, HeaderType, ListType, ResolveType, SizeType
 from tw.cli.probe_load import LOAD_OPTIONS, load_from
+from tw.cli.probe_path import PATH_OPTIONS, survey_from
 from tw.cli.texts import HOST, TEXT
 
 MAX_SIZE = 16 * 1024 * 1024
@@ -90,6 +91,7 @@ def _only_for_ping(ctx: click.Context, talking: bool, modes: str) -> None:
 @_count_option(default=5, show_default=True, help="Samples.")
 @apply(COMMON_OPTIONS)
 @apply(LOAD_OPTIONS)
+@apply(PATH_OPTIONS)
 @_size_option()
 @click.option("--udp", is_flag=True, help="Over UDP.")
 @INTERACTIVE
@@ -111,7 +113,8 @@ def echo(ctx: click.Context, /, **options: Any) -> int:
         raise click.UsageError("--count beside -i", ctx)
     if typed(ctx, "idle_s") and not options["interactive"]:
         raise click.UsageError("--idle without -i", ctx)
-    return probe_echo(session_of(ctx).options(), ProbeEchoOptions(**_shared(ctx, options)))
+    survey = survey_from(ctx, options)
+    return probe_echo(session_of(ctx).options(), ProbeEchoOptions(**_shared(ctx, options), survey=survey))
 
 
 @command(
@@ -124,6 +127,7 @@ def echo(ctx: click.Context, /, **options: Any) -> int:
 @_count_option(default=5, show_default=True, help="Samples.")
 @apply(COMMON_OPTIONS)
 @apply(LOAD_OPTIONS)
+@apply(PATH_OPTIONS)
 @click.option("--path", type=TEXT, metavar="PATH", help="Path of the request.  [default: /, or the URL's]")
 @click.option(
     "-H", "--header", "headers", multiple=True, type=HeaderType("name: value"), help="Send this header; repeatable."
@@ -146,7 +150,8 @@ def counter(ctx: click.Context, /, *, no_keepalive: bool, **options: Any) -> int
     from tw.clients import probe_counter
     from tw.probe_options import ProbeCounterOptions
 
-    chosen = ProbeCounterOptions(**_shared(ctx, options), keepalive=not no_keepalive)
+    survey = survey_from(ctx, options)
+    chosen = ProbeCounterOptions(**_shared(ctx, options), keepalive=not no_keepalive, survey=survey)
     return probe_counter(session_of(ctx).options(), chosen)
 
 

@@ -1,5 +1,7 @@
 """Reading what a server with `--describe` has told: JSON of a stranger's, taken only where it has the right form."""
 
+import base64
+import hashlib
 import json
 import zlib
 from dataclasses import dataclass
@@ -40,6 +42,15 @@ def read_body(body: bytes) -> Description:
         status=status,
         sent=fields_from_json(sent.get("headers")),
     )
+
+
+DIGEST_FIELD = "Content-Digest"
+"""RFC 9530. It is the one field that the body does not list, since it is the digest of that body."""
+
+
+def content_digest(body: bytes) -> str:
+    """The value of `Content-Digest` for a body (RFC 9530, 2)."""
+    return f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
 
 
 def _object(text: bytes) -> dict[str, object]:

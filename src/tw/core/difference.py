@@ -192,7 +192,7 @@ class BodyPath(StrEnum):
     """The same, in a content coding of the path's."""
     CHANGED = "changed"
     UNKNOWN = "unknown"
-    """It is readable, and the digest that it was sent with did not arrive."""
+    """It can be read, but the digest that it was sent with did not arrive."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

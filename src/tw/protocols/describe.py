@@ -3,14 +3,13 @@
 These stand beside the servers' own classes, so that without it nothing is done for a message that was not done before.
 """
 
-import base64
-import hashlib
 import json
 from collections.abc import Callable
 
 from twisted.internet.interfaces import IAddress
 from twisted.protocols.policies import ProtocolWrapper
 
+from tw.core.description import DIGEST_FIELD, content_digest
 from tw.core.forwarded import parse_forwarded, parse_forwarded_for
 from tw.core.sight import RequestSight, Sight, text_of
 from tw.errors import LocalError
@@ -21,14 +20,6 @@ from tw.protocols.counter import CounterServer
 from tw.protocols.echo import EchoServer
 from tw.protocols.requests import Requests
 from tw.schema import VERSION, Json
-
-DIGEST_FIELD = b"Content-Digest"
-"""RFC 9530. It is the one field that the body does not list, since it is the digest of that body."""
-
-
-def content_digest(body: bytes) -> str:
-    """The value of `Content-Digest` for a body (RFC 9530, 2)."""
-    return f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
 
 
 def to_bytes(document: Json) -> bytes:
@@ -141,8 +132,8 @@ def described(site: CounterSite, number: int, kind: int, sight: Sight, request: 
     body = body_for(0)
     while (longer := body_for(len(body))) != body:
         body = longer
-    fields = _length_field(len(body)) + DIGEST_FIELD + b": " + content_digest(body).encode("ascii") + b"\r\n\r\n"
-    return head + fields + (b"" if kind & HEAD else body)
+    digest = f"{DIGEST_FIELD}: {content_digest(body)}\r\n\r\n".encode("ascii")
+    return head + _length_field(len(body)) + digest + (b"" if kind & HEAD else body)
 
 
 def _length_field(length: int) -> bytes:

@@ -22,6 +22,7 @@ VALUE_CHARS = 200
 _BODIES = {
     BodyPath.RECODED: "the same body in another content coding",
     BodyPath.CHANGED: "the body differs from what was sent",
+    BodyPath.UNKNOWN: "the body's digest is gone, and nothing else tells whether the body changed",
 }
 _ENDINGS = {"closed": "closed", "reset": "reset", "dropped": "dropped without a word"}
 _SIGNS = {"closed": " (FIN)", "reset": " (RST)", "dropped": ""}
@@ -33,7 +34,7 @@ def difference_lines(difference: PathDifference) -> list[tuple[str, list[str]]]:
     return [
         *request,
         ("response", _response_lines(difference.response)),
-        ("connection", _connection_lines(difference.connection)),
+        ("connection", [*_connection_lines(difference.connection), *_keeping_lines(difference)]),
     ]
 
 
@@ -48,10 +49,6 @@ def difference_text(parts: list[tuple[str, list[str]]]) -> str:
 def _request_lines(request: RequestDifference) -> list[str]:
     lines = [f"~ {part} {_value(sent)} -> {_value(arrived)}" for part, sent, arrived in request.line]
     lines += _fields_lines(request.headers)
-    if request.asked and not request.asked_of_server:
-        lines.append("~ the connection to the server is not to be kept alive, that of the probe is")
-    elif request.asked_of_server and not request.asked:
-        lines.append("~ the connection to the server is to be kept alive, that of the probe is not")
     return lines or [NOTHING]
 
 
@@ -103,6 +100,20 @@ def _connection_lines(connection: ConnectionDifference) -> list[str]:
         told = "".join(f", {_value(name)} {_value(value)}" for name, value in server.proxy.told.items())
         lines.append(f"+ PROXY header, version {server.proxy.version}: {_value(source)}{told}")
     return [*(lines or ["= the same two addresses at both ends"]), *_tls_lines(connection)]
+
+
+def _keeping_lines(difference: PathDifference) -> list[str]:
+    """What became of the wish that the connection stay open, which a path grants or not on each of its parts."""
+    request = difference.request
+    if request is None:
+        return []
+    wish = {True: "kept alive", False: "closed"}
+    lines = []
+    if request.asked is not request.asked_of_server:
+        lines.append(f"~ asked to be {wish[request.asked]} -> the server is asked to have it {wish[not request.asked]}")
+    if request.asked and difference.response.kept is False:
+        lines.append("~ asked to be kept alive -> the answer ends it")
+    return lines
 
 
 def _tls_lines(connection: ConnectionDifference) -> list[str]:
