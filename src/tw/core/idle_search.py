@@ -69,8 +69,11 @@ class IdleSearch:
             self.lost_s, self.how = silence_s, how
 
     def ended(self, silence_s: float, how: How) -> None:
-        """One ended by itself after so long: until then it was kept, and that is all there is to find."""
-        if silence_s >= self.kept_s and (self.lost_s is None or silence_s <= self.lost_s):
+        """One ended by itself after so long: until then it was kept, and that is all there is to find.
+
+        Another may have been used again just then, and lost a moment sooner.
+        """
+        if silence_s >= self.kept_s and (self.lost_s is None or silence_s <= self.lost_s + self._precision_s):
             self.kept_s = self.lost_s = silence_s
             self.how = how
             self._seen_to_end = True

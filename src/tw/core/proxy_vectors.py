@@ -22,7 +22,7 @@ def told_by(vectors: Sequence[tuple[int, bytes]]) -> dict[str, str]:
     for number, value in vectors:
         if number in TEXTS:
             told[TEXTS[number]] = text_of(value)
-        elif number == UNIQUE_ID:
+        elif number == UNIQUE_ID and value:
             told["unique_id"] = value.hex()
         elif number == TLS and len(value) >= TLS_FIXED_BYTES:
             told |= _told_of_tls(value)

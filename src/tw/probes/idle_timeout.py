@@ -21,6 +21,9 @@ from tw.progress import Display
 from tw.report import IdleTimeout, Sample
 from tw.survey_options import SurveyOptions
 
+LOOK_ON_S = 0.25
+"""How much later than the first a path may end connections that fell silent at the same time."""
+
 
 class FindIdleTimeout(Survey, ABC):
     """Tries silences in rounds, each on a fresh connection: a message, the silence, a message."""
@@ -65,11 +68,19 @@ class FindIdleTimeout(Survey, ABC):
         try:
             while not failed and any(map(self._matters, open_ones)):
                 await self._round_bell.heard()
+            if self.search.how in ("closed", "reset") and not failed:
+                await self._look_on(open_ones)
         finally:
             for trial in trials:
                 trial.cancel()
         if failed:
             raise failed[0]
+
+    async def _look_on(self, open_ones: set[float]) -> None:
+        """One was used again just when it ended: those that are still silent may see the end itself."""
+        until = self.reactor.seconds() + LOOK_ON_S
+        while open_ones and not self.search.over and (left := until - self.reactor.seconds()) > 0:
+            await self._round_bell.heard(left)
 
     def _matters(self, silence_s: float) -> bool:
         return not self.search.over and (self.search.lost_s is None or silence_s < self.search.lost_s)

@@ -73,7 +73,10 @@ def _fields_lines(fields: FieldsDifference) -> list[str]:
             lines.append(f"~ {_value(name)}: changed (not shown)")
         else:
             lines.append(f"~ {_value(name)}: {_value(sent)} -> {_value(arrived)}")
-    lines += [f"~ name {_value(sent)} -> {_value(arrived)}" for sent, arrived in fields.respelled]
+    if fields.respelled:
+        lines.append(
+            "~ names " + ", ".join(f"{_value(sent)} -> {_value(arrived)}" for sent, arrived in fields.respelled)
+        )
     if fields.reordered:
         lines.append("~ the fields are in another order")
     return lines
@@ -91,8 +94,9 @@ def _connection_lines(connection: ConnectionDifference) -> list[str]:
     probe, server = connection.probe, connection.server
     lines = []
     if connection.source_kept is False:
-        known = f"told of by {', '.join(connection.told_by)}" if connection.told_by else "told of by nothing"
-        lines.append(f"~ source {_value(probe.local)} -> {_value(server.peer)}; the probe's own is {known}")
+        tells = " and ".join(connection.told_by) or "nothing"
+        told = f"{tells} tell{'s' * (len(connection.told_by) < 2)} the probe's own"
+        lines.append(f"~ source {_value(probe.local)} -> {_value(server.peer)} ({told})")
     if connection.destination_kept is False:
         lines.append(f"~ destination {_value(probe.peer)} -> {_value(server.local)}")
     if server.proxy is not None:
