@@ -24,6 +24,8 @@ def parse_forwarded(values: Iterable[str]) -> tuple[dict[str, str], ...]:
             at = match.end()
             separator = _SEPARATOR.match(value, at)
             if separator is None:
+                if at < len(value):
+                    element = {}  # cut in the middle of something
                 break
             at = separator.end()
             if separator[0] == ",":
