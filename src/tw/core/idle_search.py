@@ -30,7 +30,8 @@ class IdleSearch:
         self.kept_s = 0.0
         self.lost_s: float | None = None
         self.how: How | None = None
-        self._seen_to_end = False
+        self.exact = False
+        """Whether an end was seen, while nothing moved: both bounds are its time then."""
         self._tried: tuple[float, float | None] | None = None
 
     @property
@@ -39,7 +40,7 @@ class IdleSearch:
         if self.lost_s is None:
             return self.kept_s >= self._max_s
         # Bounds that came of adding up fractions may miss by less than a microsecond.
-        return self._seen_to_end or self.lost_s - self.kept_s <= self._precision_s + 1e-6
+        return self.exact or self.lost_s - self.kept_s <= self._precision_s + 1e-6
 
     def silences(self) -> list[float]:
         """What to try next, the shortest first; nothing once no more is to be found."""
@@ -76,4 +77,4 @@ class IdleSearch:
         if silence_s >= self.kept_s and (self.lost_s is None or silence_s <= self.lost_s + self._precision_s):
             self.kept_s = self.lost_s = silence_s
             self.how = how
-            self._seen_to_end = True
+            self.exact = True

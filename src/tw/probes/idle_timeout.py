@@ -79,7 +79,7 @@ class FindIdleTimeout(Survey, ABC):
     async def _look_on(self, open_ones: set[float]) -> None:
         """One was used again just when it ended: those that are still silent may see the end itself."""
         until = self.reactor.seconds() + LOOK_ON_S
-        while open_ones and not self.search.over and (left := until - self.reactor.seconds()) > 0:
+        while open_ones and not self.search.exact and (left := until - self.reactor.seconds()) > 0:
             await self._round_bell.heard(left)
 
     def _matters(self, silence_s: float) -> bool:
