@@ -144,6 +144,10 @@ def _echo_client(reactor: Any, options: ProbeEchoOptions, display: Display) -> C
 def _counter_client(reactor: Any, options: ProbeCounterOptions, display: Display) -> ClientRun:
     if options.survey is not None:
         return _counter_survey(reactor, options, display, options.survey)
+    if options.load is not None:
+        from tw.probes.counter_load import CounterLoad
+
+        return CounterLoad(reactor, options, display)
     from tw.probes.counter import CounterPing
 
     return CounterPing(reactor, options, display)

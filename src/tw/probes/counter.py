@@ -8,8 +8,8 @@ from typing import Any
 from twisted.internet.defer import CancelledError
 
 from tw.core.histogram import Histogram
+from tw.core.numbers import NumberLine
 from tw.core.target import URL_PORTS, HostTarget, Target
-from tw.core.verdict import NumberLine
 from tw.errors import AnswerTimeout, ExitCode, ProtocolError, TwError
 from tw.probe_options import ProbeCounterOptions
 from tw.probes.connecting import Connector, Route, probe_target
@@ -17,7 +17,8 @@ from tw.probes.parting import part
 from tw.probes.ping import verdict_code
 from tw.probes.timing import pause, within
 from tw.progress import Display
-from tw.protocols.http_client import Answer, CounterClient
+from tw.protocols.http_client import CounterClient
+from tw.protocols.http_exchange import Answer
 from tw.protocols.http_request import HttpRequest
 from tw.report import Distribution, Numbers, ProbeReport, Sample
 
@@ -50,6 +51,18 @@ def _host_field(target: Target) -> str:
         return "localhost"
     host = f"[{target.host}]" if ":" in target.host else target.host
     return host if target.port == URL_PORTS["https" if target.tls else "http"] else f"{host}:{target.port}"
+
+
+def numbers_of(line: NumberLine) -> Numbers:
+    """The account of the numbers, for a report."""
+    return Numbers(
+        first=line.first,
+        last=line.last,
+        gaps=line.gaps,
+        duplicates=line.duplicates,
+        resets=line.resets,
+        instances=line.instances,
+    )
 
 
 class CounterPing:
@@ -199,14 +212,7 @@ class CounterPing:
             duration_s=(self._ended_s or self._clock()) - self._began_s,
             sent_bytes=self._sent_bytes,
             received_bytes=self._received_bytes,
-            numbers=Numbers(
-                first=line.first,
-                last=line.last,
-                gaps=line.gaps,
-                duplicates=line.duplicates,
-                resets=line.resets,
-                instances=line.instances,
-            ),
+            numbers=numbers_of(line),
             error=failed,
         )
         self._display.report(report)

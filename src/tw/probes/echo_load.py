@@ -46,6 +46,10 @@ class EchoLoad(LoadProbe):
             return 1
         return max(1, min(WINDOW, WINDOW_BYTES // self._load.connections // self._size_bytes))
 
+    def _begin(self) -> None:
+        for lane in self._lanes:
+            lane.begin()
+
     async def _finish(self) -> None:
         """Shut the sending sides, where that can be, and read what is left: a duplicate of the last answer, say."""
         ends = [end for lane in self._lanes if (end := lane.half_close()) is not None]
@@ -78,6 +82,7 @@ class EchoLoad(LoadProbe):
             errors=dict(books.errors),
             rtt_ms=Distribution.of(books.latency),
             connect_ms=Distribution.of(self._connector.connect_times),
+            phases=self._connector.phases.report(),
             duration_s=books.duration_s(self.clock()),
             sent_bytes=books.sent_bytes,
             received_bytes=books.received_bytes,

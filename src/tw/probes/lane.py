@@ -81,6 +81,9 @@ class Lane(ABC):
         """Send the next message. Only while the lane is open and has room."""
         number, wire = self._next()
         self.under_way[number] = (due_s, now_s)
+        self._write(wire)
+
+    def _write(self, wire: bytes) -> None:
         self._load.books.sent_bytes += len(wire)
         assert self.connection is not None
         self.connection.stream.write(wire)
@@ -96,10 +99,6 @@ class Lane(ABC):
     @abstractmethod
     def give_up(self, number: int) -> None:
         """Nothing came for this message in time."""
-
-    @abstractmethod
-    def begin(self) -> None:
-        """A new part of the run begins, and nothing is under way."""
 
     def drop_overdue(self, before_s: float) -> None:
         """Give up every message that was sent before `before_s`."""
@@ -117,28 +116,35 @@ class Lane(ABC):
             self._broke(lost_connection(reason, self._connector.where))
 
     def _broke(self, error: TwError) -> None:
-        """The connection is gone though nobody closed it; what was under way is lost."""
+        """The connection is gone though nobody closed it."""
+        self._lose(error)
+        self.reopen()
+
+    def _lose(self, error: TwError) -> None:
+        """There is no connection, and none to be had: what was under way is lost."""
         lost = len(self.under_way)
         self.under_way.clear()
         self._load.books.errors[error.kind] += 1
         self._load.spoiled(self, lost, heard=False)
         self._load.broken(error)
-        self.reopen()
+
+    def _is_needed(self) -> bool:
+        """Whether a connection is of any more use."""
+        return not self.leaving and self._load.goes_on()
 
     def reopen(self) -> None:
         """Open the connection again, and tell the run once that is done."""
-        if self._opening is None and not self.leaving and self._load.goes_on():
+        if self._opening is None and self._is_needed():
             self._opening = ensureDeferred(self._reopen())
             self._opening.addErrback(lambda failure: failure.trap(CancelledError))
 
     async def _reopen(self) -> None:
         try:
-            while self._load.goes_on():
+            while self._is_needed():
                 try:
                     await self.connect()
                 except TwError as error:
-                    self._load.books.errors[error.kind] += 1
-                    self._load.broken(error)
+                    self._lose(error)
                     await pause(self._load.reactor, REOPEN_S)
                     continue
                 self._load.books.reconnected += 1

@@ -43,6 +43,7 @@ class LoadRun:
         where: str,
         clock: Callable[[], float],
         cpu: Callable[[], float],
+        begin: Callable[[], None],
     ) -> None:
         self.reactor = reactor
         self.clock = clock
@@ -50,6 +51,7 @@ class LoadRun:
         self.cpu_s = 0.0
         """CPU seconds of the process, during the run itself."""
         self._cpu = cpu
+        self._begin = begin
         self.lanes: Sequence[Lane] = ()
         self.warmup: Books | None = None
         self.books = Books(clock())
@@ -83,8 +85,7 @@ class LoadRun:
             self.warmup = self.books
             await self._part(inf, self._options.warmup_s)
             self.books = Books(self.clock())
-            for lane in lanes:
-                lane.begin()
+            self._begin()
         duration_s = self._options.duration_s
         await self._part(self._options.count or inf, inf if duration_s is None else duration_s)
 
@@ -198,7 +199,7 @@ class LoadRun:
             elif not lane.queued:
                 lane.queued = True
                 self._ready.append(lane)
-                if self._holding:
+                if self._holding and now < self._until_s:
                     self._send_due(now)
         if not self.under_way:
             self._bell.ring()

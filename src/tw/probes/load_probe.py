@@ -41,12 +41,16 @@ class LoadProbe(ABC):
         self._display = display
         self._connector = connector
         self._load: LoadOptions = options.load
-        self._run = LoadRun(reactor, options.load, options.timeout_s, connector.where, clock, cpu)
+        self._run = LoadRun(reactor, options.load, options.timeout_s, connector.where, clock, cpu, self._begin)
         self._lanes = [self._lane() for _ in range(options.load.connections)]
 
     @abstractmethod
     def _lane(self) -> Lane:
         """A connection's share of the load."""
+
+    @abstractmethod
+    def _begin(self) -> None:
+        """The warm-up is over: what comes now counts."""
 
     @abstractmethod
     def _report(self, failed: TwError | None) -> ProbeReport:
@@ -92,7 +96,7 @@ class LoadProbe(ABC):
 
     @property
     def warming(self) -> bool:
-        return bool(self._load.warmup_s) and self._run.warmup is None
+        return self._run.books is self._run.warmup
 
     @property
     def under_way(self) -> int:
