@@ -8,6 +8,7 @@ import pytest
 from command_lines import Shell
 from tw.cli.command import TwCommand, TwGroup
 from tw.cli.root import root
+from tw.survey_options import SurveyOptions
 
 GLOBAL = {
     "verbosity": "TW_VERBOSE",
@@ -51,8 +52,14 @@ PROBE: dict[str, tuple[str, Any]] = {
     "SELF": ("1", ("self_test", True)),
     "JSON": ("1", ("json", True)),
 }
+PATH: dict[str, tuple[str, Any]] = {
+    "DIFF": ("1", ("survey", SurveyOptions(kind="diff"))),
+    "FIND_IDLE_TIMEOUT": ("1", ("survey", SurveyOptions(kind="idle"))),
+    "MAX_IDLE": ("9s", ("survey", SurveyOptions(kind="idle", max_idle_s=9.0))),
+    "IDLE_PRECISION": ("2s", ("survey", SurveyOptions(kind="idle", precision_s=2.0))),
+}
 OWN: dict[str, dict[str, tuple[str, Any]]] = {
-    "serve echo": {**SERVE, "UDP": ("1", ("udp", True))},
+    "serve echo": {**SERVE, "UDP": ("1", ("udp", True)), "DESCRIBE": ("1", ("describe", True))},
     "serve counter": {
         **SERVE,
         "START": ("0", ("start", 0)),
@@ -63,6 +70,7 @@ OWN: dict[str, dict[str, tuple[str, Any]]] = {
         "SEND_TIMEOUT": ("250ms", ("send_timeout_s", 0.25)),
         "MAX_HEADER": ("8k", ("max_header_bytes", 8192)),
         "MAX_BODY": ("0", ("max_body_bytes", 0)),
+        "DESCRIBE": ("1", ("describe", True)),
     },
     "serve pubsub": {
         **SERVE,
@@ -76,6 +84,7 @@ OWN: dict[str, dict[str, tuple[str, Any]]] = {
     },
     "probe echo": {
         **PROBE,
+        **PATH,
         "SIZE": ("20", ("size_bytes", 20)),
         "UDP": ("1", ("udp", True)),
         "INTERACTIVE": ("1", ("interactive", True)),
@@ -83,6 +92,7 @@ OWN: dict[str, dict[str, tuple[str, Any]]] = {
     },
     "probe counter": {
         **PROBE,
+        **PATH,
         "PATH": ("/x", ("path", "/x")),
         "HEADER": ("A: 1\nB: 2", ("headers", (("A", "1"), ("B", "2")))),
         "METHOD": ("HEAD", ("method", "HEAD")),
@@ -128,7 +138,11 @@ TOGETHER = {
     "probe": {"CLIENT_CERT": "c", "CLIENT_KEY": "k"},
 }
 
-NEEDS = {"PROXY_TRUST": "PROXY_PROTOCOL"}
+NEEDS = {
+    "PROXY_TRUST": "PROXY_PROTOCOL",
+    "MAX_IDLE": "FIND_IDLE_TIMEOUT",
+    "IDLE_PRECISION": "FIND_IDLE_TIMEOUT",
+}
 """A flag that an option makes no sense without."""
 
 

@@ -23,7 +23,8 @@ from tw.probes.parting import part
 from tw.probes.survey import Survey
 from tw.probes.timing import within
 from tw.progress import Display
-from tw.protocols.http_client import Answer, CounterClient
+from tw.protocols.http_client import CounterClient
+from tw.protocols.http_exchange import Answer
 from tw.protocols.http_request import HttpRequest
 
 CONTENT_LIMIT_BYTES = 1024 * 1024

@@ -12,7 +12,8 @@ from tw.net.wire_end import WireEnd
 from tw.probes.connecting import Connector
 from tw.probes.failures import lost_connection
 from tw.protocols.client import ClientConnection
-from tw.protocols.http_client import Answer, CounterClient
+from tw.protocols.http_client import CounterClient
+from tw.protocols.http_exchange import Answer
 from tw.protocols.http_request import HttpRequest
 
 KEPT_BYTES = 64 * 1024
