@@ -8,6 +8,7 @@ import pytest
 from command_lines import Shell
 from tw.cli.command import TwCommand, TwGroup
 from tw.cli.root import root
+from tw.load_options import LoadOptions
 from tw.survey_options import SurveyOptions
 
 GLOBAL = {
@@ -50,6 +51,11 @@ PROBE: dict[str, tuple[str, Any]] = {
     "IPV6": ("1", ("family", 6)),
     "BIND": ("127.0.0.2", ("bind", "127.0.0.2")),
     "SELF": ("1", ("self_test", True)),
+    "CONNECTIONS": ("7", ("load", LoadOptions(connections=7, duration_s=10.0))),
+    "RATE": ("2.5", ("load", LoadOptions(connections=10, rate_per_s=2.5, duration_s=10.0))),
+    "DURATION": ("1m", ("load", LoadOptions(duration_s=60.0))),
+    "WARMUP": ("2s", ("load", LoadOptions(duration_s=1.0, warmup_s=2.0))),
+    "CONNECT_RATE": ("9", ("load", LoadOptions(duration_s=1.0, connect_rate_per_s=9.0))),
     "JSON": ("1", ("json", True)),
 }
 PATH: dict[str, tuple[str, Any]] = {
@@ -140,10 +146,12 @@ TOGETHER = {
 
 NEEDS = {
     "PROXY_TRUST": "PROXY_PROTOCOL",
+    "WARMUP": "DURATION",
+    "CONNECT_RATE": "DURATION",
     "MAX_IDLE": "FIND_IDLE_TIMEOUT",
     "IDLE_PRECISION": "FIND_IDLE_TIMEOUT",
 }
-"""A flag that an option makes no sense without."""
+"""What an option makes no sense without; 1 will do."""
 
 
 def _prefix(command: str) -> str:
