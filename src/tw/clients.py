@@ -8,11 +8,12 @@ from tw.core.target import format_peer
 from tw.display import Screen, make_display
 from tw.errors import ExitCode, Interrupted, TwError
 from tw.events import Listening, ServerEvent
+from tw.net.room import make_room_for
 from tw.options import CommonOptions, TlsClientOptions
 from tw.probe_options import ProbeCounterOptions, ProbeEchoOptions, ProbeOptions, ProbePubSubOptions
 from tw.progress import Display
 from tw.runtime import Stop, run, spawn, until_stopped
-from tw.serve_options import ServeCounterOptions, ServeEchoOptions, ServePubSubOptions
+from tw.serve_options import ServeCounterOptions, ServeEchoOptions, ServeOptions, ServePubSubOptions
 from tw.servers import Service
 from tw.survey_options import SurveyOptions
 
@@ -47,6 +48,8 @@ def probe(common: CommonOptions, options: Options, make: MakeClient[Options], ma
     async def main(reactor: Any, stop: Stop) -> int:
         display = make_display(common, as_json=options.json)
         display.out.on_failure = stop.fire
+        if options.load is not None:
+            make_room_for(options.load.connections, self_test=options.self_test, over_tcp=over_tcp(options))
         if not options.self_test:
             return await run_client(stop, display, make(reactor, options, display))
         server = make_server(reactor, options)
@@ -57,6 +60,11 @@ def probe(common: CommonOptions, options: Options, make: MakeClient[Options], ma
             await server.stop()
 
     return run(common, main)
+
+
+def over_tcp(options: ProbeOptions) -> bool:
+    """Whether each connection takes a port of this machine's."""
+    return not (options.target or "").lower().startswith("unix:")
 
 
 def aimed_at(options: Options, listening: list[Listening]) -> Options:
@@ -91,38 +99,37 @@ def _ignore(_event: ServerEvent) -> None:
     """The events of a server that runs for `--self`."""
 
 
-def describes(options: ProbeOptions) -> bool:
-    """Whether the server of `--self` has to tell what it sees."""
-    return options.survey is not None and options.survey.kind == "diff"
+def _own_server(options: ProbeOptions) -> dict[str, Any]:
+    """What the server of `--self` is asked for, whichever it is: to take what the probe does."""
+    from tw.probes.connecting import loopback
+
+    connections = 1 if options.load is None else options.load.connections
+    return {
+        "host": loopback(options),
+        "port": 0,
+        "tls_self_signed": options.tls,
+        "proxy_protocol": options.send_proxy is not None,
+        "max_connections": max(connections, ServeOptions().max_connections),
+        "describe": options.survey is not None and options.survey.kind == "diff",
+    }
 
 
 def _echo_server(reactor: Any, options: ProbeEchoOptions) -> Service:
-    from tw.probes.connecting import loopback
     from tw.services.echo import EchoService
 
-    describe = describes(options)
-    chosen = ServeEchoOptions(
-        host=loopback(options), port=0, tls_self_signed=options.tls, udp=options.udp, describe=describe
-    )
-    return EchoService(reactor, chosen, _ignore)
+    return EchoService(reactor, ServeEchoOptions(**_own_server(options), udp=options.udp), _ignore)
 
 
 def _counter_server(reactor: Any, options: ProbeCounterOptions) -> Service:
-    from tw.probes.connecting import loopback
     from tw.services.counter import CounterService
 
-    describe = describes(options)
-    chosen = ServeCounterOptions(host=loopback(options), port=0, tls_self_signed=options.tls, describe=describe)
-    return CounterService(reactor, chosen, _ignore)
+    return CounterService(reactor, ServeCounterOptions(**_own_server(options)), _ignore)
 
 
 def _pubsub_server(reactor: Any, options: ProbePubSubOptions) -> Service:
-    from tw.probes.connecting import loopback
     from tw.services.pubsub import PubSubService
 
-    return PubSubService(
-        reactor, ServePubSubOptions(host=loopback(options), port=0, tls_self_signed=options.tls), _ignore
-    )
+    return PubSubService(reactor, ServePubSubOptions(**_own_server(options)), _ignore)
 
 
 def _echo_client(reactor: Any, options: ProbeEchoOptions, display: Display) -> ClientRun:

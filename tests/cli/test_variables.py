@@ -57,6 +57,8 @@ PROBE: dict[str, tuple[str, Any]] = {
     "WARMUP": ("2s", ("load", LoadOptions(duration_s=1.0, warmup_s=2.0))),
     "CONNECT_RATE": ("9", ("load", LoadOptions(duration_s=1.0, connect_rate_per_s=9.0))),
     "JSON": ("1", ("json", True)),
+    "SEND_PROXY": ("v2", ("send_proxy", "v2")),
+    "PROXY_SOURCE": ("[::1]:7", ("proxy_source", ("::1", 7))),
 }
 PATH: dict[str, tuple[str, Any]] = {
     "DIFF": ("1", ("survey", SurveyOptions(kind="diff"))),
@@ -145,13 +147,14 @@ TOGETHER = {
 }
 
 NEEDS = {
-    "PROXY_TRUST": "PROXY_PROTOCOL",
-    "WARMUP": "DURATION",
-    "CONNECT_RATE": "DURATION",
-    "MAX_IDLE": "FIND_IDLE_TIMEOUT",
-    "IDLE_PRECISION": "FIND_IDLE_TIMEOUT",
+    "PROXY_TRUST": ("PROXY_PROTOCOL", "1"),
+    "PROXY_SOURCE": ("SEND_PROXY", "v1"),
+    "WARMUP": ("DURATION", "1"),
+    "CONNECT_RATE": ("DURATION", "1"),
+    "MAX_IDLE": ("FIND_IDLE_TIMEOUT", "1"),
+    "IDLE_PRECISION": ("FIND_IDLE_TIMEOUT", "1"),
 }
-"""What an option makes no sense without; 1 will do."""
+"""What an option makes no sense without."""
 
 
 def _prefix(command: str) -> str:
@@ -180,7 +183,8 @@ def test_every_variable_reaches_its_option(shell: Shell, command: str) -> None:
     for name, (value, (field, _)) in cases.items():
         env = {"TW_IMAP_USER": "u", f"{_prefix(command)}_{name}": value}
         if name in NEEDS:
-            env[f"{_prefix(command)}_{NEEDS[name]}"] = "1"
+            needed, its_value = NEEDS[name]
+            env[f"{_prefix(command)}_{needed}"] = its_value
         came[name] = shell.start(command, env).value(field)
     assert came == {name: expected for name, (_, (_, expected)) in cases.items()}
 
