@@ -140,9 +140,13 @@ def test_other_addresses_are_told_with_what_tells_the_probe_s_own(told_by: tuple
 def test_a_proxy_header_is_told_with_all_that_it_tells() -> None:
     proxy = ProxySight(version=2, source=None, destination=None, told={"authority": "a", "tls": "yes"})
     server = replace(SAME.connection.server, proxy=proxy)
-    assert lines(changed({"server": server}), "connection") == [
-        "+ PROXY header, version 2: no source, authority a, tls yes"
-    ]
+    came = "version 2: no source, authority a, tls yes"
+    assert lines(changed({"server": server}), "connection")[1:] == [f"+ PROXY header, {came}"]
+    same, other = replace(HERE, proxy=proxy), replace(HERE, proxy=replace(proxy, version=1, source="::1", told={}))
+    assert lines(changed({"server": server, "probe": same}), "connection")[1:] == [f"= PROXY header, {came}"]
+    assert lines(changed({"probe": same}), "connection")[1:] == [f"- PROXY header, {came}"]
+    both = changed({"server": server, "probe": other})
+    assert lines(both, "connection")[1:] == [f"~ PROXY header, version 1: ::1 -> {came}"]
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,13 @@ def test_what_tells_the_probe_s_own_address_is_named(
     assert compare_connections(HERE, Sight(peer="p:1", local="l:1", proxy=proxy), headers).told_by == told_by
 
 
+def test_a_header_of_the_probe_s_own_is_no_word_of_the_path_s() -> None:
+    proxy = ProxySight(version=1, source=HERE.local, destination=None, told={})
+    server = Sight(peer="p:1", local="l:1", proxy=proxy)
+    assert compare_connections(replace(HERE, proxy=proxy), server).told_by == ()
+    assert compare_connections(replace(HERE, proxy=replace(proxy, version=2)), server).told_by == ("the PROXY header",)
+
+
 @pytest.mark.parametrize("written", ["::1", "[::1]", "[::1]:5", '"[::1]:5"'])
 def test_an_ipv6_address_is_known_in_every_form(written: str) -> None:
     here = Sight(peer="[::1]:80", local="[::1]:5000")

@@ -134,7 +134,7 @@ def compare_connections(probe: Sight, server: Sight, headers: Fields = ()) -> Co
     """`headers` are those of the request as it arrived."""
     host = _host(probe.local)
     ways = []
-    if server.proxy is not None and server.proxy.source == probe.local:
+    if server.proxy is not None and server.proxy.source == probe.local and probe.proxy != server.proxy:
         ways.append("the PROXY header")
     forwarded = parse_forwarded(value for _, value in _named(headers, "forwarded"))
     if host in (_host(element.get("for", "")) for element in forwarded):

@@ -19,7 +19,10 @@ EXPORTER_BYTES = 16
 
 
 def sight_of(transport: Any, *, is_server: bool) -> Sight:
-    """What `transport` sees. Over TLS, once the handshake is done. A server's view has the client's certificate."""
+    """What `transport` sees. Over TLS, once the handshake is done. A server's view has the client's certificate.
+
+    A PROXY header is that which came, or that which a client has sent.
+    """
     handle = getattr(transport, "getHandle", lambda: None)()
     header = getattr(transport, "proxy_header", None)
     return Sight(

@@ -10,7 +10,7 @@ from tw.core.difference import (
     ResponseDifference,
     TlsPath,
 )
-from tw.core.sight import TlsSight
+from tw.core.sight import ProxySight, TlsSight
 from tw.core.text import safe
 from tw.report.path import IdleTimeout
 
@@ -99,11 +99,24 @@ def _connection_lines(connection: ConnectionDifference) -> list[str]:
         lines.append(f"~ source {_value(probe.local)} -> {_value(server.peer)} ({told})")
     if connection.destination_kept is False:
         lines.append(f"~ destination {_value(probe.peer)} -> {_value(server.local)}")
-    if server.proxy is not None:
-        source = server.proxy.source or "no source"
-        told = "".join(f", {_value(name)} {_value(value)}" for name, value in server.proxy.told.items())
-        lines.append(f"+ PROXY header, version {server.proxy.version}: {_value(source)}{told}")
-    return [*(lines or ["= the same two addresses at both ends"]), *_tls_lines(connection)]
+    lines = lines or ["= the same two addresses at both ends"]
+    return [*lines, *_proxy_lines(probe.proxy, server.proxy), *_tls_lines(connection)]
+
+
+def _proxy_lines(sent: ProxySight | None, arrived: ProxySight | None) -> list[str]:
+    """`sent` is the header of the probe's own."""
+    if sent == arrived:
+        return [] if sent is None else [f"= PROXY header, {_header(sent)}"]
+    if sent is None or arrived is None:
+        return [f"- PROXY header, {_header(sent)}" if sent else f"+ PROXY header, {_header(arrived)}"]
+    return [f"~ PROXY header, {_header(sent)} -> {_header(arrived)}"]
+
+
+def _header(proxy: ProxySight | None) -> str:
+    if proxy is None:
+        return "none"
+    told = "".join(f", {_value(name)} {_value(value)}" for name, value in proxy.told.items())
+    return f"version {proxy.version}: {_value(proxy.source or 'no source')}{told}"
 
 
 def _keeping_lines(difference: PathDifference) -> list[str]:
