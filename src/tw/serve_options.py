@@ -8,14 +8,17 @@ from tw.options import require
 LEAST_IDLE_S = 0.1
 """Every connection is looked at several times in an idle timeout, which a shorter one would make a load of its own."""
 
+MAX_TCP_KEEPALIVE_S = 32_767
+"""Of TCP_KEEPIDLE (tcp(7)): Linux takes no more."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeOptions:
     """What the three servers share. `listen` holds Twisted server endpoint strings and replaces `host` and `port`.
 
-    `accept_rate` is connections per second. `allow`, `deny` and `proxy_trust` hold networks in CIDR form
-    (`core.networks`); no `proxy_trust` means loopback. `describe` (echo, counter): each client is told what was seen
-    of it.
+    `accept_rate` is connections per second, `tcp_keepalive_s` 0 for none. `allow`, `deny` and `proxy_trust` hold
+    networks in CIDR form (`core.networks`); no `proxy_trust` means loopback. `describe` (echo, counter): each client is
+    told what was seen of it.
     """
 
     host: str = "127.0.0.1"
@@ -35,6 +38,7 @@ class ServeOptions:
     max_per_host: int | None = None
     accept_rate: int | None = None
     idle_timeout_s: float | None = None
+    tcp_keepalive_s: float = 60.0
     allow: tuple[str, ...] = ()
     deny: tuple[str, ...] = ()
     ready_file: str | None = None
@@ -63,6 +67,11 @@ class ServeOptions:
             self.proxy_protocol or not self.proxy_trust,
             "--proxy-trust without --proxy-protocol",
             "add --proxy-protocol",
+        )
+        require(
+            self.tcp_keepalive_s <= MAX_TCP_KEEPALIVE_S,
+            f"--tcp-keepalive above {MAX_TCP_KEEPALIVE_S} s",
+            "give it less, or 0 for none",
         )
         require(
             self.idle_timeout_s is None or self.idle_timeout_s >= LEAST_IDLE_S,

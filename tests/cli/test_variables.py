@@ -32,6 +32,7 @@ SERVE: dict[str, tuple[str, Any]] = {
     "MAX_PER_HOST": ("7", ("max_per_host", 7)),
     "ACCEPT_RATE": ("7", ("accept_rate", 7)),
     "IDLE_TIMEOUT": ("1m", ("idle_timeout_s", 60.0)),
+    "TCP_KEEPALIVE": ("0", ("tcp_keepalive_s", 0.0)),
     "ALLOW": ("::1\n10.0.0.0/8", ("allow", ("::1", "10.0.0.0/8"))),
     "DENY": ("::1", ("deny", ("::1",))),
     "READY_FILE": ("r", ("ready_file", "r")),

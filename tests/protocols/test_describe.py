@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
 from counter_memory import Keeper, Response, StingyNumbers, TcpTransport, get, one, post, responses, take_turns
+from counter_memory import Rig as PlainRig
 from tw.core.description import content_digest, read_body
 from tw.errors import LocalError
 from tw.events import Requested
@@ -176,6 +177,43 @@ def test_secrets_are_told_to_their_owner_and_to_no_log() -> None:
     assert b"c2VjcmV0" in answer.body
     assert "c2VjcmV0" not in repr(rig.requested)
     assert answer.headers["cache-control"] == "no-store"
+
+
+STREAMS = st.lists(
+    st.sampled_from(
+        [
+            get(),
+            get(),
+            get("/y", method="HEAD"),
+            get("/", "Connection: keep-alive", version="1.0"),
+            get("/", "Connection: close"),
+            get("/", "Content-Length: 4") + b"\r\n\r\n",
+            get("/", "Transfer-Encoding: chunked") + b"2\r\n\r\n\r\n0\r\n\r\n",
+            get("/", "Upgrade: h2c", "Connection: Upgrade"),
+            get(method="BREW"),
+            post(b"GET / HTTP/1.1"),
+            b"\r\n",
+            b"\0",
+        ]
+    ),
+    max_size=12,
+)
+
+
+@given(STREAMS, st.integers(1, 400))
+def test_it_answers_as_a_server_that_does_not_describe(stream: list[bytes], size: int) -> None:
+    """The same numbers and the same statuses to the same bytes, in any pieces."""
+    data = b"".join(stream)
+    pieces = [data[at : at + size] for at in range(0, len(data), size)]
+    plain, describing = PlainRig(access_log=True), Rig()
+    for piece in pieces:
+        plain.send(piece)
+        describing.server.dataReceived(piece)
+        take_turns(describing.clock)
+    told_of = [(each.number, each.status, each.method, each.path) for each in describing.requested]
+    assert told_of == [(each.number, each.status, each.method, each.path) for each in plain.requested]
+    assert describing.transport.disconnecting == plain.closed
+    assert describing.transport.half_closed == plain.transport.half_closed
 
 
 # Echo -----------------------------------------------------------------------------------------------------------------

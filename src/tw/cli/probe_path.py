@@ -20,7 +20,8 @@ PATH_OPTIONS: list[Callable[..., Any]] = [
     click.option(
         "--find-idle-timeout",
         is_flag=True,
-        help="Find out how long a connection that is silent is kept.",
+        help="Find out how long a connection that is silent is kept. A server's TCP keepalive keeps a NAT awake: "
+        "start tw's own with --tcp-keepalive 0.",
     ),
     click.option(
         "--max-idle",
