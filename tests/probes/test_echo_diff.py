@@ -88,6 +88,13 @@ def test_a_byte_that_the_path_has_changed_is_found(net: Network, notes: Notes) -
     assert (response.body, response.first, response.sizes) == (BodyPath.CHANGED, 30, (64, 64))
 
 
+def test_one_that_says_more_than_was_asked_fills_no_memory(net: Network, notes: Notes) -> None:
+    rig = run(net, notes, describing(line(), lambda data: data + bytes(10 * LINE_LIMIT_BYTES)))
+    assert rig.running.result is None
+    assert rig.found.response.body is BodyPath.CHANGED
+    assert len(rig.client._came) <= LINE_LIMIT_BYTES + 64 + 1
+
+
 @pytest.mark.parametrize("leaves", [False, True])
 def test_an_echo_that_stops_half_way_is_a_change(net: Network, notes: Notes, leaves: bool) -> None:
     echo = describing(line(), lambda data: data[:30])

@@ -231,6 +231,17 @@ def test_an_answer_that_ends_its_connection_leaves_none_to_be_silent_on(net: Net
     net.settle()
 
 
+def test_an_answer_after_the_silence_may_be_the_last(net: Network, notes: Notes) -> None:
+    """As of a server that counts the requests of a connection."""
+    closing = answer(1, "Connection: close")
+    net.scripted(8080, lambda peer, data: peer.say(answer(1) if len(peer.got) == len(data) else closing))
+    rig = Rig(net, notes, "counter", max_idle_s=2.0)
+    net.pass_s(2.1)
+    assert rig.running.result is None
+    assert rig.found == IdleTimeout(kept_s=2.0)
+    net.settle()
+
+
 def test_a_last_word_that_nobody_asked_for_is_an_end(net: Network, notes: Notes) -> None:
     """A 408 ahead of a close, as some servers send one; here without the close."""
     path = Path(net, "counter", 10.0, partial(Peer.say, data=answer(0, status="408 Request Timeout")))

@@ -28,7 +28,7 @@ RAW = ["X-Raw", "é\\xff"]
 class Rig:
     """A connection to a counter that describes."""
 
-    def __init__(self, numbers: Any = None) -> None:
+    def __init__(self, numbers: Any = None, *, access_log: bool = True) -> None:
         self.clock = Clock()
         self.requested: list[Requested] = []
         self.failures: list[LocalError] = []
@@ -36,7 +36,7 @@ class Rig:
             self.clock,
             numbers or Numbers(),
             lambda: 0.0,
-            requested=self.requested.append,
+            requested=self.requested.append if access_log else None,
             failed=self.failures.append,
         )
         self.server = DescribingCounter(self.site, Keeper())
@@ -99,10 +99,14 @@ def test_who_has_passed_it_on_is_told_in_parts() -> None:
     assert http["forwarded_for"] == ["1.1.1.1", "::1", "2.2.2.2"]
 
 
-def test_requests_of_one_connection_are_counted_and_none_is_taken_for_the_one_before() -> None:
-    rig = Rig()
+@pytest.mark.parametrize("access_log", [False, True])
+def test_requests_of_one_connection_are_counted_and_none_is_taken_for_the_one_before(access_log: bool) -> None:
+    rig = Rig(access_log=access_log)
     answers = rig.ask(get("/a"), get("/a"), get("/a") * 3)
-    assert [told(answer)["saw"]["http"]["ordinal"] for answer in answers] == [1, 2, 3, 4, 5]
+    seen = [told(answer)["saw"]["http"] for answer in answers]
+    assert [(http["method"], http["target"], http["ordinal"]) for http in seen] == [
+        ("GET", "/a", number) for number in range(1, 6)
+    ]
     assert [answer.number for answer in answers] == [1, 2, 3, 4, 5]
     (other,) = rig.ask(get("/b", "A: b"))
     assert told(other)["saw"]["http"]["headers"] == [["Host", "a"], ["A", "b"]]
