@@ -48,8 +48,8 @@ def probe(common: CommonOptions, options: Options, make: MakeClient[Options], ma
     async def main(reactor: Any, stop: Stop) -> int:
         display = make_display(common, as_json=options.json)
         display.out.on_failure = stop.fire
-        if options.load is not None:
-            make_room_for(options.load.connections, self_test=options.self_test, over_tcp=over_tcp(options))
+        if (connections := connections_of(options)) is not None:
+            make_room_for(connections, self_test=options.self_test, over_tcp=over_tcp(options))
         if not options.self_test:
             return await run_client(stop, display, make(reactor, options, display))
         server = make_server(reactor, options)
@@ -60,6 +60,11 @@ def probe(common: CommonOptions, options: Options, make: MakeClient[Options], ma
             await server.stop()
 
     return run(common, main)
+
+
+def connections_of(options: ProbeOptions) -> int | None:
+    """How many connections are open at once, where the user had a say in it."""
+    return None if options.load is None else options.load.connections
 
 
 def over_tcp(options: ProbeOptions) -> bool:
@@ -103,13 +108,12 @@ def _own_server(options: ProbeOptions) -> dict[str, Any]:
     """What the server of `--self` is asked for, whichever it is: to take what the probe does."""
     from tw.probes.connecting import loopback
 
-    connections = 1 if options.load is None else options.load.connections
     return {
         "host": loopback(options),
         "port": 0,
         "tls_self_signed": options.tls,
         "proxy_protocol": options.send_proxy is not None,
-        "max_connections": max(connections, ServeOptions().max_connections),
+        "max_connections": max(connections_of(options) or 0, ServeOptions().max_connections),
         "describe": options.survey is not None and options.survey.kind == "diff",
     }
 

@@ -155,7 +155,7 @@ NEEDS = {
     "MAX_IDLE": ("FIND_IDLE_TIMEOUT", "1"),
     "IDLE_PRECISION": ("FIND_IDLE_TIMEOUT", "1"),
 }
-"""What an option makes no sense without."""
+"""What an option makes no sense without, and what to set that to."""
 
 
 def _prefix(command: str) -> str:

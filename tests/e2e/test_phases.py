@@ -3,9 +3,12 @@
 A smallest figure of several is compared, which a busy machine delays least.
 """
 
+import json
+import re
 import socket
 import ssl
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,21 +20,51 @@ from typing import Any
 import pytest
 
 from e2e.certificates import Certificates, make_certificates
-from e2e.harness import TIMEOUT_S, serving, tw
+from e2e.harness import TIMEOUT_S, TW, environment, serving, tw, until
 from e2e.programs import need
 
 DELAY_S = 0.3
 REQUESTS = 3
-STEPS = ("tls", "first_byte", "body")
+STEPS = ("connect", "tls", "first_byte", "body")
 CURL_TIMES = ("namelookup", "connect", "appconnect", "pretransfer", "starttransfer", "total")
 
 
 @dataclass
 class Dawdler:
-    """A server for one HTTPS request a connection, that waits `DELAY_S` before one of `STEPS`."""
+    """A server for one HTTPS request a connection, that waits `DELAY_S` before one of `STEPS`.
+
+    A slow `connect` is a full queue: the client's SYN is dropped, and it tries again after a second (RFC 6298, 2.1).
+    """
 
     slow: str
     context: ssl.SSLContext
+    listener: socket.socket
+    stopped: bool = False
+
+    def __post_init__(self) -> None:
+        self._fill()
+
+    def run(self) -> None:
+        with suppress(OSError):
+            while not self.stopped:
+                self._turn_one_away()
+                client, _ = self.listener.accept()
+                client.settimeout(TIMEOUT_S)
+                with client:
+                    self._fill()
+                    self.serve(client)
+
+    def _fill(self) -> None:
+        self.filler = socket.create_connection(self.listener.getsockname()) if self.slow == "connect" else None
+
+    def _turn_one_away(self) -> None:
+        """Let nobody in until somebody has tried."""
+        if self.filler is None:
+            return
+        with self.filler:
+            connecting = re.compile(rf" [0-9A-F]{{8}}:{self.listener.getsockname()[1]:04X} 02 ")  # proc(5), SYN_SENT
+            until(lambda: self.stopped or connecting.search(Path("/proc/net/tcp").read_text()))
+            self.listener.accept()[0].close()
 
     def serve(self, plain: socket.socket) -> None:
         with suppress(OSError):
@@ -55,37 +88,29 @@ def dawdling(slow: str, files: Certificates) -> Iterator[int]:
     """The server on a free port of 127.0.0.1."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(files.cert, files.key)
-    dawdler = Dawdler(slow, context)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def accept() -> None:
-            with suppress(OSError):
-                while True:
-                    client, _ = listener.accept()
-                    client.settimeout(TIMEOUT_S)
-                    with client:
-                        dawdler.serve(client)
-
-        accepting = Thread(target=accept)
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        dawdler = Dawdler(slow, context, listener)
+        accepting = Thread(target=dawdler.run)
         accepting.start()
         yield listener.getsockname()[1]
+        dawdler.stopped = True
         listener.shutdown(socket.SHUT_RDWR)
         accepting.join(TIMEOUT_S)
 
 
-def curl(url: str, files: Certificates) -> dict[str, float]:
-    """The same phases in seconds, of curl's, the smallest of each."""
+def curl(url: str, *options: str, program: tuple[str, ...] = ()) -> dict[str, float]:
+    """The same phases in seconds, of curl's, the smallest of each. `program` is what starts it."""
     form = " ".join(f"%{{time_{name}}}" for name in CURL_TIMES) + "\n"
     phases: list[dict[str, float]] = []
     for _ in range(REQUESTS):
-        command = ["curl", "-q", "-sS", "-4", "-o", "/dev/null", "-w", form, "--cacert", files.ca, url]
+        command = [*program, "curl", "-q", "-sS", "-4", "-o", "/dev/null", "-w", form, *options, url]
         done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=True)
         at = dict(zip(CURL_TIMES, map(float, done.stdout.split()), strict=True))
         phases.append(
             {
                 "dns": at["namelookup"],
                 "connect": at["connect"] - at["namelookup"],
-                "tls": at["appconnect"] - at["connect"],
+                "tls": max(at["appconnect"] - at["connect"], 0.0),  # 0 without TLS
                 "first_byte": at["starttransfer"] - at["pretransfer"],
                 "body": at["total"] - at["starttransfer"],
             }
@@ -101,7 +126,7 @@ def test_each_phase_sees_its_own_delay_and_not_the_others(slow: str, tmp_path: P
         url = f"https://localhost:{port}/"
         options = ("--ca-file", files.ca, "--count", str(REQUESTS), "--interval", "0", "--no-keepalive", "-4", "--json")
         ran = tw("probe", "counter", url, *options)
-        theirs = curl(url, files)
+        theirs = curl(url, "--cacert", files.ca)
     phases = ran.json["phases_ms"]
     ours = {name: phases[name]["min"] / 1000 for name in theirs}
     # Not the whole of it: a first byte that is seen late makes the body's time shorter.
@@ -111,6 +136,32 @@ def test_each_phase_sees_its_own_delay_and_not_the_others(slow: str, tmp_path: P
     together = ours["dns"] + ours["connect"] + ours["tls"]
     assert together <= ran.json["connect_ms"]["max"] / 1000
     assert ours["first_byte"] + ours["body"] <= ran.json["rtt_ms"]["max"] / 1000
+
+
+def test_a_slow_name_server_shows_in_dns_alone() -> None:
+    need("curl")
+    own_net = ("unshare", "--net", "--mount", "--map-root-user")
+    try:
+        subprocess.run([*own_net, "ip", "link", "set", "lo", "up"], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as problem:
+        pytest.skip(f"no namespaces here: {problem}")
+    slowly = (*own_net, sys.executable, str(Path(__file__).with_name("slow_names.py")), str(DELAY_S))
+    url = "http://name.example/"
+    options = ("--count", "1", "--no-keepalive", "-4", "--json")
+    done = subprocess.run(
+        [*slowly, TW, "probe", "counter", url, *options],
+        env=environment(),
+        capture_output=True,
+        timeout=TIMEOUT_S,
+        check=True,
+    )
+    phases = json.loads(done.stdout)["phases_ms"]
+    theirs = curl(url, program=slowly)
+    assert phases.pop("tls") is None
+    ours = {name: times["min"] / 1000 for name, times in phases.items()}
+    assert {name for name in ours if ours[name] > DELAY_S / 2} == {"dns"}
+    assert {name for name in theirs if theirs[name] > DELAY_S / 2} == {"dns"}
+    assert ours["dns"] == pytest.approx(theirs["dns"], abs=DELAY_S / 2)
 
 
 def measured(ran: Any) -> list[str]:
