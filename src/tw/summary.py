@@ -19,7 +19,6 @@ from tw.events import (
     Unwritten,
 )
 from tw.report import Distribution, PhaseFigures, ProbeReport
-from tw.report.path_words import difference_lines, difference_text, idle_text
 
 Row: TypeAlias = tuple[str, str, bool | None]
 """A name, its value, and whether that is good (None: neither)."""
@@ -56,6 +55,8 @@ def report_rows(report: ProbeReport) -> list[Row]:
 
 def _path_rows(report: ProbeReport) -> list[Row]:
     """What was asked is about the path: the counts of so few messages would only be in the way."""
+    from tw.report.path_words import difference_lines, idle_text  # here, since few reports need them
+
     rows: list[Row] = []
     if report.difference is not None:
         for part, lines in difference_lines(report.difference):
@@ -87,6 +88,8 @@ def _phases(phases: PhaseFigures | None, names: dict[str, str]) -> list[tuple[st
 def verdict_text(report: ProbeReport) -> str:
     """`ok`, or what is wrong, in a few words."""
     if report.ok and report.difference is not None:
+        from tw.report.path_words import difference_lines, difference_text
+
         return difference_text(difference_lines(report.difference))
     if report.ok:
         return "ok"

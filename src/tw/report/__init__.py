@@ -5,9 +5,9 @@ keeps its name and meaning.
 """
 
 from tw.report.distribution import Distribution
+from tw.report.idle import IdleTimeout
 from tw.report.lines import LineReceived, SubscribeSummary
 from tw.report.load import LoadFigures, Snapshot, Warmup
-from tw.report.path import IdleTimeout
 from tw.report.phases import PhaseFigures
 from tw.report.probe import Delivery, Numbers, ProbeReport, Sample
 

@@ -12,7 +12,7 @@ from tw.core.difference import (
 )
 from tw.core.sight import ProxySight, TlsSight
 from tw.core.text import safe
-from tw.report.path import IdleTimeout
+from tw.report.idle import IdleTimeout
 
 NOTHING = "= nothing changed"
 

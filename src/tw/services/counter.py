@@ -13,7 +13,6 @@ from tw.events import Listening, ServerSummary, StateWritten
 from tw.protocols.answers import CounterSite
 from tw.protocols.connection import Keeper, ServerConnection
 from tw.protocols.counter import CounterServer
-from tw.protocols.describe import DescribingCounter
 from tw.serve_options import ServeCounterOptions
 from tw.services.listener import Emit, Listener
 from tw.services.state import NumberFile, Numbers
@@ -38,7 +37,11 @@ class CounterService:
         self._logged_at_s: float | None = None
         self._without_numbers = False
         connections: Any = self.listener.connections  # of CounterServer, which `_build` makes
-        self._kind = DescribingCounter if options.describe else CounterServer
+        self._kind = CounterServer
+        if options.describe:
+            from tw.protocols.describe import DescribingCounter
+
+            self._kind = DescribingCounter
         self._sweep = Sweep(reactor, _wait_limits(options), connections.values)
 
     async def start(self) -> list[Listening]:

@@ -3,10 +3,9 @@
 from typing import Any
 
 from tw.events import Listening, ServerSummary
-from tw.protocols.describe import DescribingEcho
 from tw.protocols.echo import EchoServer, UdpEchoServer
 from tw.serve_options import ServeEchoOptions
-from tw.services.listener import Emit, Listener
+from tw.services.listener import Build, Emit, Listener
 
 
 class EchoService:
@@ -16,7 +15,11 @@ class EchoService:
         self.listener = Listener(reactor, "echo", options, emit)
         # No question for each datagram where there are no lists to ask.
         admits = self.listener.admits_datagram if self.listener.admission.lists else None
-        self._build = DescribingEcho if options.describe else EchoServer
+        self._build: Build = EchoServer
+        if options.describe:
+            from tw.protocols.describe import DescribingEcho
+
+            self._build = DescribingEcho
         self._udp = UdpEchoServer(admits) if options.udp else None
 
     async def start(self) -> list[Listening]:
