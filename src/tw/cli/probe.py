@@ -10,6 +10,7 @@ from tw.cli.options import CLIENT_CERT_OPTIONS, SERVER_NAME_OPTION, VERIFY_OPTIO
 from tw.cli.params import DURATION_OR_ZERO, DURATION_TYPE, HeaderType, ListType, ResolveType, SizeType
 from tw.cli.probe_connect import CONNECT_OPTIONS
 from tw.cli.probe_load import LOAD_OPTIONS, load_from
+from tw.cli.probe_path import PATH_OPTIONS, survey_from
 from tw.cli.texts import HOST, TEXT
 
 MAX_SIZE = 16 * 1024 * 1024
@@ -92,6 +93,7 @@ def _only_for_ping(ctx: click.Context, talking: bool, modes: str) -> None:
 @apply(COMMON_OPTIONS)
 @apply(CONNECT_OPTIONS)
 @apply(LOAD_OPTIONS)
+@apply(PATH_OPTIONS)
 @_size_option()
 @click.option("--udp", is_flag=True, help="Over UDP.")
 @INTERACTIVE
@@ -113,7 +115,8 @@ def echo(ctx: click.Context, /, **options: Any) -> int:
         raise click.UsageError("--count beside -i", ctx)
     if typed(ctx, "idle_s") and not options["interactive"]:
         raise click.UsageError("--idle without -i", ctx)
-    return probe_echo(session_of(ctx).options(), ProbeEchoOptions(**_shared(ctx, options)))
+    survey = survey_from(ctx, options)
+    return probe_echo(session_of(ctx).options(), ProbeEchoOptions(**_shared(ctx, options), survey=survey))
 
 
 @command(
@@ -127,6 +130,7 @@ def echo(ctx: click.Context, /, **options: Any) -> int:
 @apply(COMMON_OPTIONS)
 @apply(CONNECT_OPTIONS)
 @apply(LOAD_OPTIONS)
+@apply(PATH_OPTIONS)
 @click.option("--path", type=TEXT, metavar="PATH", help="Path of the request.  [default: /, or the URL's]")
 @click.option(
     "-H", "--header", "headers", multiple=True, type=HeaderType("name: value"), help="Send this header; repeatable."
@@ -149,7 +153,8 @@ def counter(ctx: click.Context, /, *, no_keepalive: bool, **options: Any) -> int
     from tw.clients import probe_counter
     from tw.probe_options import ProbeCounterOptions
 
-    chosen = ProbeCounterOptions(**_shared(ctx, options), keepalive=not no_keepalive)
+    survey = survey_from(ctx, options)
+    chosen = ProbeCounterOptions(**_shared(ctx, options), keepalive=not no_keepalive, survey=survey)
     return probe_counter(session_of(ctx).options(), chosen)
 
 
