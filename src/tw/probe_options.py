@@ -6,6 +6,7 @@ from typing import Literal
 from tw.judge_options import JudgeOptions
 from tw.load_options import LoadOptions
 from tw.options import TlsClientOptions, require
+from tw.survey_options import SurveyOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,7 @@ class ProbeOptions:
     json_stream: bool = False
     load: LoadOptions | None = None
     judge: JudgeOptions = JudgeOptions()
+    survey: SurveyOptions | None = None
     send_proxy: Literal["v1", "v2"] | None = None
     proxy_source: tuple[str, int] | None = None
 
@@ -49,6 +51,11 @@ class ProbeOptions:
             "--proxy-source without --send-proxy",
             "add --send-proxy v1 or v2",
         )
+        self._refuse_beside_survey("a load", self.load is not None)
+
+    def _refuse_beside_survey(self, what: str, on: bool) -> None:
+        if self.survey is not None:
+            require(not on, f"{self.survey.flag} beside {what}", "ask about the path alone")
 
 
 def _require_no_json(options: ProbeOptions, interactive: bool) -> None:
@@ -83,6 +90,8 @@ class ProbeEchoOptions(ProbeOptions):
             f"use at most {MAX_DATAGRAM_BYTES}",
         )
         _require_no_json(self, self.interactive)
+        self._refuse_beside_survey("--udp", self.udp)
+        self._refuse_beside_survey("-i", self.interactive)
 
 
 MAX_DATAGRAM_BYTES = 65_507
@@ -99,6 +108,14 @@ class ProbeCounterOptions(ProbeOptions):
     expect_status: int = 200
     resolve: tuple[tuple[str, int, str], ...] = ()
     keepalive: bool = True
+
+    def __post_init__(self) -> None:
+        ProbeOptions.__post_init__(self)
+        if self.survey is not None:
+            # Others are not answered with what was seen, or not at all.
+            asks = self.survey.kind == "idle" or self.method == "GET"
+            require(asks, f"--diff beside --method {self.method}", "leave it out: a GET is what is described")
+            self._refuse_beside_survey("--no-keepalive", self.survey.kind == "idle" and not self.keepalive)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,13 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from tw.errors import TwError
 from tw.report.assertion import Checked
 from tw.report.distribution import MS_PER_S, Distribution, shape_json
+from tw.report.idle import IdleTimeout
 from tw.report.load import LoadFigures
 from tw.report.phases import PhaseFigures
 from tw.schema import VERSION, Json, error_json, iso_utc
+
+if TYPE_CHECKING:
+    from tw.core.difference import PathDifference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +96,8 @@ class ProbeReport:
     load: LoadFigures | None = None
     phases: PhaseFigures | None = None
     assertions: tuple[Checked, ...] = ()
+    difference: "PathDifference | None" = None
+    idle_timeout: IdleTimeout | None = None
     error: TwError | None = None
 
     @property
@@ -131,6 +138,12 @@ class ProbeReport:
         shape = shape_json(self.rtt_ms, anyway=self.load is not None)
         if shape is not None:
             document["histogram"] = {"rtt_ms": shape}
+        if self.difference is not None:
+            from tw.report.path import difference_json  # here, since few reports have one
+
+            document["diff"] = difference_json(self.difference)
+        if self.idle_timeout is not None:
+            document["idle_timeout"] = self.idle_timeout.to_json()
         if self.error is not None:
             document["error"] = error_json(self.error)
         return document
