@@ -1,0 +1,74 @@
+"""A batch of lines as an entry of a stream that several servers share: what is written there, and what is read back.
+
+An entry has four fields, in this order: `n` the node, `s` the batch's number there, from 1 on without a gap, `t` how many
+lines the node has published up to the end of this batch, `b` the lines, prefixes and line feeds included.
+
+The node's name is where the stream stood when the node started, and a random part: `1712345678901-0.9f8e7d6c5b4a3210`.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+# What a server writes has 30 to 60 characters here. A stranger's must not be kept in a table at any length.
+_NODE = re.compile(rb"(\d{1,20})-(\d{1,20})\.[0-9a-f]{16}")
+_NUMBER = re.compile(rb"[1-9]\d{0,18}")
+_ID = re.compile(rb"(\d{1,20})-(\d{1,20})")
+
+FIELDS = (b"n", b"s", b"t", b"b")
+
+StreamId = tuple[int, int]
+"""Where an entry stands: milliseconds, and a number among those. Later entries have larger ones."""
+
+START: StreamId = (0, 0)
+"""Before every entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relayed:
+    """A batch as it was read. `total_lines` are the node's lines up to the end of this batch."""
+
+    node: bytes
+    node_start: StreamId
+    number: int
+    total_lines: int
+    lines: list[bytes]
+
+
+def node_name(start: StreamId, random: bytes) -> bytes:
+    """The name of a node that starts where the stream stands at `start`; `random` are 8 bytes of chance."""
+    return b"%d-%d." % start + random.hex().encode()
+
+
+def fields_of(node: bytes, number: int, total_lines: int, body: bytes) -> tuple[bytes, ...]:
+    """An entry's names and values, one after the other, as XADD takes them."""
+    return (b"n", node, b"s", b"%d" % number, b"t", b"%d" % total_lines, b"b", body)
+
+
+def read_entry(fields: Sequence[object]) -> Relayed | None:
+    """The batch in an entry's names and values; None where somebody else has written it."""
+    if len(fields) != 2 * len(FIELDS) or tuple(fields[::2]) != FIELDS:
+        return None
+    node, number, total, body = fields[1::2]
+    if not (isinstance(node, bytes) and isinstance(number, bytes) and isinstance(total, bytes)):
+        return None
+    named = _NODE.fullmatch(node)
+    if not isinstance(body, bytes) or named is None or not (_NUMBER.fullmatch(number) and _NUMBER.fullmatch(total)):
+        return None
+    lines = body.split(b"\n")
+    if lines.pop() or not lines or int(total) < len(lines):
+        return None
+    return Relayed(node, (int(named[1]), int(named[2])), int(number), int(total), lines)
+
+
+def read_id(text: object) -> StreamId:
+    """An entry's place from the engine's `MS-N`. Raises ValueError for anything else."""
+    match = _ID.fullmatch(text) if isinstance(text, bytes) else None
+    if match is None:
+        raise ValueError(f"no id of an entry: {str(text)[:60]}")
+    return int(match[1]), int(match[2])
+
+
+def write_id(place: StreamId) -> bytes:
+    """As the engine takes it."""
+    return b"%d-%d" % place
