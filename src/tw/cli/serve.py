@@ -11,6 +11,7 @@ from tw.cli.serve_counter import counter_options
 from tw.cli.serve_describe import describe_option
 from tw.cli.serve_limits import LIMITS
 from tw.cli.serve_proxy import PROXY_OPTIONS
+from tw.cli.serve_via import settle_via, via_options
 from tw.cli.texts import FILE, HOST
 
 MAX_LINE_LIMIT = 64 * 1024 * 1024
@@ -105,13 +106,15 @@ def echo(ctx: click.Context, /, **options: Any) -> int:
 @command("counter", "serve.counter", help="Answer every GET and HEAD with `I am request #N`.")
 @listen_options(8080)
 @counter_options
+@via_options("key", "Number the requests of every server with this URL together")
 @describe_option("the request and its header too, as the answer's body in JSON")
 @click.pass_context
 def counter(ctx: click.Context, /, **options: Any) -> int:
     from tw.serve_options import ServeCounterOptions
     from tw.servers import serve_counter
 
-    return serve_counter(session_of(ctx).options(), ServeCounterOptions(**_place(ctx, options)))
+    chosen = ServeCounterOptions(**settle_via(ctx, _place(ctx, options), "key"))
+    return serve_counter(session_of(ctx).options(), chosen)
 
 
 @command("pubsub", "serve.pubsub", help="Send each line that a client sends to every client, prefixed with its source.")
