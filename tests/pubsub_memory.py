@@ -1,5 +1,7 @@
 """A pub/sub connection in memory, and the hub that it talks to: a real log, and a note of all that it is told."""
 
+from collections.abc import Callable
+
 from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
@@ -43,6 +45,9 @@ class Hub:
 
     def half_closed(self, connection: PubSubServer) -> None:
         self.told.append("half-closed")
+
+    def when_ordered(self, connection: PubSubServer, then: Callable[[], None]) -> None:
+        then()
 
     def breathed(self, connection: PubSubServer) -> None:
         """Nobody waits for it here."""

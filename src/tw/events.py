@@ -149,6 +149,17 @@ class StateWritten(ServerEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RelayChanged(ServerEvent):
+    """What the servers share is away, for `problem`, or back (None)."""
+
+    name: ClassVar[str] = "relay"
+    problem: str | None
+
+    def _fields(self) -> Json:
+        return {"state": "back" if self.problem is None else "away", "problem": self.problem}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unwritten(ServerEvent):
     """So many lines of output were dropped, since nobody read them."""
 

@@ -142,7 +142,8 @@ class ServeCounterOptions(ServeOptions):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServePubSubOptions(ServeOptions):
-    """`tw serve pubsub`. `max_line_bytes` counts a line without its end; `block_timeout_s`: None is 30 s."""
+    """`tw serve pubsub`. `max_line_bytes` counts a line without its end; `block_timeout_s`: None is 30 s. `via_maxlen`:
+    how many batches the stream keeps, None is 100,000."""
 
     port: int = 1025
     prefix: bool = True
@@ -154,6 +155,7 @@ class ServePubSubOptions(ServeOptions):
     slow: Literal["disconnect", "drop", "block"] = "disconnect"
     block_timeout_s: float | None = None
     via: ViaOptions | None = None
+    via_maxlen: int | None = None
 
     def __post_init__(self) -> None:
         ServeOptions.__post_init__(self)
@@ -162,3 +164,4 @@ class ServePubSubOptions(ServeOptions):
             "--block-timeout without --slow block",
             "add --slow block: nobody else waits for a slow subscriber",
         )
+        require(self.via_maxlen is None or self.via is not None, "--via-maxlen without --via", "add --via redis://HOST")

@@ -14,12 +14,14 @@ from tw.errors import ExitCode, TwError
 from tw.events import Listening, Reloaded, ServerSummary, Stopping
 from tw.options import CommonOptions
 from tw.runtime import Stop, run
+from tw.secret import Secret
 from tw.serve_options import ServeCounterOptions, ServeEchoOptions, ServeOptions, ServePubSubOptions
 from tw.services.certificates import Certificates
 from tw.services.descriptors import raise_limit
 from tw.services.listener import Emit, Listener
 from tw.services.notify import Notifier
 from tw.services.ready import ReadyFile
+from tw.via_options import VARIABLE, ViaOptions
 
 
 class Service(Protocol):
@@ -32,6 +34,19 @@ class Service(Protocol):
 
 
 MakeService: TypeAlias = Callable[[Any, Emit], Service]
+
+
+PASSWORD_S = 10.0
+"""How long the file with a password may take: a FIFO that nobody writes to is waited for no longer."""
+
+
+def via_secret(via: ViaOptions | None) -> Secret | None:
+    """The password for what servers share, None where there is none. Raises LocalError."""
+    if via is None:
+        return None
+    from tw.password import read_password
+
+    return read_password(via.password_file, VARIABLE, os.environ, PASSWORD_S)
 
 
 def serve_echo(common: CommonOptions, options: ServeEchoOptions) -> int:
@@ -53,10 +68,16 @@ def serve_counter(common: CommonOptions, options: ServeCounterOptions) -> int:
 
 
 def serve_pubsub(common: CommonOptions, options: ServePubSubOptions) -> int:
+    secret = via_secret(options.via)
+
     def make(reactor: Any, emit: Emit) -> Service:
         from tw.services.pubsub import PubSubService
 
-        return PubSubService(reactor, options, emit)
+        if options.via is None:
+            return PubSubService(reactor, options, emit)
+        from tw.services.stream_relay import redis_relay
+
+        return PubSubService(reactor, options, emit, redis_relay(reactor, options, options.via, secret, emit))
 
     return serve(common, options, make)
 

@@ -10,6 +10,7 @@ from tw.events import (
     Listening,
     Opened,
     Refused,
+    RelayChanged,
     Reloaded,
     Requested,
     ServerEvent,
@@ -212,6 +213,8 @@ def event_text(event: ServerEvent) -> str:
             return f"tw: the certificate has been read again, pin {event.pin}"
         case StateWritten():
             return "tw: the state can be written again" if event.problem is None else f"tw: {safe(event.problem)}"
+        case RelayChanged():
+            return "tw: the relay is back" if event.problem is None else f"tw: the relay is away: {safe(event.problem)}"
         case Unwritten():
             return f"tw: {event.lines} lines were dropped here, since nobody read them"
         case Stopping():

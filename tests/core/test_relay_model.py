@@ -1,4 +1,4 @@
-"""Nodes that share a stream, over connections that break anywhere: every line once, in one order, or counted as lost."""
+"""Nodes that share a stream, over connections that break anywhere: every line once, in one order, or counted."""
 
 from collections import deque
 from dataclasses import dataclass, field

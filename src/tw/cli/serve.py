@@ -11,7 +11,7 @@ from tw.cli.serve_counter import counter_options
 from tw.cli.serve_describe import describe_option
 from tw.cli.serve_limits import LIMITS
 from tw.cli.serve_proxy import PROXY_OPTIONS
-from tw.cli.serve_via import settle_via, via_options
+from tw.cli.serve_via import maxlen_option, settle_via, via_options
 from tw.cli.texts import FILE, HOST
 
 MAX_LINE_LIMIT = 64 * 1024 * 1024
@@ -160,10 +160,13 @@ def counter(ctx: click.Context, /, **options: Any) -> int:
     type=DURATION_TYPE,
     help="With --slow block: disconnect who reads nothing for so long.  [default: 30s]",
 )
+@via_options("stream", "Be one with every server that has this URL, over a stream of Redis's")
+@maxlen_option
 @click.pass_context
 def pubsub(ctx: click.Context, /, *, no_prefix: bool, no_echo: bool, **options: Any) -> int:
     from tw.serve_options import ServePubSubOptions
     from tw.servers import serve_pubsub
 
-    chosen = ServePubSubOptions(**_place(ctx, options), prefix=not no_prefix, echo=not no_echo)
+    shared = settle_via(ctx, _place(ctx, options), "stream")
+    chosen = ServePubSubOptions(**shared, prefix=not no_prefix, echo=not no_echo)
     return serve_pubsub(session_of(ctx).options(), chosen)

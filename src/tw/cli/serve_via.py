@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from tw.via_options import ViaOptions
 
 
+MAX_MAXLEN = 1_000_000_000
+
+
 def via_options(shared: "Shared", text: str) -> Callable[[Any], Any]:
     """`--via` and what goes with it; `shared` as in the URL's query, `text` says what the servers share."""
     options = [
@@ -34,6 +37,14 @@ def via_options(shared: "Shared", text: str) -> Callable[[Any], Any]:
         return function
 
     return decorate
+
+
+maxlen_option = click.option(
+    "--via-maxlen",
+    type=click.IntRange(1, MAX_MAXLEN),
+    metavar="N",
+    help="With --via: the stream keeps about so many batches of lines.  [default: 100000]",
+)
 
 
 def settle_via(ctx: click.Context, options: dict[str, Any], shared: "Shared") -> dict[str, Any]:

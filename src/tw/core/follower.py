@@ -1,9 +1,9 @@
 """One node's reading of the stream that several servers share: each batch once, in the stream's order, losses counted.
 
-A writer whose connection broke sends again what was not answered, with the same numbers, in order. So the first time that
-each batch of a node stands in the stream, it stands behind all before it, whatever the broken connections still bring in:
-a number that is not above the highest one read of that node is a repetition. A number that skips some tells of batches
-that were removed from the stream before they were read, and the running count of lines, of how many lines were in them.
+A writer whose connection broke sends again what was not answered, with the same numbers, in order. So the first time
+that each batch of a node stands in the stream, it stands behind all before it, whatever the broken connections still
+bring in: a number that is not above the highest one read of that node is a repetition. A number that skips some tells
+of batches that were removed from the stream before they were read, and the running count of lines, of how many lines.
 """
 
 from collections import OrderedDict

@@ -1,8 +1,8 @@
 """What a node has published and not got back yet: numbered batches on their way to the stream that servers share.
 
-A batch is open (lines are added to it), closed, sent, taken (the stream's answer is in), and at last back: read from the
-stream, at its place among everybody's. When a connection is lost, what was sent and not taken is sent again, with the same
-numbers and in the same order; readers drop what they have read before (see `tw.core.follower`).
+A batch is open (lines are added to it), closed, sent, taken (the stream's answer is in), and at last back: read from
+the stream, at its place among everybody's. When a connection is lost, what was sent and not taken is sent again, with
+the same numbers and in the same order; readers drop what they have read before (see `tw.core.follower`).
 
 Memory: `held_bytes`, which the caller bounds by publishing nothing while it is too much.
 """
@@ -99,7 +99,7 @@ class Outbox(Generic[Owner]):
         return self.number > self._back
 
     def add(self, owner: Owner, prefix: bytes, lines: Sequence[bytes]) -> int:
-        """Publish `prefix`, line and LF for each of one or more lines. Gives the number of the batch of the last one."""
+        """Publish `prefix`, line and LF for each of one or more lines. Gives the number of the last one's batch."""
         joint = b"\n" + prefix
         for first in range(0, len(lines), JOIN_LINES):
             step = lines[first : first + JOIN_LINES]

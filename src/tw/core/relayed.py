@@ -1,7 +1,7 @@
 """A batch of lines as an entry of a stream that several servers share: what is written there, and what is read back.
 
-An entry has four fields, in this order: `n` the node, `s` the batch's number there, from 1 on without a gap, `t` how many
-lines the node has published up to the end of this batch, `b` the lines, prefixes and line feeds included.
+An entry has four fields, in this order: `n` the node, `s` the batch's number there, from 1 on without a gap, `t` how
+many lines the node has published up to the end of this batch, `b` the lines, prefixes and line feeds included.
 
 The node's name is where the stream stood when the node started, and a random part: `1712345678901-0.9f8e7d6c5b4a3210`.
 """

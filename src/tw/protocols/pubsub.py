@@ -1,5 +1,6 @@
 """Pub/sub over lines: what one client sends goes to the hub, and what the hub's log holds goes to the client."""
 
+from collections.abc import Callable
 from typing import Any
 from typing import Protocol as TypingProtocol
 
@@ -15,6 +16,9 @@ from tw.protocols.connection import Keeper, ServerConnection
 
 LINGER_S = 5.0
 """How long a client that was told goodbye may take to read it."""
+
+FOR_THE_SLOW, FOR_THE_RELAY = 1, 2
+"""Why a client may be held: a subscriber is too far behind, or what was published is not ordered yet."""
 
 
 class Hub(TypingProtocol):
@@ -32,6 +36,7 @@ class Hub(TypingProtocol):
     def publish(self, connection: "PubSubServer", lines: list[bytes]) -> None: ...
     def line_too_long(self, connection: "PubSubServer") -> None: ...
     def half_closed(self, connection: "PubSubServer") -> None: ...
+    def when_ordered(self, connection: "PubSubServer", then: Callable[[], None]) -> None: ...
     def breathed(self, connection: "PubSubServer") -> None: ...
 
 
@@ -46,6 +51,8 @@ class PubSubServer(ServerConnection):
 
     cursor: Cursor
     prefix: bytes = b""
+    relay_number: int = 0
+    """The batch of its last line, where a relay numbers them."""
 
     def __init__(self, keeper: Keeper, address: IAddress | None, hub: Hub, clock: Any) -> None:
         super().__init__(keeper, address)
@@ -58,6 +65,8 @@ class PubSubServer(ServerConnection):
         self._write_ended = False
         self.writable = True
         self.held = False
+        self._held_for = 0
+        self._told_too_long = False
         self.slow = False
         self.abreast = False
         self.leaving = False
@@ -89,7 +98,8 @@ class PubSubServer(ServerConnection):
         lines = self._splitter.feed(data)
         if lines:
             self._hub.publish(self, lines)
-        if self._splitter.overlong:
+        if self._splitter.overlong and not self._told_too_long:
+            self._told_too_long = True
             self._hub.line_too_long(self)
 
     def _publish_rest(self) -> None:
@@ -105,7 +115,7 @@ class PubSubServer(ServerConnection):
             self.stream.close()
         elif self.received_bytes:
             self._publish_rest()
-            self.finish()
+            self._hub.when_ordered(self, self.finish)
         else:
             self._hub.half_closed(self)
 
@@ -130,15 +140,19 @@ class PubSubServer(ServerConnection):
 
     # Being held -------------------------------------------------------------------------------------------------------
 
-    def hold(self) -> None:
+    def hold(self, why: int = FOR_THE_SLOW) -> None:
         """Stop reading from it, until `release`. One that is leaving is read from: nothing of it counts any more."""
-        if not (self.held or self.leaving or self._read_ended):
+        if self.leaving or self._read_ended:
+            return
+        self._held_for |= why
+        if not self.held:
             self.held = True
             self.stream.pause_reading()
 
-    def release(self) -> None:
-        """Read on, if it was held."""
-        if self.held:
+    def release(self, why: int = FOR_THE_SLOW) -> None:
+        """Read on, if it was held and there is no other reason left."""
+        self._held_for &= ~why
+        if self.held and not self._held_for:
             self.held = False
             self.stream.resume_reading()
 
@@ -153,7 +167,7 @@ class PubSubServer(ServerConnection):
         if self.leaving:
             return
         self.leaving = True
-        self.release()
+        self.release(FOR_THE_SLOW | FOR_THE_RELAY)
         self.close_reason = reason
         if farewell is not None:
             self._farewell = farewell
@@ -165,7 +179,7 @@ class PubSubServer(ServerConnection):
     def expel(self, farewell: bytes, reason: str) -> None:
         """Close without what is still in the log: `farewell` follows what the transport already holds."""
         self.leaving = True
-        self.release()
+        self.release(FOR_THE_SLOW | FOR_THE_RELAY)
         self.close_reason = reason
         self._farewell = farewell
         self._hub.leave(self)

@@ -59,6 +59,10 @@ class Blocking(Disconnecting):
         if self._unheard:
             self._hold_those_heard()
 
+    @property
+    def waiting(self) -> bool:
+        return bool(self._waits)
+
     def joined(self, connection: PubSubServer) -> None:
         if self._waits:
             self._hold(connection)

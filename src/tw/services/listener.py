@@ -1,6 +1,6 @@
 """The one place that binds. It holds every connection, tells of it, and drains them all at the end."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol, TypeAlias
 
 from twisted.internet import error
@@ -175,8 +175,11 @@ class Listener:
 
     # Ending ---------------------------------------------------------------------------------------------------------
 
-    async def drain(self) -> None:
-        """Stop accepting, let every connection finish what is under way, and cut off what outlives the timeout."""
+    async def drain(self, first: Callable[[float], Awaitable[object]] | None = None) -> None:
+        """Stop accepting, let every connection finish what is under way, and cut off what outlives the timeout.
+
+        `first` is waited for before any connection is ended. It gets the time that there is for all, in seconds.
+        """
         self.stopping = not self._ports.are_passed
         await self._ports.close()
         if self._ports.are_passed:
@@ -184,13 +187,18 @@ class Listener:
             self.stopping = True
         if self._headers is not None:
             self._headers.close()
+        left_s = self.options.drain_timeout_s
+        if first is not None:
+            began_s = self.reactor.seconds()
+            await first(left_s)
+            left_s = max(0.0, left_s - (self.reactor.seconds() - began_s))
         self._end_each(self._drain_one)
         if self._idle is not None:
             self._idle.stop()
         if not self.connections:
             return
         done = self._all_closed = Deferred()
-        self._deadline = self.reactor.callLater(self.options.drain_timeout_s, self._cut_off)
+        self._deadline = self.reactor.callLater(left_s, self._cut_off)
         await done
         if self._deadline.active():
             self._deadline.cancel()

@@ -1,6 +1,7 @@
 """The pub/sub server: one log, every client a cursor into it, all lines of one reactor turn in one write each."""
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 from twisted.internet.interfaces import IAddress
 
@@ -13,6 +14,7 @@ from tw.protocols.pubsub import PubSubServer
 from tw.serve_options import ServePubSubOptions
 from tw.services.abreast import Abreast
 from tw.services.listener import Emit, Listener
+from tw.services.relay import Floor, LocalRelay, Relay
 from tw.services.slow import Disconnecting, Dropping, Losses, Scene
 
 TURN_BYTES = 256 * 1024
@@ -27,10 +29,14 @@ RESET_CHECK_S = 30.0
 """How often half-closed subscribers are looked at: one that is gone altogether sends nothing that would tell."""
 
 
+MakeRelay: TypeAlias = Callable[[Floor], Relay] | None
+"""Makes what puts lines in order; None: they are in the order in which they come in."""
+
+
 class PubSubService:
     """The hub (`protocols.pubsub.Hub`): publishes into the log, shares it out, and parts from who is too slow."""
 
-    def __init__(self, reactor: Any, options: ServePubSubOptions, emit: Emit) -> None:
+    def __init__(self, reactor: Any, options: ServePubSubOptions, emit: Emit, make_relay: MakeRelay = None) -> None:
         self._reactor = reactor
         self._options = options
         self._end = b"\r\n" if options.crlf else b"\n"
@@ -54,19 +60,37 @@ class PubSubService:
         self.listener = Listener(reactor, "pubsub", options, emit)
         self._scene = Scene(reactor, options, self.listener, self._fanout, self._behind, self._end)
         self._slow = _policy(options.slow)(self._scene, Losses(reactor, emit))
+        self._relay: Relay = LocalRelay(self, echo=options.echo) if make_relay is None else make_relay(self)
+        self._history_lines = 0
+        # What connections call for it comes many times a turn: they call the relay itself.
+        self.publish: Callable[[PubSubServer, list[bytes]], None] = self._relay.publish
+        self.when_ordered: Callable[[PubSubServer, Callable[[], None]], None] = self._relay.when_ordered
 
     async def start(self) -> list[Listening]:
         """Bind. Raises TwError, and leaves nothing bound then."""
-        return await self.listener.bind(self._build)
+        try:
+            await self._relay.start(self._options.history_lines, self._options.backlog_bytes)
+            self._share()
+            self._history_lines = self._fanout.published_lines
+            return await self.listener.bind(self._build)
+        except BaseException:
+            await self._relay.stop()
+            raise
 
     async def stop(self) -> ServerSummary:
         """Stop accepting, send every subscriber what is ordered, and tell what was done."""
         self._share()
-        await self.listener.drain()
+        await self.listener.drain(self._finish)
+        await self._relay.stop()
         self._slow.stop()
         if self._check is not None:
             self._check.cancel()
-        return self.listener.summary({"lines": self._fanout.published_lines, **self._slow.summary()})
+        lines = self._fanout.published_lines - self._history_lines
+        return self.listener.summary({"lines": lines, **self._slow.summary(), **self._relay.summary()})
+
+    async def _finish(self, within_s: float) -> None:
+        await self._relay.finish(within_s)
+        self._share()
 
     def _build(self, keeper: Keeper, address: IAddress | None) -> ServerConnection:
         return PubSubServer(keeper, address, self, self._reactor)
@@ -74,6 +98,33 @@ class PubSubService:
     @property
     def abreast_bytes(self) -> int:
         return self._abreast.sent_bytes
+
+    # What the relay calls ---------------------------------------------------------------------------------------------
+
+    @property
+    def connections(self) -> Mapping[int, ServerConnection]:
+        return self.listener.connections
+
+    @property
+    def is_busy(self) -> bool:
+        return self._slow.waiting or self._turn_bytes + self._shared_bytes >= self._turn_limit_bytes
+
+    def order(self, source: Cursor | None, prefix: bytes, lines: list[bytes]) -> None:
+        """Order lines for everyone; they leave at the end of this turn. Who does not get his own has that cursor."""
+        before = self._fanout.published_bytes
+        self._fanout.publish(source, prefix, lines)
+        self._turn_bytes += self._fanout.published_bytes - before
+        if not self._turn_noted:
+            self._turn_noted = True
+            at_turn_end(self._reactor, self._end_turn)
+        if self._turn_bytes > TURN_BYTES:
+            self._share_early()
+
+    def tell_all(self, text: str) -> None:
+        """A notice to everyone, at its place in the order."""
+        notice = self._scene.notice(text)
+        if notice:
+            self.order(None, b"", [notice[: -len(self._end)]])
 
     # What connections call --------------------------------------------------------------------------------------------
 
@@ -84,6 +135,7 @@ class PubSubService:
         cursor = self._fanout.subscribe(echo=self._options.echo)
         self._behind[cursor] = connection
         self._slow.joined(connection)
+        self._relay.joined(connection)
         return cursor
 
     def leave(self, connection: PubSubServer) -> None:
@@ -93,6 +145,7 @@ class PubSubService:
         self._half_closed.discard(connection)
         self._fanout.unsubscribe(connection.cursor)
         self._slow.left(connection)
+        self._relay.left(connection)
 
     def breathed(self, connection: PubSubServer) -> None:
         """A client that was behind has taken something."""
@@ -105,25 +158,16 @@ class PubSubService:
             connection.cursor = self._fanout.subscribe(echo=self._options.echo, beside=self._abreast.cursor)
             self._behind[connection.cursor] = connection
 
-    def publish(self, connection: PubSubServer, lines: list[bytes]) -> None:
-        """Order lines for everyone; they leave at the end of this turn."""
-        if not self._options.echo:
-            self.fall_behind(connection)  # it must skip what it publishes
-        before = self._fanout.published_bytes
-        self._fanout.publish(connection.cursor, connection.prefix, lines)
-        self._turn_bytes += self._fanout.published_bytes - before
-        if not self._turn_noted:
-            self._turn_noted = True
-            at_turn_end(self._reactor, self._end_turn)
-        if self._turn_bytes > TURN_BYTES:
-            self._share_early()
-
     def line_too_long(self, connection: PubSubServer) -> None:
         """Tell a client that sent one, and part from it."""
         self.listener.refuse(connection, f"line too long (max {self.max_line_bytes} bytes)")
         notice = self._scene.notice(f"line too long (max {self.max_line_bytes} bytes)")
-        self._share()
-        connection.finish(notice, "line too long")
+
+        def part() -> None:
+            self._share()
+            connection.finish(notice, "line too long")
+
+        self.when_ordered(connection, part)
 
     def half_closed(self, connection: PubSubServer) -> None:
         """Keep an eye on a subscriber that will never send again."""

@@ -90,6 +90,11 @@ class Disconnecting:
         for cursor in self._scene.fanout.overdue(fresh_bytes):
             self._expel(self._scene.behind[cursor], f"more than {self._scene.options.backlog_bytes} bytes behind")
 
+    @property
+    def waiting(self) -> bool:
+        """Whether nothing may be published for now."""
+        return False
+
     def joined(self, connection: PubSubServer) -> None:
         """A client has come."""
 
