@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import CancelledError, Deferred, fail
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError, fail
 from twisted.internet.endpoints import UNIXClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
@@ -103,6 +103,10 @@ class RedisLink:
         if self._connection is not None:
             self._connection.give_up(reason)
 
+    def lost_error(self, reason: str) -> TwError:
+        """The typed error for a link that was lost before there was anything to go on with."""
+        return ProtocolError(safe(reason), self.where, "is Redis up, and only just?")
+
     async def stop(self) -> None:
         """Close. What is under way fails with `LinkLost`."""
         self._stopped = True
@@ -120,11 +124,11 @@ class RedisLink:
         self._connection = connection
         connection.lost = self._lost
         self.problem = None
-        self._pause_s = LEAST_PAUSE_S
         self._timer = self._reactor.callLater(PING_S, self._ping)
 
     def _ping(self) -> None:
         self._timer = self._reactor.callLater(PING_S, self._ping)
+        self._pause_s = LEAST_PAUSE_S  # only now: one that is lost at once, again and again, is none
         if self._connection is not None and self._connection.is_idle:
             # What its end means is `_lost`'s to say; a refusal is an answer too.
             self._connection.call("PING", timeout_s=ANSWER_S).addErrback(lambda _: None)
@@ -188,7 +192,9 @@ class RedisLink:
         try:
             await self._dial(factory)
         except CancelledError:
-            raise ConnectError("connecting was given up", self.where) from None
+            raise  # whoever stops it wants no other end
+        except TimeoutError:
+            raise ConnectError("no answer from the name server in time", self.where, "check the name") from None
         except Exception as problem:
             raise connect_error(Failure(problem), self.where) from problem
         connection: RedisConnection = factory.made[-1]
