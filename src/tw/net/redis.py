@@ -190,11 +190,11 @@ class RedisLink:
             ) from None
         factory = _OneShot(lambda: RedisConnection(self._reactor))
         try:
-            await self._dial(factory)
+            await Deferred.fromCoroutine(self._dial(factory)).addTimeout(CONNECT_S, self._reactor)
         except CancelledError:
             raise  # whoever stops it wants no other end
         except TimeoutError:
-            raise ConnectError("no answer from the name server in time", self.where, "check the name") from None
+            raise ConnectError("connecting timed out", self.where, "is a firewall in between?") from None
         except Exception as problem:
             raise connect_error(Failure(problem), self.where) from problem
         connection: RedisConnection = factory.made[-1]
@@ -211,20 +211,21 @@ class RedisLink:
             await UNIXClientEndpoint(self._reactor, place.path, CONNECT_S).connect(factory)
             return
         wrapped: Any = factory if self._creator is None else tls_factory(self._creator, True, factory, self._reactor)
-        resolving = resolve(self._reactor, place.host, place.port, None)
-        resolving.addTimeout(CONNECT_S, self._reactor)
-        await dial(self._reactor, await resolving, wrapped, CONNECT_S, None)
+        addresses = await resolve(self._reactor, place.host, place.port, None)
+        await dial(self._reactor, addresses, wrapped, CONNECT_S, None)
 
     async def _greet(self, connection: "RedisConnection") -> None:
         place = self._place
         try:
             if self._secret is not None or place.user is not None:
-                password = self._secret.reveal() if self._secret is not None else ""
+                # Out of a variable it may be no UTF-8: Redis compares bytes.
+                password = self._secret.reveal().encode(errors="surrogateescape") if self._secret is not None else b""
                 user = () if place.user is None else (place.user,)
                 await connection.call("AUTH", *user, password, timeout_s=CONNECT_S)
             if place.db:
                 await connection.call("SELECT", place.db, timeout_s=CONNECT_S)
-            await connection.call("PING", timeout_s=CONNECT_S)
+            if await connection.call("PING", timeout_s=CONNECT_S) != b"PONG":
+                raise ProtocolError("PING was answered with something else", self.where, "is it a Redis?")
             with suppress(Refusal):  # not everyone may ask, and then it is not known
                 self._check(await connection.call("INFO", "server", timeout_s=CONNECT_S))
         except Refusal as refusal:
