@@ -149,14 +149,14 @@ class StateWritten(ServerEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RelayChanged(ServerEvent):
-    """What the servers share is away, for `problem`, or back (None)."""
+class ViaChanged(ServerEvent):
+    """What the servers share (`--via`) is out of reach, for `problem`, or there again (None)."""
 
-    name: ClassVar[str] = "relay"
+    name: ClassVar[str] = "via"
     problem: str | None
 
     def _fields(self) -> Json:
-        return {"state": "back" if self.problem is None else "away", "problem": self.problem}
+        return {"ok": self.problem is None, "problem": self.problem}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -137,6 +137,11 @@ class ServeCounterOptions(ServeOptions):
             "--state beside --via",
             "the count is kept in one place: leave one of them out",
         )
+        require(
+            self.via is None or not self.describe,
+            "--describe beside --via",
+            "an answer that waits for its number describes nothing: leave one of them out",
+        )
         require(self.lease is None or self.via is not None, "--lease without --via", "add --via redis://HOST")
 
 

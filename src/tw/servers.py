@@ -59,7 +59,13 @@ def serve_echo(common: CommonOptions, options: ServeEchoOptions) -> int:
 
 
 def serve_counter(common: CommonOptions, options: ServeCounterOptions) -> int:
+    secret = via_secret(options.via)
+
     def make(reactor: Any, emit: Emit) -> Service:
+        if options.via is not None:
+            from tw.services.shared_counter import SharedCounterService
+
+            return SharedCounterService(reactor, options, emit, secret)
         from tw.services.counter import CounterService
 
         return CounterService(reactor, options, emit)

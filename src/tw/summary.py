@@ -10,7 +10,6 @@ from tw.events import (
     Listening,
     Opened,
     Refused,
-    RelayChanged,
     Reloaded,
     Requested,
     ServerEvent,
@@ -18,6 +17,7 @@ from tw.events import (
     StateWritten,
     Stopping,
     Unwritten,
+    ViaChanged,
 )
 from tw.report import Distribution, LoadFigures, PhaseFigures, ProbeReport
 from tw.report.judgement import remaining_faults
@@ -213,8 +213,8 @@ def event_text(event: ServerEvent) -> str:
             return f"tw: the certificate has been read again, pin {event.pin}"
         case StateWritten():
             return "tw: the state can be written again" if event.problem is None else f"tw: {safe(event.problem)}"
-        case RelayChanged():
-            return "tw: the relay is back" if event.problem is None else f"tw: the relay is away: {safe(event.problem)}"
+        case ViaChanged():
+            return "tw: what is shared is there again" if event.problem is None else f"tw: {safe(event.problem)}"
         case Unwritten():
             return f"tw: {event.lines} lines were dropped here, since nobody read them"
         case Stopping():

@@ -10,6 +10,7 @@ from tw.cli.command import TwCommand, TwGroup
 from tw.cli.root import root
 from tw.load_options import LoadOptions
 from tw.survey_options import SurveyOptions
+from tw.via_options import ViaOptions
 
 GLOBAL = {
     "verbosity": "TW_VERBOSE",
@@ -77,6 +78,10 @@ OWN: dict[str, dict[str, tuple[str, Any]]] = {
         **SERVE,
         "START": ("0", ("start", 0)),
         "STATE": ("s", ("state", "s")),
+        "VIA": ("redis://h/1?key=k", ("via", ViaOptions(url="redis://h/1?key=k"))),
+        "VIA_CA_FILE": ("ca", ("via", ViaOptions(url="rediss://h", ca_file="ca"))),
+        "VIA_PASSWORD_FILE": ("p", ("via", ViaOptions(url="rediss://h", password_file="p"))),
+        "LEASE": ("9", ("lease", 9)),
         "HEADER_TIMEOUT": ("5s", ("header_timeout_s", 5.0)),
         "BODY_TIMEOUT": ("1m", ("body_timeout_s", 60.0)),
         "KEEPALIVE_TIMEOUT": ("1h", ("keepalive_timeout_s", 3600.0)),
@@ -158,6 +163,9 @@ NEEDS = {
     "CONNECT_RATE": ("DURATION", "1"),
     "MAX_IDLE": ("FIND_IDLE_TIMEOUT", "1"),
     "IDLE_PRECISION": ("FIND_IDLE_TIMEOUT", "1"),
+    "VIA_CA_FILE": ("VIA", "rediss://h"),
+    "VIA_PASSWORD_FILE": ("VIA", "rediss://h"),
+    "LEASE": ("VIA", "redis://h"),
 }
 """What an option makes no sense without, and what to set that to."""
 

@@ -103,6 +103,8 @@ class Nodes:
         for publisher in self.publishers:
             publisher.stop()
         self._until_all_have(lambda lines: all(each.sent == len(each.among(lines)) for each in self.publishers))
+        last = bytes(self.subscribers[0].got).splitlines(keepends=True)[-1]
+        until(lambda: all(publisher.client.got.endswith(last) for publisher in self.publishers))
 
     def _until_all_have(self, enough: Callable[[list[bytes]], bool]) -> None:
         until(lambda: all(enough(subscriber.lines) for subscriber in self.subscribers))

@@ -33,8 +33,8 @@ def test_connections_to_redis_that_break_again_and_again_lose_and_repeat_nothing
         two.check()
         summaries = [server.stop() for server in two.servers]
     assert all(summary["relay_dropped_lines"] == 0 for summary in summaries)
-    states = [event["state"] for event in two.servers[0].events if event["event"] == "relay"]
-    assert states[:2] == ["away", "back"]
+    states = [event["ok"] for event in two.servers[0].events if event["event"] == "via"]
+    assert states[:2] == [False, True]
 
 
 def test_a_redis_that_is_killed_and_restarted_has_lost_nothing(tmp_path: Path) -> None:
@@ -42,9 +42,9 @@ def test_a_redis_that_is_killed_and_restarted_has_lost_nothing(tmp_path: Path) -
         for _ in range(3):
             two.until_published(100)
             engine.kill()
-            two.servers[0].wait_for("relay")
+            two.servers[0].wait_for("via")
             engine.start()
-            two.servers[0].wait_for("relay")
+            two.servers[0].wait_for("via")
         two.until_published(100)
         two.settle()
         two.check()
@@ -64,7 +64,7 @@ def test_a_redis_that_is_paused_for_too_long_carries_out_what_was_given_up_and_n
     with redis(tmp_path) as engine, nodes(engine, 2, pause_s=0.01) as two:
         two.until_published(100)
         engine.pause()
-        assert two.servers[0].wait_for("relay")["state"] == "away"
+        assert two.servers[0].wait_for("via")["ok"] is False
         engine.go_on()
         two.settle()
         two.check()

@@ -161,7 +161,7 @@ def test_a_stop_tells_how_many_lines_redis_never_took(engine: Redis) -> None:
         client.say(b"taken\n")
         until(lambda: client.lines == [b"taken"])
         engine.kill()
-        assert one.wait_for("relay")["state"] == "away"
+        assert one.wait_for("via")["ok"] is False
         client.say(b"lost\nlost too\n")
         one.wait_until_idle()
         summary = one.stop()

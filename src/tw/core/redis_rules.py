@@ -50,7 +50,7 @@ def refusal_error(text: str, where: str) -> TwError:
         }
         hint = hints.get(code, "check the user in the URL, and the password")
         return AuthError(f"Redis refuses the login: {_first(text)}", where, hint)
-    if code in ("WRONGTYPE",):
+    if code == "WRONGTYPE" or "not an integer" in text:
         return LocalError("the key holds something else", where, "choose another name in the URL")
     if code in ("LOADING", "MASTERDOWN", "CLUSTERDOWN", "BUSY") or "max number of clients" in text:
         return ConnectError(f"Redis is not ready: {_first(text)}", where, "try again later")

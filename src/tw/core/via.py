@@ -107,11 +107,10 @@ class _Reading:
         if not text or text.startswith(":"):
             raise UsageError("no host in the URL", self.where, self.form)
         try:
-            target = parse_target(text, default_port=DEFAULT_PORT, schemes={})
+            target = parse_target(f"redis://{text}", default_port=DEFAULT_PORT, schemes={"redis": False})
         except UsageError as error:
             raise UsageError(error.what, self.where, error.hint) from None
-        if not isinstance(target, HostTarget):
-            raise UsageError("not a host", self.where, self.form)
+        assert isinstance(target, HostTarget)
         return target
 
     def socket(self, host: str, path: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import CancelledError, Deferred, fail
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError, fail
 from twisted.internet.endpoints import UNIXClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
@@ -103,6 +103,10 @@ class RedisLink:
         if self._connection is not None:
             self._connection.give_up(reason)
 
+    def lost_error(self, reason: str) -> TwError:
+        """The typed error for a link that was lost before there was anything to go on with."""
+        return ProtocolError(safe(reason), self.where, "is Redis up, and only just?")
+
     async def stop(self) -> None:
         """Close. What is under way fails with `LinkLost`."""
         self._stopped = True
@@ -120,11 +124,11 @@ class RedisLink:
         self._connection = connection
         connection.lost = self._lost
         self.problem = None
-        self._pause_s = LEAST_PAUSE_S
         self._timer = self._reactor.callLater(PING_S, self._ping)
 
     def _ping(self) -> None:
         self._timer = self._reactor.callLater(PING_S, self._ping)
+        self._pause_s = LEAST_PAUSE_S  # only now: one that is lost at once, again and again, is none
         if self._connection is not None and self._connection.is_idle:
             # What its end means is `_lost`'s to say; a refusal is an answer too.
             self._connection.call("PING", timeout_s=ANSWER_S).addErrback(lambda _: None)
@@ -186,9 +190,11 @@ class RedisLink:
             ) from None
         factory = _OneShot(lambda: RedisConnection(self._reactor))
         try:
-            await self._dial(factory)
+            await Deferred.fromCoroutine(self._dial(factory)).addTimeout(CONNECT_S, self._reactor)
         except CancelledError:
-            raise ConnectError("connecting was given up", self.where) from None
+            raise  # whoever stops it wants no other end
+        except TimeoutError:
+            raise ConnectError("connecting timed out", self.where, "is a firewall in between?") from None
         except Exception as problem:
             raise connect_error(Failure(problem), self.where) from problem
         connection: RedisConnection = factory.made[-1]
@@ -205,20 +211,21 @@ class RedisLink:
             await UNIXClientEndpoint(self._reactor, place.path, CONNECT_S).connect(factory)
             return
         wrapped: Any = factory if self._creator is None else tls_factory(self._creator, True, factory, self._reactor)
-        resolving = resolve(self._reactor, place.host, place.port, None)
-        resolving.addTimeout(CONNECT_S, self._reactor)
-        await dial(self._reactor, await resolving, wrapped, CONNECT_S, None)
+        addresses = await resolve(self._reactor, place.host, place.port, None)
+        await dial(self._reactor, addresses, wrapped, CONNECT_S, None)
 
     async def _greet(self, connection: "RedisConnection") -> None:
         place = self._place
         try:
             if self._secret is not None or place.user is not None:
-                password = self._secret.reveal() if self._secret is not None else ""
+                # Out of a variable it may be no UTF-8: Redis compares bytes.
+                password = self._secret.reveal().encode(errors="surrogateescape") if self._secret is not None else b""
                 user = () if place.user is None else (place.user,)
                 await connection.call("AUTH", *user, password, timeout_s=CONNECT_S)
             if place.db:
                 await connection.call("SELECT", place.db, timeout_s=CONNECT_S)
-            await connection.call("PING", timeout_s=CONNECT_S)
+            if await connection.call("PING", timeout_s=CONNECT_S) != b"PONG":
+                raise ProtocolError("PING was answered with something else", self.where, "is it a Redis?")
             with suppress(Refusal):  # not everyone may ask, and then it is not known
                 self._check(await connection.call("INFO", "server", timeout_s=CONNECT_S))
         except Refusal as refusal:

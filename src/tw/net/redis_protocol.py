@@ -45,9 +45,12 @@ class RedisConnection(HiredisProtocol):  # type: ignore[misc] # txredisapi has n
         """
         if not self.connected or self.reason is not None:
             return fail(LinkLost("not connected"))
-        self._due.append((self._clock.seconds() + timeout_s, timeout_s))
+        due_s = self._clock.seconds() + timeout_s
+        self._due.append((due_s, timeout_s))
         if self._timer is None:
             self._timer = self._clock.callLater(timeout_s, self._look)
+        elif self._timer.getTime() > due_s:
+            self._timer.reset(timeout_s)  # it was for one with a longer deadline
         reply: Deferred[Any] = self.execute_command(*words)
         return reply.addErrback(self._typed)
 

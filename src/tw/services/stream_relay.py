@@ -17,7 +17,7 @@ from tw.core.outbox import Outbox, Outgoing
 from tw.core.redis_rules import LinkLost, Refusal
 from tw.core.relayed import Relayed, StreamId, fields_of, node_name, read_entry
 from tw.core.via import parse_via
-from tw.events import RelayChanged
+from tw.events import ViaChanged
 from tw.net.reactor import at_turn_end
 from tw.net.redis import RedisLink
 from tw.protocols.pubsub import PubSubServer
@@ -303,8 +303,8 @@ class StreamRelay:
         first = not self._away
         self._away[what] = reason
         if first:
-            self._emit(RelayChanged(problem=reason))
+            self._emit(ViaChanged(problem=reason))
 
     def _is_back_again(self, what: str) -> None:
         if self._away.pop(what, None) is not None and not self._away:
-            self._emit(RelayChanged(problem=None))
+            self._emit(ViaChanged(problem=None))
