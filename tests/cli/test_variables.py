@@ -99,6 +99,10 @@ OWN: dict[str, dict[str, tuple[str, Any]]] = {
         "HISTORY": ("9", ("history_lines", 9)),
         "BACKLOG": ("1M", ("backlog_bytes", 1024**2)),
         "SLOW": ("drop", ("slow", "drop")),
+        "VIA": ("redis://h/1?stream=s", ("via", ViaOptions(url="redis://h/1?stream=s"))),
+        "VIA_CA_FILE": ("ca", ("via", ViaOptions(url="rediss://h", ca_file="ca"))),
+        "VIA_PASSWORD_FILE": ("p", ("via", ViaOptions(url="rediss://h", password_file="p"))),
+        "VIA_MAXLEN": ("9", ("via_maxlen", 9)),
     },
     "probe echo": {
         **PROBE,
@@ -165,6 +169,7 @@ NEEDS = {
     "IDLE_PRECISION": ("FIND_IDLE_TIMEOUT", "1"),
     "VIA_CA_FILE": ("VIA", "rediss://h"),
     "VIA_PASSWORD_FILE": ("VIA", "rediss://h"),
+    "VIA_MAXLEN": ("VIA", "redis://h"),
     "LEASE": ("VIA", "redis://h"),
 }
 """What an option makes no sense without, and what to set that to."""

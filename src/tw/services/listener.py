@@ -27,6 +27,9 @@ from tw.services.newcomers import hear_newcomers
 from tw.services.ports import Ports
 from tw.services.refusals import Refusals
 
+FIRST_SHARE = 0.8
+"""Of the time for a stop, what may be spent before connections are ended: they need some for what they are owed."""
+
 ABORT_S = 1.0
 """An aborted connection is gone within a turn or two. A stop does not wait for one that a bug keeps."""
 
@@ -178,7 +181,7 @@ class Listener:
     async def drain(self, first: Callable[[float], Awaitable[object]] | None = None) -> None:
         """Stop accepting, let every connection finish what is under way, and cut off what outlives the timeout.
 
-        `first` is waited for before any connection is ended. It gets the time that there is for all, in seconds.
+        `first` is waited for before any connection is ended. It is told how many seconds it may take.
         """
         self.stopping = not self._ports.are_passed
         await self._ports.close()
@@ -189,9 +192,9 @@ class Listener:
             self._headers.close()
         left_s = self.options.drain_timeout_s
         if first is not None:
-            began_s = self.reactor.seconds()
-            await first(left_s)
-            left_s = max(0.0, left_s - (self.reactor.seconds() - began_s))
+            until_s = self.reactor.seconds() + left_s
+            await first(left_s * FIRST_SHARE)
+            left_s = max(0.0, until_s - self.reactor.seconds())
         self._end_each(self._drain_one)
         if self._idle is not None:
             self._idle.stop()

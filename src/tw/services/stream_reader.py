@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 
 from tw.core.redis_rules import LinkLost, Refusal, refusal_error
 from tw.core.relayed import START, StreamId, read_id, write_id
-from tw.errors import ProtocolError
+from tw.errors import TwError
 
 READ_ENTRIES = 32
 """So many are asked for at once: 8 MiB, where each is as large as a batch grows (one of longer lines is larger)."""
@@ -44,6 +44,7 @@ class Link(Protocol):
     async def start(self) -> None: ...
     async def stop(self) -> None: ...
     def reset(self, reason: str) -> None: ...
+    def lost_error(self, reason: str) -> TwError: ...
     def call(self, *words: bytes | str | int, timeout_s: float = ...) -> Deferred[Any]: ...
 
 
@@ -99,7 +100,7 @@ class StreamReader:
         except Refusal as refusal:
             raise refusal_error(refusal.text, self._link.where) from None
         except LinkLost as lost:
-            raise ProtocolError(f"Redis went away: {lost}", self._link.where, "start again when it is back") from None
+            raise self._link.lost_error(str(lost)) from None
 
     def start(self) -> None:
         """Follow on from the taker's place."""
