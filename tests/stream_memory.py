@@ -9,7 +9,9 @@ from twisted.internet.defer import Deferred, fail
 from served import Served, Visitor
 from sockets import HandReactor
 from tw.core.redis_rules import LinkLost, Refusal
+from tw.core.relayed import fields_of, node_name
 from tw.errors import ConnectError, ProtocolError, TwError
+from tw.events import ViaChanged
 from tw.serve_options import ServePubSubOptions
 from tw.services.pubsub import PubSubService
 from tw.services.stream_relay import StreamRelay
@@ -91,9 +93,12 @@ class Link:
         if not self.waiting:
             return False
         words, answer = self.waiting[0]
-        if words[0] in self.stream.refusals:
+        refusal = self.stream.refusals.get(words[0])
+        if words[0] == "XINFO" and not self.stream.added:
+            refusal = refusal or "ERR no such key"
+        if refusal is not None:
             self.waiting.popleft()
-            answer.errback(Refusal(self.stream.refusals[words[0]]))
+            answer.errback(Refusal(refusal))
             return True
         reply = self._reply(words)
         if reply is None:
@@ -191,3 +196,15 @@ class Node(Served):
         assert all(link.is_stopped for link in self.links)
         assert self.reactor.getDelayedCalls() == []
         return dict(stopping.result.more)
+
+
+OTHER = node_name((0, 0), b"\2" * 8)
+
+
+def other(stream: Stream, number: int, total: int, *lines: bytes) -> None:
+    """What another node has published."""
+    stream.add(*fields_of(OTHER, number, total, b"".join(line + b"\n" for line in lines)))
+
+
+def states(node: Node) -> list[str | None]:
+    return [event.problem for event in node.events if isinstance(event, ViaChanged)]

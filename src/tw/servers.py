@@ -81,7 +81,7 @@ def serve_pubsub(common: CommonOptions, options: ServePubSubOptions) -> int:
 
         if options.via is None:
             return PubSubService(reactor, options, emit)
-        from tw.services.stream_relay import redis_relay
+        from tw.services.redis_relay import redis_relay
 
         return PubSubService(reactor, options, emit, redis_relay(reactor, options, options.via, secret, emit))
 

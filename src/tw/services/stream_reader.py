@@ -1,7 +1,7 @@
 """Reading a stream of Redis's that several servers share: its end at the start, then whatever is added."""
 
-from collections.abc import Callable
-from typing import Any, Protocol, TypeAlias
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
@@ -30,6 +30,7 @@ SCAN_BYTES = 1024 * 1024
 """So much of the stream is read at the start, whatever the history: it tells which nodes there are, and how far each
 is, so that what is lost of them later can be counted."""
 
+T = TypeVar("T")
 Entry: TypeAlias = tuple[StreamId, list[Any]]
 
 
@@ -84,7 +85,7 @@ class StreamReader:
         found: list[Entry] = []
         size, until = 0, b"+"
         while True:
-            more = await self._back_from(until)
+            more = await self._at_start(self._back_from(until))
             for entry in more:
                 found.append(entry)
                 size += sum(len(value) for value in entry[1] if isinstance(value, bytes))
@@ -93,10 +94,26 @@ class StreamReader:
                 return found[::-1]
             until = write_id(_before(found[-1][0]))
 
+    async def stands(self) -> StreamId:
+        """The last place that the stream has given out, though nothing may be left there. Raises TwError."""
+        return await self._at_start(self._stands())
+
     async def _back_from(self, until: bytes) -> list[Entry]:
+        reply = await self._link.call("XREVRANGE", self._name, until, "-", "COUNT", READ_ENTRIES)
+        return [(read_id(entry[0]), entry[1] or []) for entry in reply]
+
+    async def _stands(self) -> StreamId:
         try:
-            reply = await self._link.call("XREVRANGE", self._name, until, "-", "COUNT", READ_ENTRIES)
-            return [(read_id(entry[0]), entry[1] or []) for entry in reply]
+            info = await self._link.call("XINFO", "STREAM", self._name)
+        except Refusal as refusal:
+            if "no such key" not in refusal.text:
+                raise
+            return START
+        return read_id(dict(zip(info[::2], info[1::2], strict=False)).get(b"last-generated-id"))
+
+    async def _at_start(self, asking: Coroutine[Any, Any, T]) -> T:
+        try:
+            return await asking
         except Refusal as refusal:
             raise refusal_error(refusal.text, self._link.where) from None
         except LinkLost as lost:
@@ -167,15 +184,7 @@ class StreamReader:
 
         What was read before is known by its numbers.
         """
-        try:
-            info = await self._link.call("XINFO", "STREAM", self._name)
-        except Refusal as refusal:
-            if "no such key" not in refusal.text:
-                raise
-            last = START
-        else:
-            last = read_id(dict(zip(info[::2], info[1::2], strict=False)).get(b"last-generated-id"))
-        if last < self._taker.place:
+        if await self._stands() < self._taker.place:
             self._taker.place = START
 
 

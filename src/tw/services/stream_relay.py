@@ -4,7 +4,6 @@ What is published in one reactor turn is one entry, if not too many are on their
 that has not come back; what has not is held, and no more than `HOLD_BYTES` of it: then nothing is read from publishers.
 """
 
-import os
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -16,18 +15,13 @@ from tw.core.follower import Follower
 from tw.core.outbox import Outbox, Outgoing
 from tw.core.redis_rules import LinkLost, Refusal
 from tw.core.relayed import Relayed, StreamId, fields_of, node_name, read_entry
-from tw.core.via import parse_via
 from tw.events import ViaChanged
 from tw.net.reactor import at_turn_end
-from tw.net.redis import RedisLink
 from tw.protocols.pubsub import PubSubServer
-from tw.secret import Secret
-from tw.serve_options import ServePubSubOptions
 from tw.services.listener import Emit
 from tw.services.publishers import Publishers
-from tw.services.relay import Floor, Relay
+from tw.services.relay import Floor
 from tw.services.stream_reader import ANSWER_S, Link, StreamReader
-from tw.via_options import ViaOptions
 
 BATCH_BYTES = 256 * 1024
 """About what an entry holds at most: as much as is shared out in one go (see `services.pubsub`)."""
@@ -40,25 +34,6 @@ DEFAULT_MAXLEN = 100_000
 
 OpenLink: TypeAlias = Callable[[Callable[[str], object], Callable[[], object]], Link]
 """Makes a link that calls the first when it is lost, with the reason, and the second when it is back."""
-
-
-def redis_relay(
-    reactor: Any, options: ServePubSubOptions, via: ViaOptions, secret: Secret | None, emit: Emit
-) -> Callable[[Floor], Relay]:
-    """What makes the relay that `options` ask for. Raises UsageError for a URL that can be none."""
-    place = parse_via(via.url, "stream")
-
-    def open_link(away: Callable[[str], object], back: Callable[[], object]) -> Link:
-        return RedisLink(reactor, place, secret, via.ca_file, away=away, back=back)
-
-    def make(floor: Floor) -> Relay:
-        maxlen = options.via_maxlen or DEFAULT_MAXLEN
-        chance = os.urandom(8)
-        return StreamRelay(
-            reactor, floor, emit, open_link, name=place.name, chance=chance, echo=options.echo, maxlen=maxlen
-        )
-
-    return make
 
 
 class StreamRelay:
@@ -104,6 +79,8 @@ class StreamRelay:
     async def start(self, history_lines: int, history_bytes: int) -> None:
         await self._writer.start()
         await self._read_link.start()
+        # Asked first: where no entry is left, it tells where those to come are from.
+        stands = await self._reader.stands()
         lines = size = 0
 
         def is_enough(fields: list[Any]) -> bool:
@@ -118,7 +95,7 @@ class StreamRelay:
             reading = self._follower.read(place, read_entry(fields))
             if reading is not None and history_lines:
                 self._floor.order(None, b"", reading.batch.lines)
-        self._follower.begin(self._follower.place)
+        self._follower.begin(max(stands, self._follower.place))
         self._node = node_name(self._follower.place, self._chance)
         self._reader.start()
 

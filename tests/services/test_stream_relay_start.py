@@ -1,0 +1,113 @@
+"""Servers that are one over a stream: how they start, and how they stop."""
+
+import pytest
+
+from stream_memory import Node, Stream, other
+from tw.errors import LocalError, ProtocolError, TwError
+from tw.services.stream_reader import READ_ENTRIES
+
+pytestmark = pytest.mark.usefixtures("quiet")
+
+
+# Start and stop -------------------------------------------------------------------------------------------------------
+
+
+def test_the_history_comes_from_the_stream_and_nothing_of_it_comes_again() -> None:
+    stream = Stream()
+    for number in range(1, 3 * READ_ENTRIES):
+        other(stream, number, number, b"%d" % number)
+    node = Node(stream, history_lines=READ_ENTRIES + 5).start()
+    client = node.visit()
+    last = 3 * READ_ENTRIES - 1
+    wanted = b"".join(b"%d\n" % number for number in range(last - READ_ENTRIES - 4, last + 1))
+    assert client.reads() == wanted
+    other(stream, 3, 3, b"3")  # sent again, late
+    other(stream, last + 1, last + 1, b"new")
+    node.move()
+    assert client.reads() == b"new\n"
+    counts = node.end()
+    assert (counts["lines"], counts["repeated_batches"], counts["relay_dropped_lines"]) == (1, 1, 0)
+
+
+def test_without_a_history_the_stream_tells_how_far_each_node_is() -> None:
+    stream = Stream()
+    other(stream, 7, 70, b"70")
+    node = Node(stream).start()
+    client = node.visit()
+    other(stream, 9, 90, b"90")
+    node.move()
+    assert client.reads() == b"90\n"
+    assert node.end()["relay_dropped_lines"] == 19
+
+
+def test_what_was_published_and_removed_before_the_start_is_no_loss() -> None:
+    stream = Stream()
+    other(stream, 7, 70, b"70")
+    stream.entries.clear()
+    node = Node(stream, history_lines=10).start()
+    client = node.visit()
+    other(stream, 8, 71, b"71")
+    node.move()
+    assert client.reads() == b"71\n"
+    assert node.end()["relay_dropped_lines"] == 0
+
+
+@pytest.mark.parametrize("command", ["XINFO", "XREVRANGE"])
+@pytest.mark.parametrize(
+    ("refusal", "error"), [("WRONGTYPE Operation against a key", LocalError), ("ERR unknown command", ProtocolError)]
+)
+def test_a_stream_that_cannot_be_read_is_an_error_at_the_start(
+    command: str, refusal: str, error: type[TwError]
+) -> None:
+    node = Node(Stream())
+    node.stream.refusals[command] = refusal
+    starting = node.attempt()
+    node.move()
+    assert isinstance(starting.error, error)
+    assert all(link.is_stopped for link in node.links)
+    assert node.service.listener.ports == []
+
+
+def test_a_redis_that_goes_away_at_the_start_is_an_error() -> None:
+    node = Node(Stream())
+    starting = node.attempt()
+    node.reader.lose()
+    assert isinstance(starting.error, ProtocolError)
+
+
+def test_a_redis_that_is_not_there_is_an_error_and_nothing_is_bound() -> None:
+    node = Node(Stream())
+    node.reader.is_there = False
+    error = node.attempt().error
+    assert isinstance(error, TwError)
+    assert all(link.is_stopped for link in node.links)
+    assert node.service.listener.ports == []
+
+
+def test_a_stop_waits_until_what_was_published_is_delivered() -> None:
+    node = Node(Stream()).start()
+    client = node.visit()
+    client.says(b"1\n2\n")
+    stopping = node.stopping()
+    assert not stopping.over
+    assert client.reads() == b""
+    node.move()
+    assert client.reads() == b"1\n2\n"
+    node.settle()
+    assert stopping.result.more["unrelayed_lines"] == 0
+
+
+def test_a_stop_waits_no_longer_than_it_may_and_tells_what_was_not_taken() -> None:
+    node = Node(Stream(), drain_timeout_s=3.0).start()
+    client = node.visit()
+    node.writer.lose()
+    client.says(b"1\n2\n")
+    client.shuts()
+    stopping = node.stopping()
+    node.reactor.advance(2.3)
+    assert not stopping.over
+    node.reactor.advance(0.2)
+    node.settle()
+    assert client.reads() == b""
+    assert stopping.result.more["unrelayed_lines"] == 2
+    assert stopping.result.cut_off == 0
