@@ -25,6 +25,7 @@ class RedisConnection(HiredisProtocol):  # type: ignore[misc] # txredisapi has n
     """Commands out, replies in, in their order; bytes both ways. Every command has a deadline.
 
     `reason` says why it ended: words of ours, or the failure that the transport gave. `lost` is called then.
+    `answered`: whether anything came; over TLS the handshake was done then.
     """
 
     def __init__(self, reactor: Any) -> None:
@@ -89,6 +90,7 @@ class RedisConnection(HiredisProtocol):  # type: ignore[misc] # txredisapi has n
     def dataReceived(self, data: bytes, unpause: bool = False) -> None:
         if self.reason is not None:
             return
+        self.answered = True
         self._unanswered_bytes += len(data)
         try:
             super().dataReceived(data, unpause)
@@ -101,7 +103,6 @@ class RedisConnection(HiredisProtocol):  # type: ignore[misc] # txredisapi has n
         self._unanswered_bytes = 0
         if self._due:
             self._due.popleft()
-            self.answered = True
             super().replyReceived(reply)
         elif isinstance(reply, ResponseError):
             self.give_up(safe(str(reply), 200))  # it refuses the connection, and says so unasked
