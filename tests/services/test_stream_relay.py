@@ -6,7 +6,7 @@ import pytest
 
 from stream_memory import Node, Stream, other
 from tw.services.pubsub import TURN_BYTES
-from tw.services.stream_reader import LOOK_S, READ_ENTRIES
+from tw.services.stream_reader import LOOK_S, READ_BYTES, READ_ENTRIES
 from tw.services.stream_relay import HOLD_BYTES
 
 pytestmark = pytest.mark.usefixtures("quiet")
@@ -171,6 +171,23 @@ def test_much_that_was_read_at_once_is_delivered_over_several_turns() -> None:
     assert 1024**2 <= len(first) < 1024**2 + 2 * TURN_BYTES
     node.move()
     assert first + client.reads() == b"".join(line + b"\n" for line in lines)
+    node.end()
+
+
+def test_of_large_entries_fewer_are_asked_for() -> None:
+    node = Node(Stream(), backlog_bytes=64 * 1024**2).start()
+    node.visit()
+    asked = []
+    for number in range(1, 8):
+        other(node.stream, number, number, b"x" * (READ_BYTES // 2 - 100 if number < 4 else 1))
+        node.move()
+        asked += [words[2] for words, _ in node.reader.waiting]
+    assert asked == [2, 2, 2, 4, 8, 16, 32]
+    node.reader.lose()
+    node.reader.find()
+    node.settle()
+    node.reader.carry_out()
+    assert [words[2] for words, _ in node.reader.waiting] == [1]
     node.end()
 
 

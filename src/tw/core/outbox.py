@@ -79,9 +79,9 @@ class Outbox(Generic[Owner]):
         """What all batches that are not back hold in memory, about."""
 
     @property
-    def number(self) -> int:
-        """The last batch that has lines."""
-        return self._open.number if self._open.lines else self._open.number - 1
+    def number_closed(self) -> int:
+        """The last batch that may have been sent."""
+        return self._open.number - 1
 
     @property
     def number_back(self) -> int:
@@ -96,7 +96,7 @@ class Outbox(Generic[Owner]):
     @property
     def awaited(self) -> bool:
         """Whether anything was published that is not back."""
-        return self.number > self._back
+        return bool(self._open.lines) or self.number_closed > self._back
 
     def add(self, owner: Owner, prefix: bytes, lines: Sequence[bytes]) -> int:
         """Publish `prefix`, line and LF for each of one or more lines. Gives the number of the last one's batch."""
@@ -141,7 +141,7 @@ class Outbox(Generic[Owner]):
         Gives those that were not back before; the last one is that which was read, unless it had been back. Raises
         ValueError for one that was never given out.
         """
-        if number >= self._open.number:
+        if number > self.number_closed:
             raise ValueError(f"batch {number} was never sent")
         gone = []
         while self._back < number:

@@ -13,7 +13,9 @@ from tw.core.relayed import START, StreamId, read_id, write_id
 from tw.errors import TwError
 
 READ_ENTRIES = 32
-"""So many are asked for at once: 8 MiB, where each is as large as a batch grows (one of longer lines is larger)."""
+READ_BYTES = 8 * 1024 * 1024
+"""So many entries are asked for at once, fewer where the last ones were so large that it would be more. (One holds
+a quarter of a megabyte at most, or one line.)"""
 
 BLOCK_S = 1.0
 """How long Redis waits for an entry before it answers that there is none. What it has lost is noticed so late, where
@@ -78,6 +80,7 @@ class StreamReader:
         self._taker = taker
         self._running: Deferred[None] | None = None
         self._stopped = False
+        self._count = READ_ENTRIES
 
     async def last(self, is_enough: Callable[[list[Any]], bool]) -> list[Entry]:
         """The last entries, in their order: some, and as many more as are needed until `is_enough`, asked with each
@@ -86,9 +89,9 @@ class StreamReader:
         size, until = 0, b"+"
         while True:
             more = await self._at_start(self._back_from(until))
+            size += sum(_size(fields) for _, fields in more)
             for entry in more:
                 found.append(entry)
-                size += sum(len(value) for value in entry[1] if isinstance(value, bytes))
                 enough = is_enough(entry[1])
             if len(more) < READ_ENTRIES or (enough and (len(found) >= SCAN_ENTRIES or size >= SCAN_BYTES)):
                 return found[::-1]
@@ -149,7 +152,7 @@ class StreamReader:
                 await self._have_room()
                 is_nothing = self._taker.expect()
                 place = write_id(self._taker.place)
-                words = ("XREAD", "COUNT", READ_ENTRIES, "BLOCK", int(BLOCK_S * 1000), "STREAMS", self._name, place)
+                words = ("XREAD", "COUNT", self._count, "BLOCK", int(BLOCK_S * 1000), "STREAMS", self._name, place)
                 reply = await self._link.call(*words, timeout_s=BLOCK_S + ANSWER_S)
                 if self._stopped:
                     return
@@ -159,12 +162,14 @@ class StreamReader:
                 else:
                     await self._take(reply[0][1])
         except LinkLost:
-            return
+            self._count = 1  # it may have been lost over an answer that was too much
         except Refusal as refusal:
             self._taker.hears(refusal.text)
             self._link.reset(refusal.text)
 
     async def _take(self, entries: list[Any]) -> None:
+        size = sum(_size(fields or []) for _, fields in entries)
+        self._count = max(1, min(READ_ENTRIES, 2 * self._count, READ_BYTES * len(entries) // max(1, size)))
         for place, fields in entries:
             await self._have_room()
             if self._stopped:
@@ -186,6 +191,10 @@ class StreamReader:
         """
         if await self._stands() < self._taker.place:
             self._taker.place = START
+
+
+def _size(fields: list[Any]) -> int:
+    return sum(len(value) for value in fields if isinstance(value, bytes))
 
 
 def _before(place: StreamId) -> StreamId:

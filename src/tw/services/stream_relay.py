@@ -30,7 +30,11 @@ HOLD_BYTES = 4 * 1024 * 1024
 """Of what is not back; then publishers are held, until it is half of that. With 1 ms to Redis and back it lets 4 GB/s
 pass, with 50 ms 80 MB/s. What each publisher had sent already comes on top: one read."""
 
+SLOWEST_BYTES_S = 256 * 1024
+"""A way to Redis that lets so much pass each second is slow, and not broken."""
+
 DEFAULT_MAXLEN = 100_000
+"""Entries. A few hundred bytes each on a server with little to do, 26 GB in all where every one of them is full."""
 
 OpenLink: TypeAlias = Callable[[Callable[[str], object], Callable[[], object]], Link]
 """Makes a link that calls the first when it is lost, with the reason, and the second when it is back."""
@@ -162,7 +166,9 @@ class StreamRelay:
         for batch in self._outbox.due():
             fields = fields_of(self._node, batch.number, batch.total_lines, batch.body)
             words: tuple[bytes | str | int, ...] = (b"XADD", self._name, b"MAXLEN", b"~", self._maxlen, b"*", *fields)
-            self._writer.call(*words, timeout_s=ANSWER_S).addCallbacks(
+            # What was sent before it must pass first.
+            timeout_s = ANSWER_S + self._outbox.held_bytes / SLOWEST_BYTES_S
+            self._writer.call(*words, timeout_s=timeout_s).addCallbacks(
                 self._taken, self._not_taken, callbackArgs=(batch,)
             )
 
@@ -213,7 +219,7 @@ class StreamRelay:
     def take(self, place: StreamId, fields: list[Any]) -> None:
         """An entry of the stream's."""
         batch = read_entry(fields)
-        if batch is not None and batch.node == self._node and batch.number > self._outbox.number:
+        if batch is not None and batch.node == self._node and batch.number > self._outbox.number_closed:
             batch = None  # somebody has taken our name
         reading = self._follower.read(place, batch)
         if reading is None:
