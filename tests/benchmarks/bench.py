@@ -72,6 +72,16 @@ class Peer:
         assert self.process is not None
         return self.process.pid
 
+    @property
+    def ports(self) -> str:
+        """Where the load goes, as the generator takes it."""
+        return str(self.port)
+
+    @property
+    def pids(self) -> str:
+        """Whose CPU time is its cost."""
+        return str(self.pid)
+
 
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as reserved:
@@ -102,11 +112,11 @@ def certificate() -> tuple[str, str]:
 def load(peer: Peer, *options: str, seconds: float) -> Figures:
     """One run of the load generator. A wrong byte, a missing line or a closed connection of `tw`'s ends the benchmark;
     a peer's is told."""
-    command = [built(peer.generator), *options, "-p", str(peer.port), "-k", str(peer.pid), "-t", str(seconds)]
+    command = [built(peer.generator), *options, "-p", peer.ports, "-k", peer.pids, "-t", str(seconds)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         fault = f"{peer.name}: {' '.join(options)}: {done.stdout}{done.stderr}"
-        if peer.name == "tw" or "rate_s=" not in done.stdout:
+        if peer.name.startswith("tw") or "rate_s=" not in done.stdout:
             raise SystemExit(fault)
         print(f"at fault: {fault.rstrip()}")
     pairs = (word.split("=") for word in done.stdout.split() if "=" in word)
