@@ -1,5 +1,6 @@
 """A link to a scripted Redis in memory, and what it tells."""
 
+from collections.abc import Callable
 from typing import Any
 
 from memory import Network
@@ -20,14 +21,19 @@ class Rig:
         self.net = Network()
         self.redis = FakeRedis(self.net, place.path or place.port)
         self.told: list[str] = []
+        self.on_back: Callable[[], object] = lambda: None
         self.link = RedisLink(
             self.net,
             place,
             Secret(password) if password is not None else None,
             away=lambda reason: self.told.append(f"away: {reason}"),
-            back=lambda: self.told.append("back"),
+            back=self._is_back,
             jitter=lambda: jitter,
         )
+
+    def _is_back(self) -> None:
+        self.told.append("back")
+        self.on_back()
 
     def start(self) -> "Rig":
         assert self.net.run(self.link.start()).result is None

@@ -101,9 +101,12 @@ def test_a_password_in_a_url_is_refused_and_not_repeated(text: str) -> None:
     assert "hunter2" not in str(caught.value)
 
 
-def test_who_gives_a_password_is_told_where_it_belongs() -> None:
+@pytest.mark.parametrize(
+    "text", ["redis://joe:hunter2@h", "redis://:hunter2@h", "redis://joe:hun/ter2@h", "unix://:x@/r"]
+)
+def test_who_gives_a_password_is_told_where_it_belongs(text: str) -> None:
     with pytest.raises(UsageError, match="--via-password-file or TW_VIA_PASSWORD"):
-        parse_via("redis://joe:hunter2@h", "key")
+        parse_via(text, "key")
 
 
 def test_each_server_has_a_query_key_and_a_name_of_its_own() -> None:

@@ -138,6 +138,16 @@ def test_a_drain_after_the_last_request_waits_for_its_answer() -> None:
     assert rig.closed
 
 
+def test_a_drain_after_a_refusal_waits_for_the_answers_before_it() -> None:
+    rig = LateRig()
+    rig.send(REQUEST + b"GET / HTTP/1.1\r\nHost: a\r\nbad header\r\n")
+    rig.server.drain()
+    assert not rig.closed
+    rig.grant()
+    assert [answer.status for answer in responses(rig.read())] == [200, 400]
+    rig.lose()
+
+
 def test_an_idle_connection_is_drained_at_once() -> None:
     rig = LateRig()
     rig.server.drain()

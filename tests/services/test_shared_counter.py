@@ -131,6 +131,21 @@ def test_a_silent_redis_is_waited_for_so_long_and_no_longer() -> None:
     assert node.numbers() == [2]
 
 
+def test_until_the_count_was_seen_again_nobody_is_given_a_number() -> None:
+    rig = Rig()
+    node = rig.node().start()
+    rig.redis.answers[b"INCRBY"] = b""
+    rig.redis.cut()
+    rig.net.pass_s(1)
+    assert rig.redis.commands[-1] == [b"INCRBY", KEY, b"0"]
+    assert [answer.status for answer in node.ask()] == [503]
+    rig.redis.peers[-1].say(b":9\r\n")
+    del rig.redis.answers[b"INCRBY"]
+    rig.redis.values[KEY] = b"9"
+    rig.net.settle()
+    assert node.numbers() == [10]
+
+
 def test_a_silent_redis_is_noticed_before_anybody_asks() -> None:
     rig = Rig()
     node = rig.node().start()
@@ -194,54 +209,12 @@ def test_no_more_wait_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) ->
     rig.redis.peers[-1].say(b":2\r\n:3\r\n")
     rig.net.settle()
     assert [answer.status for answer in node.client.read()] == [200, 200, 200, 503, 503]
-
-
-# Leases --------------------------------------------------------------------------------------------------------------
-
-
-def test_a_lease_is_fetched_ahead_of_need() -> None:
-    rig = Rig(lease=10)
-    node = rig.node().start()
-    assert rig.added == [10]
-    assert node.numbers(4) == [1, 2, 3, 4]
-    assert rig.added == [10]
-    assert node.numbers(2) == [5, 6]
-    assert rig.added == [10, 10]
-    assert node.numbers(10) == list(range(7, 17))
-
-
-def test_leases_of_two_servers_are_apart() -> None:
-    rig = Rig(lease=10)
-    one, two = rig.node().start(), rig.node().start()
-    assert [one.numbers(), two.numbers(2), one.numbers()] == [[1], [11, 12], [2]]
-
-
-def test_more_than_a_lease_may_be_asked_for_at_once() -> None:
-    rig = Rig(lease=2)
-    node = rig.node().start()
-    numbers = node.numbers(50)
-    assert numbers == list(range(1, 51))
-    assert len(rig.added) < 10, "who waits is fetched for"
-
-
-def test_a_lease_is_used_up_while_redis_is_away_and_then_there_is_no_number() -> None:
-    rig = Rig(lease=3)
-    node = rig.node().start()
-    rig.redis.down()
-    rig.net.settle()
-    assert node.numbers(5) == [1, 2, 3, None, None]
-    rig.redis.up()
-    rig.net.pass_s(MOST_PAUSE_S)
-    assert node.numbers(2) == [4, 5]
-
-
-def test_who_waits_for_a_lease_that_does_not_come_is_told_in_time() -> None:
-    rig = Rig(lease=2)
-    node = rig.node().start()
-    rig.redis.is_silent = True
-    assert node.numbers(5) == [1, 2]
+    node.ask(3)
     rig.net.pass_s(ANSWER_S + 0.1)
     assert [answer.status for answer in node.client.read()] == [503] * 3
+    rig.redis.is_silent = False
+    rig.net.pass_s(10)
+    assert None not in node.numbers(3), "who was answered waits no more"
 
 
 # Starting ------------------------------------------------------------------------------------------------------------
