@@ -83,7 +83,7 @@ def test_what_is_given_up_is_lost_once() -> None:
 
 def test_the_nodes_heard_last_are_remembered() -> None:
     reader = follower(max_nodes=2)
-    for node in (1, 2, 1, 3):
-        reader.read((11, node), batch(7, 7, node=node, start=EARLY))
-    assert reader.read((12, 1), batch(7, 7, node=1, start=EARLY)) is None
+    for place, (node, number) in enumerate([(1, 7), (2, 7), (1, 8), (3, 7), (1, 8), (4, 7)]):
+        reader.read((11, place), batch(number, number, node=node, start=EARLY))
+    assert reader.read((12, 1), batch(8, 8, node=1, start=EARLY)) is None
     assert reader.read((12, 2), batch(7, 7, node=2, start=EARLY)) is not None
