@@ -99,6 +99,7 @@ def test_who_leaves_before_his_lines_are_back_is_forgotten_and_they_are_not() ->
     client.leaves()
     node.move()
     assert listener.reads() == b"one\ntwo\n"
+    assert not client.protocol.leaving
     node.end()
 
 
