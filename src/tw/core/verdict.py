@@ -31,6 +31,9 @@ class NumberSet:
     def add(self, number: int) -> bool:
         """Put a number in. Returns whether it was new."""
         firsts, lasts = self._firsts, self._lasts
+        if lasts and number == lasts[-1] + 1:  # nearly always
+            lasts[-1] = number
+            return True
         index = bisect_right(firsts, number)  # of the run behind it
         if index and number <= lasts[index - 1]:
             return False
@@ -118,6 +121,16 @@ class Verdict:
         elif number != self._first + self.sent_count:
             raise ValueError(f"number {number} sent after {self._first + self.sent_count - 1}")
         self.sent_count += 1
+
+    def receive_expected(self, number: int) -> None:
+        """Note that the payload of `number` came back: whole, unharmed (its caller has compared all of it), for the
+        first time, and after none that was sent later. What `receive` would make of it, in a tenth of the time."""
+        self._good.add(number)
+        self.received += 1
+        if number > self._highest:
+            self._highest = number
+        else:
+            self.reordered += 1
 
     def receive(self, payload: bytes) -> Outcome:
         """Note what came back: one payload of a stream, one datagram, or one line with whatever stands before it.
