@@ -144,6 +144,10 @@ def _counter_client(reactor: Any, options: ProbeCounterOptions, display: Display
 
 
 def _pubsub_client(reactor: Any, options: ProbePubSubOptions, display: Display) -> ClientRun:
+    if options.matrix is not None:
+        from tw.probes.matrix import MatrixProbe
+
+        return MatrixProbe(reactor, options, display)
     from tw.probes.publish import Publish
     from tw.probes.pubsub import PubSubPing, talk
     from tw.probes.subscribe import Subscribe

@@ -11,8 +11,8 @@ MAX_PAIRS = 200_000
 """A pair takes 150 bytes while all goes well."""
 
 MAX_WINDOW = 65_536
-MAX_UNDER_WAY_BYTES = 64 * 1024 * 1024
-"""Of one publisher's window: a server that stalls leaves it in this process's memory."""
+MAX_UNDER_WAY_BYTES = 256 * 1024 * 1024
+"""Of all windows: a server that stalls leaves it in this process's memory."""
 
 MAX_HALF_LINES_BYTES = 1024 * 1024 * 1024
 """Each subscriber may have all but the end of a line in memory."""
@@ -22,8 +22,8 @@ MAX_HALF_LINES_BYTES = 1024 * 1024 * 1024
 class MatrixOptions:
     """`publishers` send lines, and `subscribers` should get all of them.
 
-    In a closed loop each publisher has `window` lines under way at most. `slow_subscribers` of the subscribers, the last
-    ones, read `read_rate_bytes_per_s` each; 0 where all read what comes.
+    In a closed loop each publisher has `window` lines under way at most. The last `slow_subscribers` of the subscribers
+    read `read_rate_bytes_per_s` each; 0 where all read what comes.
     """
 
     publishers: int = 1
@@ -52,8 +52,8 @@ class MatrixOptions:
             "add --read-rate 64k, say",
         )
         require(
-            self.window * self.size_bytes <= MAX_UNDER_WAY_BYTES,
-            f"a window of {self.window} lines of {self.size_bytes} bytes is more than 64 MiB",
+            self.publishers * self.window * self.size_bytes <= MAX_UNDER_WAY_BYTES,
+            f"{self.publishers} windows of {self.window} lines of {self.size_bytes} bytes are more than 256 MiB",
             "use a smaller --window or --size",
         )
         require(

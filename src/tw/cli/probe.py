@@ -9,6 +9,7 @@ from tw.cli.command import command, keep_json, rank, session_of, typed
 from tw.cli.options import CLIENT_CERT_OPTIONS, SERVER_NAME_OPTION, VERIFY_OPTIONS, apply, verify_from
 from tw.cli.params import DURATION_OR_ZERO, DURATION_TYPE, HeaderType, ListType, ResolveType, SizeType
 from tw.cli.probe_load import LOAD_OPTIONS, load_from
+from tw.cli.probe_matrix import MATRIX_OPTIONS, matrix_from
 from tw.cli.texts import HOST, TEXT
 
 MAX_SIZE = 16 * 1024 * 1024
@@ -155,6 +156,7 @@ def counter(ctx: click.Context, /, *, no_keepalive: bool, **options: Any) -> int
 @_count_option(help="Samples; with --subscribe, lines to leave after.  [default: 5; unlimited with --subscribe]")
 @apply(COMMON_OPTIONS)
 @apply(LOAD_OPTIONS)
+@apply(MATRIX_OPTIONS)
 @_size_option()
 @INTERACTIVE
 @click.option(
@@ -179,10 +181,12 @@ def pubsub(ctx: click.Context, /, *, no_wait: bool, count: int | None, **options
         raise click.UsageError("--idle without -i or --subscribe", ctx)
     if typed(ctx, "count") and talking and not options["subscribe"]:
         raise click.UsageError("--count beside -i or --publish", ctx)
+    matrix = matrix_from(ctx, options, count)
     shared = _shared(ctx, {**options, "count": count})
     chosen = ProbePubSubOptions(
         **{**shared, "count": count or 5},
         subscribe_count=count if options["subscribe"] else None,
         wait=not no_wait,
+        matrix=matrix,
     )
     return probe_pubsub(session_of(ctx).options(), chosen)

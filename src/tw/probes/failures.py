@@ -15,5 +15,11 @@ def lost_connection(reason: Failure, where: str) -> TwError:
     """
     if isinstance(reason.value, SSL.Error):
         return tls_failure(reason, where)
-    how = "closed the connection" if reason.check(error.ConnectionDone) else "broke the connection"
-    return ProtocolError(f"the peer {how} in the middle", where, "is it the right server, and is a proxy in between?")
+    return ProtocolError(
+        f"the peer {how_it_ended(reason)} in the middle", where, "is it the right server, and is a proxy in between?"
+    )
+
+
+def how_it_ended(reason: Failure) -> str:
+    """What the peer did: in good order, or not."""
+    return "closed the connection" if reason.check(error.ConnectionDone) else "broke the connection"

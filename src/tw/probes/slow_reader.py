@@ -1,27 +1,18 @@
 """A subscriber that is slow on purpose."""
 
-from contextlib import suppress
 from typing import Any
-
-from twisted.protocols.policies import ProtocolWrapper
 
 from tw.net.stream import Stream
 
-READS_PER_S = 10
-"""Into how many pieces a second's share is cut, where it comes all at once."""
-
-READ_BYTES = 65_536
-"""What a connection reads at once, at most (Twisted's `FileDescriptor.bufferSize`)."""
-
 ROOM_BYTES = 4096
 """For the kernel to receive into, doubled by it (socket(7)): on loopback it would take megabytes before the server felt
-anything of a slow reader."""
+anything of a slow reader. So little is read at once, too."""
 
 
 class SlowReader:
-    """Reads `bytes_per_s` of a connection and no more, until it is let go; the TCP window fills meanwhile.
+    """Reads `bytes_per_s` of a connection and no more, from `begin` to `let_go`; the TCP window fills meanwhile.
 
-    It is told what was `received`; the time for it is on the reactor's clock.
+    It is told what was received; the time for that is on the reactor's clock.
     """
 
     def __init__(self, reactor: Any, stream: Stream, bytes_per_s: int) -> None:
@@ -29,23 +20,33 @@ class SlowReader:
         self._stream = stream
         self._bytes_per_s = bytes_per_s
         self._resume: Any = None
+        self._owed_bytes = 0
+        self._free = True
+        stream.receive_into(ROOM_BYTES)
+
+    def begin(self) -> None:
+        """Be slow from now on."""
         self._free = False
-        transport = stream.transport
-        while isinstance(transport, ProtocolWrapper):
-            transport = transport.transport
-        with suppress(AttributeError, OSError):
-            transport.bufferSize = max(1, min(READ_BYTES, bytes_per_s // READS_PER_S))
-        stream.receive_little(ROOM_BYTES)
 
     def received(self, size: int) -> None:
         """So many bytes came: read on when their time is over."""
-        if not self._free and self._resume is None:
+        if self._free:
+            return
+        self._owed_bytes += size  # one read may give several records of TLS
+        if self._resume is None:
             self._stream.pause_reading()
-            self._resume = self._reactor.callLater(size / self._bytes_per_s, self._go_on)
+            self._wait()
+
+    def _wait(self) -> None:
+        owed, self._owed_bytes = self._owed_bytes, 0
+        self._resume = self._reactor.callLater(owed / self._bytes_per_s, self._go_on)
 
     def _go_on(self) -> None:
         self._resume = None
-        self._stream.resume_reading()
+        if self._owed_bytes:
+            self._wait()
+        else:
+            self._stream.resume_reading()
 
     def let_go(self) -> None:
         """Read all there is from now on."""
@@ -54,7 +55,7 @@ class SlowReader:
             self._stream.resume_reading()
 
     def stop(self) -> bool:
-        """The connection is over, or will be. Returns whether reading was paused."""
+        """The connection is over. Returns whether reading was paused."""
         resume, self._resume = self._resume, None
         if resume is not None:
             resume.cancel()
