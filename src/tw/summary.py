@@ -19,6 +19,7 @@ from tw.events import (
     Unwritten,
 )
 from tw.report import Distribution, PhaseFigures, ProbeReport
+from tw.summary_matrix import matrix_rows
 
 Row: TypeAlias = tuple[str, str, bool | None]
 """A name, its value, and whether that is good (None: neither)."""
@@ -42,6 +43,8 @@ def report_rows(report: ProbeReport) -> list[Row]:
         delivery = report.delivery
         rows.append(("delivered", f"{delivery.delivered} of {delivery.expected}", None))
         rows.append(("foreign", str(delivery.foreign), None))
+    if report.matrix is not None:
+        rows.extend(matrix_rows(report.matrix))
     if report.numbers is not None and report.numbers.first is not None:
         numbers = report.numbers
         rows.append(("numbers", f"{numbers.first} to {numbers.last}", None))

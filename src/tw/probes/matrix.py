@@ -162,7 +162,7 @@ class MatrixProbe:
     def bad(self) -> int:
         matrix = self._part.matrix
         gone = sum(row.left_at_s is not None for row in matrix.rows) + sum(source.gone for source in matrix.sources)
-        return matrix.bad + gone + self.books.errors.total()
+        return matrix.bad + gone + self.books.errors.total() + self.books.unsent
 
     # The report -------------------------------------------------------------------------------------------------------
 
@@ -182,7 +182,7 @@ class MatrixProbe:
         lost, duplicated, reordered, corrupted = (
             sum(getattr(each, name) for each in counts) for name in ("lost", "duplicated", "reordered", "corrupted")
         )
-        faults = lost + duplicated + reordered + corrupted + sum(errors.values())
+        faults = lost + duplicated + reordered + corrupted + sum(errors.values()) + books.unsent
         expected = matrix.published * len(matrix.rows)
         return ProbeReport(
             probe="pubsub",

@@ -29,6 +29,9 @@ class Pace(Protocol):
     def waits(self) -> bool:
         """Whether it can go on only when something arrives."""
 
+    def finish(self) -> None:
+        """The end has come: send what was due before it."""
+
     def stop(self) -> None:
         """Send no more."""
 
@@ -86,6 +89,9 @@ class ClosedPace:
 
     def waits(self) -> bool:
         return True
+
+    def finish(self) -> None:
+        """Nothing is ever due here."""
 
     def stop(self) -> None:
         self._stopped = True
@@ -158,11 +164,21 @@ class OpenPace:
     def waits(self) -> bool:
         return self._seen >= self.quota
 
+    def finish(self) -> None:
+        if self._seen < self.quota:
+            self._stop_tick()
+            self._send_due()
+        if self.quota < inf:
+            self._books.unsent = int(self.quota) - self._matrix.published
+
     def stop(self) -> None:
+        self._stop_tick()
+        self._stopped = True
+
+    def _stop_tick(self) -> None:
         if self._tick is not None:
             self._tick.cancel()
             self._tick = None
-        self._stopped = True
 
     def _next(self, source: Source) -> int:
         """The place of a publisher's next line in the whole schedule."""

@@ -112,6 +112,7 @@ class Part:
             await self._until_over(pace, until_s)
             if self._clock() >= until_s:
                 self._heard_s = max(until_s, self._heard_s)
+            pace.finish()
             pace.stop()
             for subscriber in self._crew.subscribers:
                 subscriber.let_go()

@@ -4,9 +4,16 @@ from typing import Any
 
 from tw.net.stream import Stream
 
-ROOM_BYTES = 4096
+ROOM_BYTES = 16_384
 """For the kernel to receive into, doubled by it (socket(7)): on loopback it would take megabytes before the server felt
-anything of a slow reader. So little is read at once, too."""
+anything of a slow reader. So little is read at once, too. With a quarter of it the kernel opens the window so late (RFC
+9293, 3.8.6.2.2) that 100 kB a second become 50."""
+
+ROOM_S = 0.02
+"""And at least what is read in so many seconds."""
+
+MUCH_ROOM_BYTES = 4 * 1024 * 1024
+"""Afterwards: as much as the kernel gives."""
 
 
 class SlowReader:
@@ -22,11 +29,14 @@ class SlowReader:
         self._resume: Any = None
         self._owed_bytes = 0
         self._free = True
-        stream.receive_into(ROOM_BYTES)
+        # Now, since a window that was once offered does not shrink.
+        self._room_bytes = max(ROOM_BYTES, int(bytes_per_s * ROOM_S))
+        stream.receive_into(self._room_bytes)
 
     def begin(self) -> None:
         """Be slow from now on."""
         self._free = False
+        self._stream.receive_into(self._room_bytes)
 
     def received(self, size: int) -> None:
         """So many bytes came: read on when their time is over."""
@@ -51,6 +61,7 @@ class SlowReader:
     def let_go(self) -> None:
         """Read all there is from now on."""
         self._free = True
+        self._stream.receive_into(MUCH_ROOM_BYTES)
         if self.stop():
             self._stream.resume_reading()
 
