@@ -92,7 +92,9 @@ class Source:
 
     def barrier(self, number: int) -> bytes:
         """A line that tells whoever gets it that all before it is delivered, or lost."""
-        return self.form.payload(BARRIERS + number) + b"\n"
+        payload = self.form.payload(BARRIERS + number)
+        self._payloads.add(payload, self.index, BARRIERS + number)
+        return payload + b"\n"
 
     def run(self, first: int, last: int) -> "Run":
         """Lines that were sent one after the other, and when."""
@@ -175,6 +177,8 @@ class LineReader:
             if found is None:
                 return None
             publisher, number = found
+            if number >= BARRIERS:
+                return None
             span = spans.get(publisher)
             if span is None:
                 spans[publisher] = [number, number]
@@ -188,9 +192,9 @@ class LineReader:
         return Chunk(runs, factor, total)
 
     def _ordinary(self, line: bytes) -> tuple[int, int] | None:
-        """Whose line it is, and its number; None for a barrier and for everything that is wrong."""
+        """Whose line it is, and its number; None for everything that is not as it was sent in this part of the run."""
         publisher, number = self.judge(line)
-        return (publisher, number) if publisher is not None and number and number < BARRIERS else None
+        return (publisher, number) if publisher is not None and number else None
 
     def order_key(self, publisher: int, number: int) -> int:
         """What one line adds to an order."""
@@ -198,6 +202,10 @@ class LineReader:
 
     def judge(self, line: bytes) -> Judged:
         """What a line is: all of it is verified."""
+        payload = line[-self._size_bytes :]
+        found = self._payloads.fresh.get(payload) or self._payloads.recall(payload)
+        if found is not None:
+            return Judged(*found)
         start = max(0, len(line) - self._size_bytes)  # where the payload of an unharmed line begins
         mark = self._mark.match(line, start) or self._mark.search(line)
         if mark is None:
