@@ -99,7 +99,7 @@ def test_closing_is_in_good_order() -> None:
 
 
 def test_a_bug_in_a_callback_is_not_taken_for_the_peers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tw.protocols.http_client._first", None)
+    monkeypatch.setattr("tw.protocols.http_exchange._first", None)
     client, _, outcome = connected()
     with pytest.raises(HttpParserCallbackError):
         give(client, OK)

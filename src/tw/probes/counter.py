@@ -8,8 +8,8 @@ from typing import Any
 from twisted.internet.defer import CancelledError
 
 from tw.core.histogram import Histogram
+from tw.core.numbers import NumberLine
 from tw.core.target import URL_PORTS, HostTarget, Target
-from tw.core.verdict import NumberLine
 from tw.errors import AnswerTimeout, ExitCode, ProtocolError, TwError
 from tw.probe_options import ProbeCounterOptions
 from tw.probes.connecting import Connector, Route, probe_target

@@ -3,7 +3,7 @@
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
-from tw.core.verdict import NumberLine
+from tw.core.numbers import NumberLine
 from tw.errors import ProtocolError, TwError
 from tw.probes.connecting import Connector
 from tw.probes.counter import IDEMPOTENT
@@ -120,12 +120,18 @@ class CounterLane(Lane):
     def give_up(self, number: int) -> None:
         """No answer in time. It would be taken for the next one's, should it come: the connection is no more use."""
         del self.under_way[number]
+        self._tally.numbers.lose(self._mark)
         self._leave_connection(orderly=False)
         self._load.spoiled(self, 1, "timeout", heard=False)
         self.reopen()
 
     def _is_needed(self) -> bool:
         return super()._is_needed() or (not self.leaving and bool(self.under_way))
+
+    def _lose(self, error: TwError) -> None:
+        if self.under_way:
+            self._tally.numbers.lose(self._mark)
+        super()._lose(error)
 
     def _gone(self, connection: ClientConnection, reason: Failure) -> None:
         if connection is not self.connection:

@@ -12,21 +12,21 @@ BATCH = 1024
 class Times:
     """Durations in seconds, for one who has many of them to record."""
 
-    __slots__ = ("_held", "_histogram")
+    __slots__ = ("_histogram", "held")
 
     def __init__(self) -> None:
         self._histogram = Histogram()
-        self._held: list[float] = []
+        self.held: list[float] = []
 
     def record(self, seconds: float) -> None:
         """Raises ValueError, now or with a later call, for what is no duration."""
-        self._held.append(seconds)
-        if len(self._held) >= BATCH:
+        self.held.append(seconds)
+        if len(self.held) >= BATCH:
             self.histogram()
 
     def histogram(self) -> Histogram:
         """All of them so far."""
-        held, self._held = self._held, []
+        held, self.held = self.held, []
         self._histogram.record_many(held)
         return self._histogram
 
@@ -71,8 +71,12 @@ class Phases:
 
     def answered(self, first_byte_s: float, body_s: float) -> None:
         """An answer is whole: how long its first byte took from the request, and how long all others from there."""
-        self.first_byte.record(first_byte_s)
-        self.body.record(body_s)
+        self.first_byte.held.append(first_byte_s)
+        held = self.body.held
+        held.append(body_s)
+        if len(held) >= BATCH:
+            self.first_byte.histogram()
+            self.body.histogram()
 
     def report(self) -> PhaseFigures:
         return PhaseFigures(**{name: getattr(self, name).figures() for name in self.__slots__})

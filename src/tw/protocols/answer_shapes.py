@@ -30,31 +30,59 @@ class Quick(NamedTuple):
 
 class _Shape(NamedTuple):
     pattern: re.Pattern[bytes]
+    groups: tuple[str, str, str]
+    """Where the length stands, and the number: where there is none, the length's place again."""
+    in_header: bool
+    in_body: bool
+    like: Answer
+
+
+class _Latest(NamedTuple):
+    """The answer before: the next one is mostly the same up to the number, which stands in its header and its body."""
+
+    size_bytes: int
+    before: bytes
+    digits_end: int
+    between: bytes
+    after: bytes
     like: Answer
 
 
 class AnswerShapes:
     """The shapes of a server's latest answers."""
 
-    __slots__ = ("_shapes",)
+    __slots__ = ("_latest", "_shapes")
 
     def __init__(self) -> None:
         self._shapes: list[_Shape] = []
+        self._latest: _Latest | None = None
 
     def read(self, data: bytes) -> Quick | None:
         """What `data`, all that was received for one request, says if it is a whole answer of a known shape."""
+        latest = self._latest
+        if latest is not None and len(data) == latest.size_bytes and data.startswith(latest.before):
+            # Comparing costs a quarter of what the expression does.
+            _, before, end, between, after, like = latest
+            digits = data[len(before) : end]
+            if digits.isdigit() and data[end:] == between + digits + after:
+                number = int(digits)
+                return Quick(number, number, like)
+        return self._read(data)
+
+    def _read(self, data: bytes) -> Quick | None:
         for place, shape in enumerate(self._shapes):
             match = shape.pattern.fullmatch(data)
             if match is None:
                 continue
             if place:
                 self._shapes.insert(0, self._shapes.pop(place))
-            groups = match.groupdict()
-            if int(groups["length"]) != len(data) - match.end("head"):
+            length, number, in_body = match.group(*shape.groups)
+            if int(length) != len(data) - match.end("head"):
                 return None
-            number, in_body = groups.get("number"), groups.get("body")
-            body_number = int(in_body) if in_body is not None else shape.like.body_number
-            return Quick(int(number) if number is not None else body_number, body_number, shape.like)
+            if number == in_body and shape.in_header and shape.in_body:
+                self._latest = _latest(data, match, shape.like)
+            body_number = int(in_body) if shape.in_body else None
+            return Quick(int(number) if shape.in_header else body_number, body_number, shape.like)
         return None
 
     def learn(self, data: bytes, answer: Answer) -> None:
@@ -67,8 +95,16 @@ class AnswerShapes:
         if not (blank and certain and answer.keep_alive and body == answer.body):
             return
         in_head = _varying(head, (("number", _NUMBER_FIELD), ("length", _LENGTH_FIELD), ("date", _DATE_FIELD)))
-        pattern = b"(?P<head>%b)%b" % (in_head, _varying(body, (("body", _BODY),)))
-        self._shapes = [_Shape(re.compile(pattern), answer), *self._shapes[: MOST_SHAPES - 1]]
+        pattern = re.compile(b"(?P<head>%b)%b" % (in_head, _varying(body, (("body", _BODY),))))
+        in_header, in_body = "number" in pattern.groupindex, "body" in pattern.groupindex
+        groups = ("length", "number" if in_header else "length", "body" if in_body else "length")
+        shape = _Shape(pattern, groups, in_header, in_body, answer)
+        self._shapes = [shape, *self._shapes[: MOST_SHAPES - 1]]
+
+
+def _latest(data: bytes, match: re.Match[bytes], like: Answer) -> _Latest:
+    (begin, end), (body_begin, body_end) = match.span("number"), match.span("body")
+    return _Latest(len(data), data[:begin], end, data[end:body_begin], data[body_end:], like)
 
 
 _VALUES = {"date": rb"[^\r\n]{29}"}
