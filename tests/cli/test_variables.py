@@ -9,6 +9,7 @@ from command_lines import Shell
 from tw.cli.command import TwCommand, TwGroup
 from tw.cli.root import root
 from tw.load_options import LoadOptions
+from tw.matrix_options import MatrixOptions
 
 GLOBAL = {
     "verbosity": "TW_VERBOSE",
@@ -98,6 +99,11 @@ OWN: dict[str, dict[str, tuple[str, Any]]] = {
     },
     "probe pubsub": {
         **PROBE,
+        "RATE": ("2.5", ("load", LoadOptions(rate_per_s=2.5, duration_s=10.0))),
+        "PUBLISHERS": ("7", ("matrix", MatrixOptions(publishers=7))),
+        "SUBSCRIBERS": ("7", ("matrix", MatrixOptions(subscribers=7))),
+        "WINDOW": ("9", ("matrix", MatrixOptions(window=9))),
+        "READ_RATE": ("64k", ("matrix", MatrixOptions(read_rate_bytes_per_s=65_536, slow_subscribers=1))),
         "SIZE": ("20", ("size_bytes", 20)),
         "INTERACTIVE": ("1", ("interactive", True)),
         "PUBLISH": ("a\nb c", ("publish", ("a", "b c"))),
@@ -134,7 +140,13 @@ TOGETHER = {
     "probe": {"CLIENT_CERT": "c", "CLIENT_KEY": "k"},
 }
 
-NEEDS = {"PROXY_TRUST": "PROXY_PROTOCOL", "WARMUP": "DURATION", "CONNECT_RATE": "DURATION"}
+NEEDS = {
+    "WINDOW": "DURATION",
+    "READ_RATE": "DURATION",
+    "PROXY_TRUST": "PROXY_PROTOCOL",
+    "WARMUP": "DURATION",
+    "CONNECT_RATE": "DURATION",
+}
 """What an option makes no sense without; 1 will do."""
 
 
@@ -189,6 +201,12 @@ def test_no_wait_has_a_variable_too(shell: Shell) -> None:
     assert options.wait is False
 
 
+def test_slow_subscribers_have_a_variable_too(shell: Shell) -> None:
+    typed = "probe pubsub --subscribers 3 --read-rate 1k"
+    options = shell.start(typed, {"TW_PROBE_PUBSUB_SLOW_SUBSCRIBERS": "2"}).options
+    assert options.matrix.slow_subscribers == 2
+
+
 def test_the_timeout_of_a_policy_has_a_variable_too(shell: Shell) -> None:
     options = shell.start("serve pubsub --slow block", {"TW_SERVE_PUBSUB_BLOCK_TIMEOUT": "2s"}).options
     assert options.block_timeout_s == 2.0
@@ -203,7 +221,7 @@ def test_no_option_has_another_variable_or_none(command: str) -> None:
     if area != "serve":
         named |= {f"{_prefix(command)}_{name}" for name in (*VERIFY, "CLIENT_KEY")}
     if command == "probe pubsub":
-        named.add("TW_PROBE_PUBSUB_NO_WAIT")
+        named |= {"TW_PROBE_PUBSUB_NO_WAIT", "TW_PROBE_PUBSUB_SLOW_SUBSCRIBERS"}
     if command == "serve pubsub":
         named.add("TW_SERVE_PUBSUB_BLOCK_TIMEOUT")
     options = [param for param in COMMANDS[command].params if isinstance(param, click.Option)]

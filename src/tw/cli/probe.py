@@ -155,7 +155,6 @@ def counter(ctx: click.Context, /, *, no_keepalive: bool, **options: Any) -> int
 @click.argument("target", type=TEXT, required=False)
 @_count_option(help="Samples; with --subscribe, lines to leave after.  [default: 5; unlimited with --subscribe]")
 @apply(COMMON_OPTIONS)
-@apply(LOAD_OPTIONS)
 @apply(MATRIX_OPTIONS)
 @_size_option()
 @INTERACTIVE

@@ -7,16 +7,23 @@ import click
 
 from tw.cli.command import given, typed
 from tw.cli.params import SizeType
+from tw.cli.probe_load import LOAD_OPTIONS, MAX_CONNECTIONS
 
 if TYPE_CHECKING:
     from tw.matrix_options import MatrixOptions
 
 MAX_PUBLISHERS = 2048
-MAX_SUBSCRIBERS = 50_000
 MAX_WINDOW = 65_536
 MAX_READ_RATE = 1024**3
 
 MATRIX_OPTIONS: list[Callable[..., Any]] = [
+    click.option(
+        "--connections",
+        type=click.IntRange(1, MAX_CONNECTIONS),
+        metavar="N",
+        help="Load by so many publishers to as many subscribers.",
+    ),
+    *LOAD_OPTIONS[1:],  # all but the other probes' --connections
     click.option(
         "--publishers",
         type=click.IntRange(1, MAX_PUBLISHERS),
@@ -25,7 +32,7 @@ MATRIX_OPTIONS: list[Callable[..., Any]] = [
     ),
     click.option(
         "--subscribers",
-        type=click.IntRange(1, MAX_SUBSCRIBERS),
+        type=click.IntRange(1, MAX_CONNECTIONS),
         metavar="S",
         help="Load to so many subscribers, each of which must get every line.  [default: --connections, or 1]",
     ),
@@ -43,7 +50,7 @@ MATRIX_OPTIONS: list[Callable[..., Any]] = [
     ),
     click.option(
         "--slow-subscribers",
-        type=click.IntRange(1, MAX_SUBSCRIBERS),
+        type=click.IntRange(1, MAX_CONNECTIONS),
         metavar="K",
         help="So many of the subscribers are slow, the last ones.  [default: 1, with --read-rate]",
     ),
@@ -72,7 +79,7 @@ def matrix_from(ctx: click.Context, options: dict[str, Any], count: int | None) 
     if typed(ctx, "window") and typed(ctx, "rate_per_s"):
         raise click.UsageError("--window beside --rate; a rate sends at fixed times, whatever is under way", ctx)
     publishers = values["publishers"]
-    if count is not None and given(ctx, "count") and count < publishers:
+    if count is not None and given(ctx, "count") and count < publishers and publishers != connections:
         hint = "give each publisher one line at least"
         raise click.UsageError(f"--count {count} is less than --publishers {publishers}; {hint}", ctx)
     options["connections"] = publishers
