@@ -169,7 +169,7 @@ class LineReader:
     def chunk(self, lines: Sequence[bytes]) -> Chunk | None:
         """Lines as one chunk; None if one of them is a barrier, another's, harmed or not in its place."""
         spans: dict[int, list[int]] = {}
-        factor, total, width = 1, 0, len(self._sources)
+        total, width = 0, len(self._sources)
         payloads, recall, size = self._payloads.fresh, self._payloads.recall, self._size_bytes
         for line in lines:
             payload = line[-size:]
@@ -186,10 +186,9 @@ class LineReader:
                 span[1] = number
             else:
                 return None
-            factor = factor * ORDER_FACTOR % ORDER_MODULUS
             total = (total * ORDER_FACTOR + number * width + publisher) % ORDER_MODULUS
         runs = tuple(self._sources[publisher].run(first, last) for publisher, (first, last) in spans.items())
-        return Chunk(runs, factor, total)
+        return Chunk(runs, pow(ORDER_FACTOR, len(lines), ORDER_MODULUS), total)
 
     def _ordinary(self, line: bytes) -> tuple[int, int] | None:
         """Whose line it is, and its number; None for everything that is not as it was sent in this part of the run."""
