@@ -94,6 +94,13 @@ def test_a_matrix_that_is_well_is_good() -> None:
     )  # fmt: skip
 
 
+def test_a_run_that_was_cut_short_says_so() -> None:
+    found = MatrixFigures(publishers=figures(1, [], []).publishers, subscribers=[subscriber(1)], pairs=[pair(1, 1)],
+                          settled=False)  # fmt: skip
+    assert matrix_rows(found)[0] == ("subscribers", "1 of 1 have missed nothing so far of 1 publisher", True)
+    assert found.to_json()["settled"] is False
+
+
 def test_a_pair_without_latencies_is_ok_all_the_same() -> None:
     bare = PairFigures(publisher=1, subscriber=1, joined=True, counts=WELL, times=None)
     assert matrix_rows(figures(1, [subscriber(1)], [bare]))[-1] == ("", "s1  ok", None)
@@ -126,6 +133,7 @@ def test_the_json_has_every_pair_and_every_subscriber() -> None:
         "publisher_count": 1,
         "subscriber_count": 1,
         "whole_subscribers": 0,
+        "settled": True,
         "publishers": [{"publisher": 1, "local": "127.0.0.1:1", "published": 10, "connected": True}],
         "subscribers": [
             {

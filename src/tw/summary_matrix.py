@@ -19,9 +19,8 @@ def matrix_rows(figures: MatrixFigures) -> list[Row]:
     count, publishers = len(figures.subscribers), len(figures.publishers)
     whole = figures.whole
     plural = "" if publishers == 1 else "s"
-    rows: list[Row] = [
-        ("subscribers", f"{whole} of {count} got everything of {publishers} publisher{plural}", whole == count)
-    ]
+    got = "got everything" if figures.settled else "have missed nothing so far"
+    rows: list[Row] = [("subscribers", f"{whole} of {count} {got} of {publishers} publisher{plural}", whole == count)]
     if publishers <= MOST_PUBLISHERS and count <= MOST_SUBSCRIBERS:
         return rows + _table(figures)
     bad = [row for row in figures.subscribers if not row.ok]

@@ -41,6 +41,7 @@ class MatrixReport:
             ],
             subscribers=[self._subscriber(row, subscribers[row.index], usual) for row in rows],
             pairs=self._pairs(),
+            settled=self._settled,
         )
 
     def _lost(self, row: Row, pair: Pair, published: int) -> int:

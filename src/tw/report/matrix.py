@@ -127,6 +127,7 @@ class MatrixFigures:
     publishers: Sequence[PublisherFigures]
     subscribers: Sequence[SubscriberFigures]
     pairs: Sequence[PairFigures]
+    settled: bool = True
 
     @property
     def whole(self) -> int:
@@ -141,6 +142,7 @@ class MatrixFigures:
             "publisher_count": len(self.publishers),
             "subscriber_count": len(self.subscribers),
             "whole_subscribers": self.whole,
+            "settled": self.settled,
             "publishers": [each.to_json() for each in self.publishers[:MAX_LISTED]],
             "subscribers": [each.to_json() for each in listed],
             "subscribers_left_off": len(self.subscribers) - len(listed),
