@@ -145,7 +145,7 @@ class OpenPace:
         self._send_due()
 
     def heard(self, now_s: float) -> None:
-        self._matrix.ready.clear()
+        """Nobody is waited for."""
 
     def unblocked(self, source: Source) -> None:
         if not self._stopped:
