@@ -101,6 +101,14 @@ def test_a_run_that_was_cut_short_says_so() -> None:
     assert found.to_json()["settled"] is False
 
 
+def test_the_rate_of_publishing_is_told_where_there_is_one() -> None:
+    some = figures(1, [subscriber(1)], [pair(1, 1)])
+    timed = MatrixFigures(
+        publishers=some.publishers, subscribers=some.subscribers, pairs=some.pairs, published_per_s=1234.567
+    )
+    assert matrix_rows(timed) == [("published", "1234.6 lines per second", None), *matrix_rows(some)]
+
+
 def test_a_pair_without_latencies_is_ok_all_the_same() -> None:
     bare = PairFigures(publisher=1, subscriber=1, joined=True, counts=WELL, times=None)
     assert matrix_rows(figures(1, [subscriber(1)], [bare]))[-1] == ("", "s1  ok", None)
@@ -134,6 +142,7 @@ def test_the_json_has_every_pair_and_every_subscriber() -> None:
         "subscriber_count": 1,
         "whole_subscribers": 0,
         "settled": True,
+        "published_per_s": None,
         "publishers": [{"publisher": 1, "local": "127.0.0.1:1", "published": 10, "connected": True}],
         "subscribers": [
             {

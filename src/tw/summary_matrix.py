@@ -20,7 +20,10 @@ def matrix_rows(figures: MatrixFigures) -> list[Row]:
     whole = figures.whole
     plural = "" if publishers == 1 else "s"
     got = "got everything" if figures.settled else "have missed nothing so far"
-    rows: list[Row] = [("subscribers", f"{whole} of {count} {got} of {publishers} publisher{plural}", whole == count)]
+    rows: list[Row] = []
+    if figures.published_per_s is not None:
+        rows.append(("published", f"{figures.published_per_s:.1f} lines per second", None))
+    rows.append(("subscribers", f"{whole} of {count} {got} of {publishers} publisher{plural}", whole == count))
     if publishers <= MOST_PUBLISHERS and count <= MOST_SUBSCRIBERS:
         return rows + _table(figures)
     bad = [row for row in figures.subscribers if not row.ok]

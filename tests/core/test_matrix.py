@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tw.core.matrix import MAX_TIMED_PAIRS, Matrix, Row
@@ -50,7 +50,6 @@ def model(sequence: Sequence[tuple[int, int]]) -> dict[int, tuple[int, int, int]
     return {publisher: (row[0], row[1], row[2]) for publisher, row in tally.items()}
 
 
-@settings(deadline=None)
 @given(st.integers(1, 3), st.integers(1, 6), st.data())
 def test_every_pair_has_the_account_that_a_plain_model_has(publishers: int, count: int, data: st.DataObject) -> None:
     subscribers = 3

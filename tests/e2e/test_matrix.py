@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from e2e.badpeers import descriptors
+from e2e.haproxy import haproxy
 from e2e.harness import Ran, Server, serving, tw
 from e2e.proxy import Harm, by_line, proxy, untouched
 
@@ -104,6 +105,21 @@ def test_a_proxy_that_does_no_harm_changes_nothing() -> None:
     with serving("pubsub") as server, proxy(server.port, untouched, split=7) as target:
         ran = tw("probe", "pubsub", target, "--publishers", "2", "--subscribers", "2", "--count", "50")
     assert ran.code == 0, ran
+
+
+def test_two_servers_behind_a_balancer_that_know_nothing_of_each_other_are_found_out() -> None:
+    with serving("pubsub") as server, serving("pubsub") as other:
+        both = f"{server.target}\n    server other {other.target}"
+        with haproxy(both, "") as port:
+            options = ("--publishers", "2", "--subscribers", "2", "--count", "20", "--connect-rate", "50")
+            report = tw("probe", "pubsub", f":{port}", *options, "--timeout", "1s", "--json")
+    pairs = {(pair["publisher"], pair["subscriber"]): pair for pair in report.json["matrix"]["pairs"]}
+    # In turn: the first of each are at one server, the second ones at the other.
+    assert {place for place, pair in pairs.items() if pair["joined"]} == {(1, 1), (2, 2)}
+    assert {place: (pair["delivered"], pair["lost"]) for place, pair in pairs.items()} == {
+        (1, 1): (10, 0), (2, 1): (0, 10), (1, 2): (0, 10), (2, 2): (10, 0),
+    }  # fmt: skip
+    assert (report.code, report.json["errors"]) == (1, {"not joined": 2})
 
 
 # Slow on purpose ------------------------------------------------------------------------------------------------------

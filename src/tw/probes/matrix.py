@@ -172,11 +172,11 @@ class MatrixProbe:
         return verdict_code(report)
 
     def _report(self, failed: TwError | None) -> ProbeReport:
-        run_part, books = self._part, self._part.books
+        run_part, books, matrix = self._part, self._part.books, self._part.matrix
         books.look()
-        matrix = run_part.matrix
-        settled = run_part.settled
-        figures = MatrixReport(matrix, settled=settled).of(self._publishers, self._subscribers)
+        duration_s = books.duration_s(self._clock())
+        report = MatrixReport(matrix, settled=run_part.settled)
+        figures = report.of(self._publishers, self._subscribers, duration_s)
         errors = {**books.errors, **_errors_of(figures)}
         counts = [row.counts for row in figures.subscribers]
         lost, duplicated, reordered, corrupted = (
@@ -198,7 +198,7 @@ class MatrixProbe:
             rtt_ms=Distribution.of(books.latency),
             connect_ms=Distribution.of(self._connector.connect_times),
             phases=self._connector.phases.report(),
-            duration_s=books.duration_s(self._clock()),
+            duration_s=duration_s,
             sent_bytes=matrix.published * (self._options.size_bytes + 1),
             received_bytes=sum(row.received_bytes for row in matrix.rows),
             delivery=Delivery(

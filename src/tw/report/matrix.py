@@ -127,6 +127,7 @@ class MatrixFigures:
     publishers: Sequence[PublisherFigures]
     subscribers: Sequence[SubscriberFigures]
     pairs: Sequence[PairFigures]
+    published_per_s: float | None = None
     settled: bool = True
 
     @property
@@ -143,6 +144,7 @@ class MatrixFigures:
             "subscriber_count": len(self.subscribers),
             "whole_subscribers": self.whole,
             "settled": self.settled,
+            "published_per_s": self.published_per_s,
             "publishers": [each.to_json() for each in self.publishers[:MAX_LISTED]],
             "subscribers": [each.to_json() for each in listed],
             "subscribers_left_off": len(self.subscribers) - len(listed),
