@@ -100,11 +100,21 @@ def test_only_those_are_waited_for_whom_the_barrier_reached() -> None:
     assert not matrix.aim(matrix.sources[1], 1)
 
 
+def test_one_who_is_not_waited_for_makes_nobody_ready() -> None:
+    matrix = joined(1, 2)
+    matrix.rows[1].pairs[0].awaited = False
+    source = matrix.sources[0]
+    line = source.next_line(0.0, 0.0)
+    matrix.aim(source, 1)
+    matrix.receive(matrix.rows[1], line, 0.0)
+    assert (source.laggards, matrix.ready) == (1, [])
+
+
 def test_a_later_part_goes_on_with_half_lines_and_without_who_left() -> None:
     before, after = joined(1, 2), Matrix(RUN, 1, 2, 30, first_index=1)
     line = after.sources[0].next_line(0.0, 0.0)
-    before.receive(before.rows[0], b"half a foreign line ", 0.0)
+    before.receive(before.rows[0], b"<tw> dropped ", 0.0)
     before.leave(before.rows[1], 1.0, "gone")
     after.follow(before)
-    after.receive(after.rows[0], b"and the rest\n" + line, 0.0)
-    assert (after.rows[0].foreign, after.delivered, after.rows[1].left_reason) == (1, 1, "gone")
+    after.receive(after.rows[0], b"7 lines\n" + line, 0.0)
+    assert (after.rows[0].dropped_notices, after.delivered, after.rows[1].left_reason) == (7, 1, "gone")

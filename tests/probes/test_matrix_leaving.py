@@ -88,6 +88,16 @@ def test_a_closed_loop_goes_on_without_a_subscriber_that_leaves(net: Network, no
     assert rig.report.errors == {"subscriber left": 1, "timeout": 1}
 
 
+def test_one_who_left_in_the_warm_up_is_missed_in_the_run(net: Network, notes: Notes) -> None:
+    net.scripted(PORT, leaving(net, {1: b"", 3: b""}, 2))
+    load = {"count": 6, "rate_per_s": 10.0, "warmup_s": 0.5}
+    rig = MatrixRig(net, notes, 2, 2, load=load, timeout_s=1.0)
+    net.pass_s(4.0)
+    assert [row.left_reason for row in rig.matrix.subscribers] == ["", "the peer closed the connection"]
+    assert [each.connected for each in rig.matrix.publishers] == [True, False]
+    assert [row.counts.delivered for row in rig.matrix.subscribers] == [2, 0]
+
+
 def test_the_run_goes_on_without_a_publisher_that_leaves(net: Network, notes: Notes) -> None:
     net.scripted(PORT, leaving(net, {2: b""}, 2))
     rig = MatrixRig(net, notes, 2, 2, load={"count": 8}, timeout_s=1.0)

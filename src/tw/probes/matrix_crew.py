@@ -114,7 +114,6 @@ class Publisher(Member):
         connection.stream.produce_with(self)
 
     def gone(self, reason: Failure) -> None:
-        self.write = lambda data: None
         self._watch.publisher_gone(self.index, reason)
 
     # What its transport calls (`net.stream.Producer`) -----------------------------------------------------------------
