@@ -127,6 +127,13 @@ def test_the_lines_of_others_can_be_asserted() -> None:
     assert not judge(run("pubsub", delivery=Delivery(foreign=3)), "foreign<=2").ok
 
 
+def test_a_share_of_lines_is_of_all_their_deliveries() -> None:
+    delivery = Delivery(published=1000, delivered=9990, expected=10_000)
+    lossy = run("pubsub", lost=10, received=9990, delivery=delivery)
+    assert judge(lossy, "loss<=0.1%", "received>=99.9%").ok
+    assert not judge(lossy, "loss<0.1%").ok
+
+
 def test_a_verdict_that_no_count_explains_stays_as_it_is() -> None:
     assert not judge(run(ok=False), "loss<1%", "errors<1%").ok
     assert not judge(run(lost=1000, received=0), "loss<=100%").ok

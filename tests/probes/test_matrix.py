@@ -99,11 +99,12 @@ def test_lines_of_others_are_foreign_to_every_subscriber(net: Network, notes: No
 def test_a_watching_display_is_told_where_it_stands(net: Network, notes: Notes) -> None:
     net.scripted(PORT, fan_out(net, {}))
     notes.progress_every_s = 1.0
-    MatrixRig(net, notes, 1, 2, load={"rate_per_s": 10.0, "duration_s": 2.5})
+    MatrixRig(net, notes, 1, 2, load={"rate_per_s": 10.0, "count": 25})
     net.pass_s(4.0)
     first, second = notes.snapshots
-    assert (first.sent, first.received, first.connections) == (second.sent - 10, second.received - 20, 3)
+    assert (first.sent, first.received, first.connections) == (second.sent - 20, second.received - 20, 3)
     assert (second.interval_received, second.rtt_ms.max is not None) == (20, True)
+    assert (second.under_way, second.count, second.bad) == (0, 50, 0)  # of deliveries
 
 
 # Harm -----------------------------------------------------------------------------------------------------------------

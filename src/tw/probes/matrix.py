@@ -81,11 +81,12 @@ class MatrixProbe:
         load = self._load
         if load.rate_per_s is not None:
             wait_exactly(self._reactor)
-        snapshots = Snapshots(self._reactor, self._display, load, self)
+        counts = replace(load, count=load.count and load.count * self._shape.subscribers)  # of deliveries
+        snapshots = Snapshots(self._reactor, self._display, counts, self)
         everyone = [*self._subscribers, *self._publishers]
+        snapshots.start()
         try:
             await open_all(self._reactor, self._clock, everyone, load.connect_rate_per_s)
-            snapshots.start()
             await self._part.join()
             if load.warmup_s:
                 await self._run_part(self._part, None, load.warmup_s)
@@ -152,8 +153,7 @@ class MatrixProbe:
 
     @property
     def under_way(self) -> int:
-        matrix = self._part.matrix
-        return max(0, matrix.published * len(matrix.rows) - matrix.delivered)
+        return max(0, self.books.sent - self.books.received)
 
     @property
     def open_connections(self) -> int:
@@ -213,9 +213,12 @@ class MatrixProbe:
         )
 
     def _load_figures(self) -> LoadFigures:
-        warmup = None if self._warmup is None else self._warmup.books
-        figures = load_figures(self._load, self._part.books, warmup, self._part.cpu_s)
-        return replace(figures, connections=len(self._subscribers) + len(self._publishers))
+        before = self._warmup
+        figures = load_figures(self._load, self._part.books, None if before is None else before.books, self._part.cpu_s)
+        warmup = figures.warmup
+        if before is not None and warmup is not None:
+            warmup = replace(warmup, sent=before.matrix.published)
+        return replace(figures, connections=len(self._subscribers) + len(self._publishers), warmup=warmup)
 
 
 def _errors_of(figures: MatrixFigures) -> dict[str, int]:

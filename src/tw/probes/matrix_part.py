@@ -26,7 +26,8 @@ JOINED, DONE = 1, 2
 
 
 class MatrixBooks(Books):
-    """A part's books; the matrix has the counts."""
+    """A part's books. The matrix has the counts, which are of deliveries: of each line as many are sent as there are
+    subscribers."""
 
     __slots__ = ("_matrix",)
 
@@ -42,7 +43,7 @@ class MatrixBooks(Books):
                 if count > 1:
                     histogram.record(time, count)
             times.clear()
-        self.received, self.sent = matrix.delivered, matrix.published
+        self.received, self.sent = matrix.delivered, matrix.published * len(matrix.rows)
         super().look()
 
     def close(self, now_s: float) -> None:

@@ -72,8 +72,14 @@ def figure(report: ProbeReport, assertion: Assertion) -> float | None:
     count = _count(report, assertion.name)
     if assertion.unit == "%":
         # Of whole numbers: `/` rounds once, to the float that the same share is in an assertion.
-        return None if count is None or not report.sent else 100 * count / report.sent
+        whole = _whole(report)
+        return None if count is None or not whole else 100 * count / whole
     return count
+
+
+def _whole(report: ProbeReport) -> int:
+    """What a share is of: all that was sent, and on pub/sub each line once for each subscriber that it is for."""
+    return report.sent if report.delivery is None else report.delivery.expected
 
 
 def distributions(report: ProbeReport) -> dict[str, Distribution]:
