@@ -170,8 +170,10 @@ def matrix_options(publishers: int, subscribers: int, **more: Any) -> ProbePubSu
 
 
 def test_a_matrix_has_a_connection_for_everyone_who_takes_part() -> None:
-    assert connections_of(matrix_options(2, 3)) == 5
-    assert _own_server(matrix_options(2, 10_000))["max_connections"] == 10_002
+    assert (connections_of(matrix_options(2, 3)), _own_server(matrix_options(2, 9_999))["max_connections"]) == (
+        5,
+        10_001,
+    )
 
 
 @pytest.mark.parametrize("self_test", [False, True])
