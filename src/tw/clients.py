@@ -16,6 +16,7 @@ from tw.progress import Display
 from tw.runtime import Stop, run, spawn, until_stopped
 from tw.serve_options import ServeCounterOptions, ServeEchoOptions, ServeOptions, ServePubSubOptions
 from tw.servers import Service
+from tw.survey_options import SurveyOptions
 
 Options = TypeVar("Options", bound=ProbeOptions)
 MakeClient: TypeAlias = Callable[[Any, Options, Display], ClientRun]
@@ -110,6 +111,7 @@ def _own_server(options: ProbeOptions) -> dict[str, Any]:
         "tls_self_signed": options.tls,
         "proxy_protocol": options.send_proxy is not None,
         "max_connections": max(connections_of(options) or 0, ServeOptions().max_connections),
+        "describe": options.survey is not None and options.survey.kind == "diff",
     }
 
 
@@ -136,6 +138,8 @@ def _echo_client(reactor: Any, options: ProbeEchoOptions, display: Display) -> C
         from tw.probes.udp import UdpEchoPing
 
         return UdpEchoPing(reactor, options, display)
+    if options.survey is not None:
+        return _echo_survey(reactor, options, display, options.survey)
     from tw.probes.echo import EchoPing, talk
 
     if options.load is not None:
@@ -146,6 +150,8 @@ def _echo_client(reactor: Any, options: ProbeEchoOptions, display: Display) -> C
 
 
 def _counter_client(reactor: Any, options: ProbeCounterOptions, display: Display) -> ClientRun:
+    if options.survey is not None:
+        return _counter_survey(reactor, options, display, options.survey)
     if options.load is not None:
         from tw.probes.counter_load import CounterLoad
 
@@ -153,6 +159,26 @@ def _counter_client(reactor: Any, options: ProbeCounterOptions, display: Display
     from tw.probes.counter import CounterPing
 
     return CounterPing(reactor, options, display)
+
+
+def _echo_survey(reactor: Any, options: ProbeEchoOptions, display: Display, survey: SurveyOptions) -> ClientRun:
+    if survey.kind == "diff":
+        from tw.probes.echo_diff import EchoDiff
+
+        return EchoDiff(reactor, options, display)
+    from tw.probes.idle_timeout import EchoIdle
+
+    return EchoIdle(reactor, options, display, survey)
+
+
+def _counter_survey(reactor: Any, options: ProbeCounterOptions, display: Display, survey: SurveyOptions) -> ClientRun:
+    if survey.kind == "diff":
+        from tw.probes.counter_diff import CounterDiff
+
+        return CounterDiff(reactor, options, display)
+    from tw.probes.idle_timeout import CounterIdle
+
+    return CounterIdle(reactor, options, display, survey)
 
 
 def _pubsub_client(reactor: Any, options: ProbePubSubOptions, display: Display) -> ClientRun:

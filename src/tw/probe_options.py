@@ -6,6 +6,7 @@ from typing import Literal
 from tw.judge_options import JudgeOptions
 from tw.load_options import LoadOptions
 from tw.options import TlsClientOptions, require
+from tw.survey_options import SurveyOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,7 @@ class ProbeOptions:
     json: bool = False
     load: LoadOptions | None = None
     judge: JudgeOptions = JudgeOptions()
+    survey: SurveyOptions | None = None
     send_proxy: Literal["v1", "v2"] | None = None
     proxy_source: tuple[str, int] | None = None
 
@@ -48,6 +50,11 @@ class ProbeOptions:
             "--proxy-source without --send-proxy",
             "add --send-proxy v1 or v2",
         )
+        self._refuse_beside_survey("a load", self.load is not None)
+
+    def _refuse_beside_survey(self, what: str, on: bool) -> None:
+        if self.survey is not None:
+            require(not on, f"{self.survey.flag} beside {what}", "ask about the path alone")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +84,8 @@ class ProbeEchoOptions(ProbeOptions):
             f"use at most {MAX_DATAGRAM_BYTES}",
         )
         require(not (self.interactive and self.json), "-i beside --json", "talk mode writes what the server sends")
+        self._refuse_beside_survey("--udp", self.udp)
+        self._refuse_beside_survey("-i", self.interactive)
 
 
 MAX_DATAGRAM_BYTES = 65_507
@@ -93,6 +102,14 @@ class ProbeCounterOptions(ProbeOptions):
     expect_status: int = 200
     resolve: tuple[tuple[str, int, str], ...] = ()
     keepalive: bool = True
+
+    def __post_init__(self) -> None:
+        ProbeOptions.__post_init__(self)
+        if self.survey is not None:
+            # Others are not answered with what was seen, or not at all.
+            asks = self.survey.kind == "idle" or self.method == "GET"
+            require(asks, f"--diff beside --method {self.method}", "leave it out: a GET is what is described")
+            self._refuse_beside_survey("--no-keepalive", self.survey.kind == "idle" and not self.keepalive)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

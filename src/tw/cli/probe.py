@@ -11,6 +11,7 @@ from tw.cli.params import DURATION_OR_ZERO, DURATION_TYPE, HeaderType, ListType,
 from tw.cli.probe_connect import CONNECT_OPTIONS
 from tw.cli.probe_judge import JUDGE_OPTIONS, judge_from
 from tw.cli.probe_load import LOAD_OPTIONS, load_from
+from tw.cli.probe_path import PATH_OPTIONS, survey_from
 from tw.cli.texts import HOST, TEXT
 
 MAX_SIZE = 16 * 1024 * 1024
@@ -95,6 +96,7 @@ def _only_for_ping(ctx: click.Context, talking: bool, modes: str) -> None:
 @apply(CONNECT_OPTIONS)
 @apply(LOAD_OPTIONS)
 @apply(JUDGE_OPTIONS)
+@apply(PATH_OPTIONS)
 @_size_option()
 @click.option("--udp", is_flag=True, help="Over UDP.")
 @INTERACTIVE
@@ -116,8 +118,9 @@ def echo(ctx: click.Context, /, **options: Any) -> int:
         raise click.UsageError("--count beside -i", ctx)
     if typed(ctx, "idle_s") and not options["interactive"]:
         raise click.UsageError("--idle without -i", ctx)
+    survey = survey_from(ctx, options)
     shared = _shared(ctx, options, "-i" if options["interactive"] else "")
-    return probe_echo(session_of(ctx).options(), ProbeEchoOptions(**shared))
+    return probe_echo(session_of(ctx).options(), ProbeEchoOptions(**shared, survey=survey))
 
 
 @command(
@@ -132,6 +135,7 @@ def echo(ctx: click.Context, /, **options: Any) -> int:
 @apply(CONNECT_OPTIONS)
 @apply(LOAD_OPTIONS)
 @apply(JUDGE_OPTIONS)
+@apply(PATH_OPTIONS)
 @click.option("--path", type=TEXT, metavar="PATH", help="Path of the request.  [default: /, or the URL's]")
 @click.option(
     "-H", "--header", "headers", multiple=True, type=HeaderType("name: value"), help="Send this header; repeatable."
@@ -154,7 +158,8 @@ def counter(ctx: click.Context, /, *, no_keepalive: bool, **options: Any) -> int
     from tw.clients import probe_counter
     from tw.probe_options import ProbeCounterOptions
 
-    chosen = ProbeCounterOptions(**_shared(ctx, options), keepalive=not no_keepalive)
+    survey = survey_from(ctx, options)
+    chosen = ProbeCounterOptions(**_shared(ctx, options), keepalive=not no_keepalive, survey=survey)
     return probe_counter(session_of(ctx).options(), chosen)
 
 

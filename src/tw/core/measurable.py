@@ -9,6 +9,9 @@ PUBLISHED = ("lost", "reordered", "errors", "timeouts")
 
 def measurable(options: ProbeOptions) -> Measurable:
     """What a run with these options measures, where all goes well."""
+    if options.survey is not None:
+        # It asks about the path: what it sends are no samples, and a connection that ends is what it looks for.
+        return Measurable(distributions=("rtt", "connect"), counts=("sent", "received"))
     distributions = ["rtt"]
     if not (isinstance(options, ProbeEchoOptions) and options.udp):
         distributions += ["connect", "dns", "tcp", "tls"]

@@ -6,6 +6,7 @@ keeps its name and meaning.
 
 from tw.report.assertion import Checked
 from tw.report.distribution import Distribution
+from tw.report.idle import IdleTimeout
 from tw.report.lines import LineReceived, SubscribeSummary
 from tw.report.load import LoadFigures, Snapshot, Warmup
 from tw.report.phases import PhaseFigures
@@ -15,6 +16,7 @@ __all__ = [
     "Checked",
     "Delivery",
     "Distribution",
+    "IdleTimeout",
     "LineReceived",
     "LoadFigures",
     "Numbers",

@@ -2,13 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from tw.errors import TwError
 from tw.report.assertion import Checked
 from tw.report.distribution import Distribution, shape_json
+from tw.report.idle import IdleTimeout
 from tw.report.load import LoadFigures
 from tw.report.phases import PhaseFigures
 from tw.schema import VERSION, Json, error_json
+
+if TYPE_CHECKING:
+    from tw.core.difference import PathDifference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +84,8 @@ class ProbeReport:
     delivery: Delivery | None = None
     load: LoadFigures | None = None
     phases: PhaseFigures | None = None
+    difference: "PathDifference | None" = None
+    idle_timeout: IdleTimeout | None = None
     assertions: tuple[Checked, ...] = ()
     error: TwError | None = None
 
@@ -115,6 +122,12 @@ class ProbeReport:
             document |= self.load.to_json()
         if self.phases is not None:
             document["phases_ms"] = self.phases.to_json()
+        if self.difference is not None:
+            from tw.report.path import difference_json  # here, since few reports have one
+
+            document["diff"] = difference_json(self.difference)
+        if self.idle_timeout is not None:
+            document["idle_timeout"] = self.idle_timeout.to_json()
         if self.assertions:
             document["assertions"] = [one.to_json() for one in self.assertions]
         shape = shape_json(self.rtt_ms, anyway=self.load is not None)
