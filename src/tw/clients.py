@@ -41,8 +41,9 @@ def probe(
     """Run a probe to its end, or until a signal: its summary is shown either way. Gives the exit code."""
 
     async def main(reactor: Any, stop: Stop) -> int:
-        display = make_display(common, as_json=options.json)
+        display = make_display(common, as_json=options.json, stream=reactor.callLater if options.json_stream else None)
         display.out.on_failure = stop.fire
+        stop.at_once = display.finish
         with judge.told_of_failure(display.now):
             if (connections := connections_of(options)) is not None:
                 make_room_for(connections, self_test=options.self_test, over_tcp=over_tcp(options))

@@ -131,6 +131,7 @@ def test_what_means_nothing_is_refused_with_the_nearest_form(text: str, what: st
             "there are: connect.p99 dns.p99 tcp.p99 tls.p99 …, sent re",
         ),
         (ProbePubSubOptions(publish=("x",)), "corrupted=0", "there are: p50 "),
+        (ProbeEchoOptions(load=LoadOptions(duration_s=1.0)), "unsent=0", "it takes an open loop: --rate; "),
         (ProbeEchoOptions(survey=SurveyOptions(kind="idle")), "loss=0", "there are: p50 "),
         (ProbeCounterOptions(survey=SurveyOptions(kind="diff")), "gaps=0", "it takes the counter's probe; "),
     ],

@@ -5,7 +5,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from math import frexp, isfinite, ldexp, nextafter
-from operator import add
+from operator import add, sub
 
 LOWEST_S = 1e-6
 HIGHEST_S = 3600.0
@@ -116,6 +116,35 @@ class Histogram:
         self.clamped_low_count += other.clamped_low_count
         self.clamped_high_count += other.clamped_high_count
         self._note(other.count, other.sum_s, other.min_s, other.max_s)
+
+    def copy(self) -> "Histogram":
+        """What it holds now, for `since`."""
+        copied = Histogram()
+        for name in self.__slots__:
+            setattr(copied, name, getattr(self, name))
+        copied._counts = self._counts[:]
+        return copied
+
+    def since(self, earlier: "Histogram") -> "Histogram":
+        """What was recorded after `earlier` was copied from this one.
+
+        The least and the greatest value are known as buckets are, to 0.1 %. Raises ValueError where `earlier` holds
+        what this one does not.
+        """
+        try:
+            counts = array("Q", map(sub, self._counts, earlier._counts))
+        except OverflowError:
+            raise ValueError("the earlier histogram is not a part of this one") from None
+        later = Histogram()
+        later._counts = counts
+        later.clamped_low_count = self.clamped_low_count - earlier.clamped_low_count
+        later.clamped_high_count = self.clamped_high_count - earlier.clamped_high_count
+        if self.count > earlier.count and self.min_s is not None and self.max_s is not None:
+            first, last = self._span(self.min_s, self.max_s)
+            held = [index for index, count in enumerate(counts[first : last + 1], first) if count]
+            ends = (min(max(_highest_equivalent_s(held[end]), self.min_s), self.max_s) for end in (0, -1))
+            later._note(self.count - earlier.count, self.sum_s - earlier.sum_s, *ends)
+        return later
 
     @property
     def mean_s(self) -> float | None:

@@ -18,6 +18,8 @@ def measurable(options: ProbeOptions) -> Measurable:
     if options.load is not None and options.load.rate_per_s is not None:
         distributions += ["service", "late"]
     counts = ["sent", "received", *FAULTS]
+    if "late" in distributions:
+        counts.append("unsent")
     if isinstance(options, ProbeCounterOptions):
         counts += NUMBERS
         distributions += ["first_byte", "body"]
