@@ -7,11 +7,13 @@ keeps its name and meaning.
 from tw.report.distribution import Distribution
 from tw.report.lines import LineReceived, SubscribeSummary
 from tw.report.load import LoadFigures, Snapshot, Warmup
-from tw.report.probe import Delivery, Numbers, ProbeReport, Sample
+from tw.report.numbers import InstanceShare, Numbers
+from tw.report.probe import Delivery, ProbeReport, Sample
 
 __all__ = [
     "Delivery",
     "Distribution",
+    "InstanceShare",
     "LineReceived",
     "LoadFigures",
     "Numbers",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from tw.errors import TwError
 from tw.report.distribution import Distribution
 from tw.report.load import LoadFigures
+from tw.report.numbers import Numbers
 from tw.schema import VERSION, Json, error_json
 
 
@@ -24,21 +25,6 @@ class Sample:
     @property
     def ok(self) -> bool:
         return self.outcome == "ok"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Numbers:
-    """What the counter's numbers say by themselves. `gaps`: numbers that went to others, or whose answer was lost."""
-
-    first: int | None = None
-    last: int | None = None
-    gaps: int = 0
-    duplicates: int = 0
-    resets: int = 0
-    instances: int = 0
-
-    def to_json(self) -> Json:
-        return {name: getattr(self, name) for name in self.__slots__}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
