@@ -14,9 +14,13 @@ def numbers_rows(numbers: Numbers) -> list[Row]:
     lines = [f"{counts}, {numbers.instances} instances"]
     if numbers.unanswered:
         others = numbers.gaps - numbers.unanswered
-        lines.append(f"{numbers.unanswered} of the gaps can be its own unanswered requests, {others} went to others")
+        lines.append(
+            f"{numbers.unanswered} of the gaps can be its own unanswered requests, at least {others} went to others"
+        )
     if numbers.doubtful:
-        lines.append(f"{numbers.doubtful} numbers came again, from nobody by name: copies, or other instances'")
+        lines.append(
+            f"{numbers.doubtful} numbers came again, not saying whose: copies, or other instances', by their pattern"
+        )
     if len(numbers.shares) > 1:
         lines.extend(map(_share_text, numbers.shares))
     return [("numbers", f"{numbers.first} to {numbers.last}", None), *(("", line, None) for line in lines)]

@@ -7,7 +7,7 @@ explain any numbers at all, so the first reading can never be ruled out, only be
 - As long as one counter could have given all the numbers, there is one.
 - Otherwise each number continues the sequence that ends closest below it; a new sequence begins where none can be
   continued, or only over a leap far wider than its steps. In the end a sequence that begins above one that had ended
-  by then is its continuation.
+  by then continues it, the closest ones first.
 - A sequence with a number that nobody else had is a counter's. One in which every number had come before is a
   counter's if it counts on by itself: step by step, for as many steps as there are sequences; and scattered, or in
   blocks of one length, as a balancer makes them. Else its answers are copies. A cache gives the latest number again and
@@ -30,6 +30,10 @@ HIGHEST_SEQUENCES = 32
 TURNS = 4
 # Blocks are of one length if so many follow each other for every one that is not as long as the one before.
 EVEN_BLOCKS = 8
+# Numbers that come again are scattered if one of so many is not the highest so far.
+SCATTERED = 4
+# Sequences are linked when there are too many, but not again before so many answers: it takes a millisecond.
+LINK_EVERY = 8 * HIGHEST_SEQUENCES
 # So many answers are too few to say how wide a counter's steps are, or that a gap is wider.
 FEW_ANSWERS = 16
 
@@ -59,6 +63,7 @@ class Unnamed:
         self.doubtful = 0
         self._copies = 0
         self._gone = self._gone_gaps = 0
+        self._link_from = 0
         self._parts: list[Sequence] | None = None
         # Blocks: the same number again and again, the highest so far. How long this one is and the last whole one was
         # (0: there was none yet), how many there were, and how often one was not as long as the one before.
@@ -83,7 +88,7 @@ class Unnamed:
             return
         self.doubtful += has_come
         if self._parts is None and (has_come or whole.is_late(number, mark)):
-            self._parts = _parted(whole)
+            self._parts = _parted(whole, has_come=has_come)
             self._blocks = whole.answers - 1
             self._block_before = int(self._blocks > 1)
         if self._parts is not None:
@@ -108,13 +113,15 @@ class Unnamed:
             self._scattered += 1
 
     def _assign(self, parts: list[Sequence], number: int, position: int, mark: int, *, has_come: bool) -> None:
-        best = self._next_of(parts, number, position)
+        # In blocks, those of equal height have the same future, and which has been silent for longer says nothing.
+        turn = TURNS * len(parts) if self._is_scattered else position
+        best = _next_of(parts, number, position - turn)
         if best is not None:
             best.steps += 1
             best.fresh += not has_come
             best.step(position, mark)
             return
-        best = self._closest(parts, number, position, mark)
+        best = _closest(parts, number, position, mark, turn)
         may_begin = len(parts) < HIGHEST_SEQUENCES
         if best is None or (may_begin and not best.reaches(number, position - 1 - mark)):
             self._begin(parts, Sequence(number, position, mark, fresh=not has_come))
@@ -126,39 +133,14 @@ class Unnamed:
         best.fresh += not has_come
         best.feed(number, position, mark)
 
-    @staticmethod
-    def _next_of(parts: list[Sequence], number: int, position: int) -> Sequence | None:
-        """The longest sequence that this number is the next one of: what `_closest` nearly always comes to."""
-        last = number - 1
-        best: Sequence | None = None
-        for part in parts:
-            if part.highest == last and (best is None or part.answers > best.answers):
-                if position - part.touched >= TURNS * len(parts):
-                    return None
-                best = part
-        return best
-
-    @staticmethod
-    def _closest(parts: list[Sequence], number: int, position: int, mark: int) -> Sequence | None:
-        """The sequence to continue with a number, if there is one that it can be in."""
-        turn = TURNS * len(parts)
-        best: Sequence | None = None
-        lowest = 0
-        for part in parts:
-            if number in part.seen or part.is_late(number, mark):
-                continue
-            cost = part.distance(number) * (1 + (position - part.touched) // turn)
-            if best is None or cost < lowest or (cost == lowest and part.answers > best.answers):
-                best, lowest = part, cost
-        return best
-
     def _is_common(self, low: int, high: int) -> bool:
         """Whether nobody had a number between these two."""
         return high - low > 1 and self.whole.seen.missing_between(low, high) == high - low - 1
 
     def _begin(self, parts: list[Sequence], part: Sequence) -> None:
-        if len(parts) == HIGHEST_SEQUENCES:
+        if len(parts) == HIGHEST_SEQUENCES and part.began >= self._link_from:
             parts[:] = [chain.merged() for chain in self._linked(parts)]
+            self._link_from = part.began + LINK_EVERY
         if len(parts) == HIGHEST_SEQUENCES:
             # Copies first: whatever is no counter's is never continued.
             self._let_go(parts.pop(min(range(len(parts)), key=lambda at: (parts[at].fresh > 0, parts[at].touched))))
@@ -186,35 +168,100 @@ class Unnamed:
                 copies += chain.answers
         return Judgement(counters, copies, reordered, self._gone, self._gone_gaps)
 
+    @property
+    def _is_scattered(self) -> bool:
+        """Whether numbers that came again were not just the latest one again and again."""
+        return SCATTERED * self._scattered >= self.doubtful
+
     def _counts(self, chain: Chain, sequences: int) -> bool:
         """Whether a chain is a counter's: see the module's text."""
         if chain.fresh:
             return True
-        is_scattered = 4 * self._scattered >= self.doubtful
         # One may have gone or come in the middle: the blocks are then of another length.
         is_even = EVEN_BLOCKS * self._block_changes <= self._blocks
         counts_on = chain.steps > chain.leaps and chain.steps + 1 >= max(2, sequences)
-        return (is_scattered or is_even) and counts_on
+        return (self._is_scattered or is_even) and counts_on
 
     def _linked(self, parts: list[Sequence]) -> list[Chain]:
-        """The parts as chains: each continues the one that ends closest below it, of those that had ended by then."""
+        """The parts as chains: one may continue a lower one that had ended by then, the closest pairs first."""
+        follower: dict[int, int] = {}
+        followed: set[int] = set()
+        for at, to in _links(parts):
+            if at not in follower and to not in followed:
+                follower[at] = to
+                followed.add(to)
         chains: list[Chain] = []
-        for part in sorted(parts, key=lambda part: part.began):
-            below = [chain for chain in chains if chain.highest < part.first and _may_link(chain, part)]
-            if below:
-                chain = max(below, key=lambda chain: (chain.highest, chain.answers))
+        for at in range(len(parts)):
+            if at in followed:
+                continue
+            chain = Chain(parts[at])
+            while at in follower:
+                at = follower[at]
+                part = parts[at]
                 reordered = chain.moved_after(part.began) if chain.asked >= part.began else 0
-                is_leap = self._is_common(chain.highest, part.first)
-                chain.join(part, is_leap=is_leap, reordered=reordered)
-            else:
-                chains.append(Chain(part))
+                chain.join(part, is_leap=self._is_common(chain.highest, part.first), reordered=reordered)
+            chains.append(chain)
         return chains
 
 
-def _parted(whole: Series) -> list[Sequence]:
-    """A series that has been orderly, cut where two counters may meet: at gaps far wider than its steps."""
+def _links(parts: list[Sequence]) -> list[tuple[int, int]]:
+    """Which part may continue which, the likeliest first: close by number, and close in time.
+
+    Of those that end at the same number it is the latest time that counts, and the one that began first is chosen; so
+    a counter is continued rather than a copy of it.
+    """
+    ended: dict[int, int] = {}
+    for part in parts:
+        ended[part.highest] = max(part.touched, ended.get(part.highest, 0))
+    began: dict[int, int] = {}
+    for part in parts:
+        began[part.first] = min(part.began, began.get(part.first, part.began))
+    links = [
+        ((part.first - low.highest) * max(1, began[part.first] - ended[low.highest]), low.began, part.began, at, to)
+        for at, low in enumerate(parts)
+        for to, part in enumerate(parts)
+        if low.highest < part.first and _may_link(low, part)
+    ]
+    return [(at, to) for *_, at, to in sorted(links)]
+
+
+def _next_of(parts: list[Sequence], number: int, since: int) -> Sequence | None:
+    """The longest sequence that this number is the next one of: what `_closest` nearly always comes to.
+
+    None if one of them has been silent since then: it is not that simple.
+    """
+    last = number - 1
+    best: Sequence | None = None
+    for part in parts:
+        if part.highest == last and (best is None or part.answers > best.answers):
+            if part.touched <= since:
+                return None
+            best = part
+    return best
+
+
+def _closest(parts: list[Sequence], number: int, position: int, mark: int, turn: int) -> Sequence | None:
+    """The sequence to continue with a number, if there is one that it can be in."""
+    best: Sequence | None = None
+    lowest = 0
+    for part in parts:
+        if number in part.seen or part.is_late(number, mark):
+            continue
+        cost = part.distance(number) * (1 + (position - part.touched) // turn)
+        if best is None or cost < lowest or (cost == lowest and part.answers > best.answers):
+            best, lowest = part, cost
+    return best
+
+
+def _parted(whole: Series, *, has_come: bool) -> list[Sequence]:
+    """A series that has been orderly, cut where two counters may meet: at gaps far wider than its steps.
+
+    If it was a number that `has_come` before with which the order ended, it is less likely that they do.
+    """
     runs = whole.runs()
     gaps = [(runs[at][0] - runs[at - 1][1], at) for at in range(1, len(runs))]
+    if has_come:
+        gaps = [(gap, at) for gap, at in gaps if gap > REACH]
     if whole.answers > FEW_ANSWERS:
         steps = sorted([1] * (whole.answers - len(runs)) + [gap for gap, _ in gaps])
         widest = max(REACH, REACH_STEPS * steps[len(steps) // 2])
@@ -223,8 +270,8 @@ def _parted(whole: Series) -> list[Sequence]:
     return [Sequence.of(whole, runs[begin:end]) for begin, end in zip([0, *cuts], [*cuts, len(runs)], strict=True)]
 
 
-def _may_link(chain: Chain, part: Sequence) -> bool:
-    """Whether the chain had ended when the part began, or was but one late answer away from leading up to it."""
-    if chain.asked < part.began:
+def _may_link(low: Sequence, part: Sequence) -> bool:
+    """Whether the lower one had ended when the other began, or was but one late answer away from leading up to it."""
+    if low.asked < part.began:
         return True
-    return part.first == chain.highest + 1 and chain.moved_after(part.began) <= 1
+    return part.first == low.highest + 1 and low.began < part.began and low.highest - low.floor(part.began) <= 1
