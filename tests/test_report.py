@@ -18,6 +18,7 @@ from tw.report import (
     InstanceShare,
     LineReceived,
     Numbers,
+    PhaseFigures,
     ProbeReport,
     Sample,
     SubscribeSummary,
@@ -87,6 +88,17 @@ def test_the_counter_adds_its_numbers_and_pubsub_its_delivery() -> None:
     }
 
 
+def test_each_phase_has_its_key_and_is_null_where_it_was_not_measured() -> None:
+    phases = PhaseFigures(connect=Distribution(min=1.0), body=Distribution(max=2.0))
+    connect, body = {**NOTHING_MEASURED, "min": 1.0}, {**NOTHING_MEASURED, "max": 2.0}
+    document = _report(phases=phases).to_json()
+    assert document == {
+        **REPORT,
+        "phases_ms": {"dns": None, "connect": connect, "tls": None, "first_byte": None, "body": body},
+    }
+    assert list(document["phases_ms"]) == ["dns", "connect", "tls", "first_byte", "body"]
+
+
 def test_a_failed_run_says_of_what() -> None:
     report = _report(ok=False, error=AnswerTimeout("no answer", "h:1", "wait"))
     assert report.to_json() == {
@@ -148,6 +160,17 @@ def test_of_too_many_instances_those_with_the_most_answers_are_named() -> None:
     assert numbers.shares[-1].answers == 10
 
 
+RESULTS: list[Any] = [
+    _report(),
+    Distribution(),
+    Numbers(),
+    SHARE,
+    PhaseFigures(),
+    Delivery(),
+    LineReceived.parse(b"x"),
+]
+
+
 def test_no_time_has_no_rate_rather_than_an_infinite_one() -> None:
     assert _report(duration_s=0.0).to_json()["rate_per_s"] is None
 
@@ -199,7 +222,7 @@ def test_not_a_number_is_never_written() -> None:
         to_text(_report(rtt_ms=Distribution(min=float("nan"))).to_json())
 
 
-@pytest.mark.parametrize("made", [_report(), Distribution(), Numbers(), SHARE, Delivery(), LineReceived.parse(b"x")])
+@pytest.mark.parametrize("made", RESULTS)
 def test_a_result_stays_as_it_was_measured(made: Any) -> None:
     with pytest.raises(FrozenInstanceError):
         setattr(made, made.__slots__[0], None)

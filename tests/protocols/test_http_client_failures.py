@@ -10,7 +10,8 @@ from twisted.internet.error import ConnectionDone, ConnectionLost
 
 from http_client_memory import CHUNKED, OK, REQUEST, UNTIL_CLOSE, Outcome, Transport, answered, connected, end, give
 from tw.errors import ExitCode, ProtocolError, TlsError
-from tw.protocols.http_client import BODY_LIMIT_BYTES, HEADER_LIMIT_BYTES, CounterClient
+from tw.protocols.http_client import CounterClient
+from tw.protocols.http_exchange import BODY_LIMIT_BYTES, HEADER_LIMIT_BYTES
 
 
 @pytest.mark.parametrize(
@@ -98,7 +99,7 @@ def test_closing_is_in_good_order() -> None:
 
 
 def test_a_bug_in_a_callback_is_not_taken_for_the_peers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tw.protocols.http_client._first", None)
+    monkeypatch.setattr("tw.protocols.http_exchange._first", None)
     client, _, outcome = connected()
     with pytest.raises(HttpParserCallbackError):
         give(client, OK)

@@ -25,6 +25,9 @@ class NumberSet:
     def add(self, number: int) -> bool:
         """Put a number in. Returns whether it was new."""
         firsts, lasts = self._firsts, self._lasts
+        if lasts and number == lasts[-1] + 1:  # nearly always
+            lasts[-1] = number
+            return True
         index = bisect_right(firsts, number)  # of the run behind it
         if index and number <= lasts[index - 1]:
             return False

@@ -79,6 +79,16 @@ class Verdict:
             raise ValueError(f"number {number} sent after {self._first + self.sent_count - 1}")
         self.sent_count += 1
 
+    def receive_expected(self, number: int) -> None:
+        """Note that the payload of `number` came back: whole, unharmed (its caller has compared all of it), for the
+        first time, and after none that was sent later. What `receive` would make of it, in a tenth of the time."""
+        self._good.add(number)
+        self.received += 1
+        if number > self._highest:
+            self._highest = number
+        else:
+            self.reordered += 1
+
     def receive(self, payload: bytes) -> Outcome:
         """Note what came back: one payload of a stream, one datagram, or one line with whatever stands before it.
 

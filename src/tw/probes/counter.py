@@ -17,7 +17,9 @@ from tw.probes.parting import part
 from tw.probes.ping import verdict_code
 from tw.probes.timing import pause, within
 from tw.progress import Display
-from tw.protocols.http_client import Answer, CounterClient, HttpRequest
+from tw.protocols.http_client import CounterClient
+from tw.protocols.http_exchange import Answer
+from tw.protocols.http_request import HttpRequest
 from tw.report import Distribution, Numbers, ProbeReport, Sample
 
 DEFAULT_PORT = 8080
@@ -129,7 +131,9 @@ class CounterPing:
             return self._client, True
         self._leave()
         connector = self._connector
-        self._client = await connector.connect(lambda: CounterClient(tls=connector.tls, where=connector.where))
+        self._client = await connector.connect(
+            lambda: CounterClient(tls=connector.tls, where=connector.where, clock=self._clock)
+        )
         return self._client, False
 
     async def _ask(self, client: CounterClient, reused: bool) -> Answer:
@@ -137,7 +141,10 @@ class CounterPing:
         before = client.received_bytes
         mark = self._numbers.mark()
         try:
-            return await within(self._reactor, self._options.timeout_s, client.request(self._request), self._late)
+            asked_s = self._clock()
+            answer = await within(self._reactor, self._options.timeout_s, client.request(self._request), self._late)
+            self._connector.phases.answered(client.first_byte_s - asked_s, self._clock() - client.first_byte_s)
+            return answer
         except TwError as error:
             self._numbers.lose(mark)
             # A kept connection that its server closes just as it is used again is nobody's fault; nothing was answered.
@@ -198,6 +205,7 @@ class CounterPing:
             errors=dict(self._errors),
             rtt_ms=Distribution.of(self._times),
             connect_ms=Distribution.of(self._connector.connect_times),
+            phases=self._connector.phases.report(),
             duration_s=(self._ended_s or self._clock()) - self._began_s,
             sent_bytes=self._sent_bytes,
             received_bytes=self._received_bytes,

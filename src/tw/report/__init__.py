@@ -8,6 +8,7 @@ from tw.report.distribution import Distribution
 from tw.report.lines import LineReceived, SubscribeSummary
 from tw.report.load import LoadFigures, Snapshot, Warmup
 from tw.report.numbers import InstanceShare, Numbers
+from tw.report.phases import PhaseFigures
 from tw.report.probe import Delivery, ProbeReport, Sample
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "LineReceived",
     "LoadFigures",
     "Numbers",
+    "PhaseFigures",
     "ProbeReport",
     "Sample",
     "Snapshot",
