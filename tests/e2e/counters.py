@@ -1,6 +1,7 @@
 """Counters behind one address, and a probe that is under way."""
 
 import json
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -72,3 +73,10 @@ class Probing:
         """Its exit code and its report, once it is over."""
         out, _ = self._process.communicate(timeout=2 * TIMEOUT_S)
         return self._process.returncode, json.loads(out)
+
+    def interrupt(self) -> dict[str, Any]:
+        """Its report up to now."""
+        self._process.send_signal(signal.SIGINT)
+        code, report = self.end()
+        assert code == 130
+        return report

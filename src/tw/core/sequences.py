@@ -32,7 +32,8 @@ class Sequence(Series):
         part._take_run(first + 1, last, series)
         for run in rest:
             part._take_run(*run, series)
-        part.touched = part.asked = series.when(part.highest)
+        part.touched = series.when(part.highest)
+        part.asked = part.touched - 1
         part.fresh = part.answers
         return part
 

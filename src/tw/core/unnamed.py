@@ -30,8 +30,10 @@ HIGHEST_SEQUENCES = 32
 TURNS = 4
 # Blocks are of one length if so many follow each other for every one that is not as long as the one before.
 EVEN_BLOCKS = 8
-# Numbers that come again are scattered if one of so many is not the highest so far.
+# Numbers that come again are scattered if one of so many is not the highest so far. One that was asked for after a
+# higher one had arrived is as good as so many: the others may have been under way when a cache took a new one.
 SCATTERED = 4
+SCATTERED_LATE = 8
 # Sequences are linked when there are too many, but not again before so many answers: it takes a millisecond.
 LINK_EVERY = 8 * HIGHEST_SEQUENCES
 # So many answers are too few to say how wide a counter's steps are, or that a gap is wider.
@@ -71,7 +73,7 @@ class Unnamed:
         self._block_before = 0
         self._blocks = 0
         self._block_changes = 0
-        # Numbers that had come before and were not the highest.
+        # Numbers that had come before and were not the highest; late ones count for more.
         self._scattered = 0
 
     @property
@@ -87,19 +89,20 @@ class Unnamed:
             self._copies += 1
             return
         self.doubtful += has_come
-        if self._parts is None and (has_come or whole.is_late(number, mark)):
-            self._parts = _parted(whole, has_come=has_come)
+        is_late = whole.is_late(number, mark)
+        if self._parts is None and (has_come or is_late):
+            self._parts = _parted(whole, REACH if has_come else 2 * (position - 1 - mark))
             self._blocks = whole.answers - 1
             self._block_before = int(self._blocks > 1)
         if self._parts is not None:
-            self._note_block(number, has_come=has_come)
+            self._note_block(number, has_come=has_come, is_late=is_late)
             if has_come and number == whole.highest and len(self._parts) == HIGHEST_SEQUENCES:
                 self._copies += 1  # the same over and over: no need to hold it against all of them
             else:
                 self._assign(self._parts, number, position, mark, has_come=has_come)
         whole.feed(number, position, mark)
 
-    def _note_block(self, number: int, *, has_come: bool) -> None:
+    def _note_block(self, number: int, *, has_come: bool, is_late: bool) -> None:
         if number > self.whole.highest:
             self._blocks += 1
             if self._block_before not in (0, self._block):
@@ -110,7 +113,7 @@ class Unnamed:
         elif number == self.whole.highest:
             self._block += 1
         elif has_come:
-            self._scattered += 1
+            self._scattered += SCATTERED_LATE if is_late else 1
 
     def _assign(self, parts: list[Sequence], number: int, position: int, mark: int, *, has_come: bool) -> None:
         # In blocks, those of equal height have the same future, and which has been silent for longer says nothing.
@@ -253,20 +256,18 @@ def _closest(parts: list[Sequence], number: int, position: int, mark: int, turn:
     return best
 
 
-def _parted(whole: Series, *, has_come: bool) -> list[Sequence]:
-    """A series that has been orderly, cut where two counters may meet: at gaps far wider than its steps.
+def _parted(whole: Series, widest: int) -> list[Sequence]:
+    """A series that has been orderly, cut where two counters may meet: at gaps far wider than its steps, or than this.
 
-    If it was a number that `has_come` before with which the order ended, it is less likely that they do.
+    What is cut too often is linked in the end. But the more answers are under way together, the more of the small gaps
+    are only still open; and where the first fault is a number that came twice, there are less likely two counters.
     """
     runs = whole.runs()
     gaps = [(runs[at][0] - runs[at - 1][1], at) for at in range(1, len(runs))]
-    if has_come:
-        gaps = [(gap, at) for gap, at in gaps if gap > REACH]
     if whole.answers > FEW_ANSWERS:
         steps = sorted([1] * (whole.answers - len(runs)) + [gap for gap, _ in gaps])
-        widest = max(REACH, REACH_STEPS * steps[len(steps) // 2])
-        gaps = [(gap, at) for gap, at in gaps if gap > widest]
-    cuts = sorted(at for _, at in sorted(gaps)[-HIGHEST_SEQUENCES // 2 :])
+        widest = max(REACH, REACH_STEPS * steps[len(steps) // 2], widest)
+    cuts = sorted(at for gap, at in sorted(gaps)[-HIGHEST_SEQUENCES // 2 :] if gap > widest)
     return [Sequence.of(whole, runs[begin:end]) for begin, end in zip([0, *cuts], [*cuts, len(runs)], strict=True)]
 
 
