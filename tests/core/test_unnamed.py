@@ -72,6 +72,13 @@ def test_unequal_weights() -> None:
     assert sorted(answers for answers, *_ in shares(line)) == [30, 60]
 
 
+def test_mostly_in_turn_is_neither_even_nor_wild_and_still_two() -> None:
+    one, two = iter(range(1, 100)), iter(range(1, 100))
+    turn = [one, two, one, two, one, two, one, one, two, two]
+    line = told(next(counter) for counter in turn * 8)
+    assert figures(line) == {"instances": 2, "doubtful": 40}
+
+
 def test_busy_ones_whose_numbers_mostly_go_to_others() -> None:
     random = Random(7)
     counters = [[1000], [3_001_000]]
@@ -111,6 +118,14 @@ def test_a_restart_while_others_count_is_a_reset() -> None:
     assert figures(line) == {"instances": 2, "resets": 1, "gaps": 63}
 
 
+def test_a_restart_while_nearly_all_numbers_go_to_others() -> None:
+    before = [1000, 3000, 5000, 7000, 9000]
+    again = [1, 1800, 4100, 5900, 8100]
+    line = told(before + again)
+    assert figures(line) == {"instances": 2, "resets": 1, "gaps": 7996 + 8095}
+    assert shares(line) == [(5, 1000, 9000, 7996), (5, 1, 8100, 8095)]
+
+
 def test_a_restart_with_a_reserved_block_looks_like_a_gap_without_a_name() -> None:
     assert figures(told([*range(1, 51), *range(65, 81)])) == {"instances": 1, "gaps": 14}
 
@@ -130,8 +145,10 @@ def test_a_restart_with_a_reserved_block_looks_like_a_gap_without_a_name() -> No
         cached([3, 5, 4, 2, 6, 4]),
         cached([9, 10, 10, 11, 9], step=4),
         cached([2, 2, 2, 2], step=3),
+        [1, 1, 2, 2, 9, 9, 15, 15, 20, 20],
         list(islice(cycle([4, 8]), 50)),
         [*range(1, 20), *repeat(20, 100), *range(21, 30)],
+        [*range(1, 41), *range(39, 0, -1), 41, 42],
     ],
     ids=lambda numbers: ",".join(map(str, numbers[:12])),
 )
