@@ -8,12 +8,14 @@ from tw.core.target import format_peer
 from tw.display import Screen, make_display
 from tw.errors import ExitCode, Interrupted, TwError
 from tw.events import Listening, ServerEvent
+from tw.net.room import make_room_for
 from tw.options import CommonOptions, TlsClientOptions
 from tw.probe_options import ProbeCounterOptions, ProbeEchoOptions, ProbeOptions, ProbePubSubOptions
 from tw.progress import Display
 from tw.runtime import Stop, run, spawn, until_stopped
-from tw.serve_options import ServeCounterOptions, ServeEchoOptions, ServePubSubOptions
+from tw.serve_options import ServeCounterOptions, ServeEchoOptions, ServeOptions, ServePubSubOptions
 from tw.servers import Service
+from tw.survey_options import SurveyOptions
 
 
 class ClientRun(Protocol):
@@ -46,6 +48,8 @@ def probe(common: CommonOptions, options: Options, make: MakeClient[Options], ma
     async def main(reactor: Any, stop: Stop) -> int:
         display = make_display(common, as_json=options.json)
         display.out.on_failure = stop.fire
+        if (connections := connections_of(options)) is not None:
+            make_room_for(connections, self_test=options.self_test, over_tcp=over_tcp(options))
         if not options.self_test:
             return await run_client(stop, display, make(reactor, options, display))
         server = make_server(reactor, options)
@@ -56,6 +60,16 @@ def probe(common: CommonOptions, options: Options, make: MakeClient[Options], ma
             await server.stop()
 
     return run(common, main)
+
+
+def connections_of(options: ProbeOptions) -> int | None:
+    """How many connections are open at once, where the user had a say in it."""
+    return None if options.load is None else options.load.connections
+
+
+def over_tcp(options: ProbeOptions) -> bool:
+    """Whether each connection takes a port of this machine's."""
+    return not (options.target or "").lower().startswith("unix:")
 
 
 def aimed_at(options: Options, listening: list[Listening]) -> Options:
@@ -90,33 +104,36 @@ def _ignore(_event: ServerEvent) -> None:
     """The events of a server that runs for `--self`."""
 
 
-def _echo_server(reactor: Any, options: ProbeEchoOptions) -> Service:
+def _own_server(options: ProbeOptions) -> dict[str, Any]:
+    """What the server of `--self` is asked for, whichever it is: to take what the probe does."""
     from tw.probes.connecting import loopback
+
+    return {
+        "host": loopback(options),
+        "port": 0,
+        "tls_self_signed": options.tls,
+        "proxy_protocol": options.send_proxy is not None,
+        "max_connections": max(connections_of(options) or 0, ServeOptions().max_connections),
+        "describe": options.survey is not None and options.survey.kind == "diff",
+    }
+
+
+def _echo_server(reactor: Any, options: ProbeEchoOptions) -> Service:
     from tw.services.echo import EchoService
 
-    return EchoService(
-        reactor,
-        ServeEchoOptions(host=loopback(options), port=0, tls_self_signed=options.tls, udp=options.udp),
-        _ignore,
-    )
+    return EchoService(reactor, ServeEchoOptions(**_own_server(options), udp=options.udp), _ignore)
 
 
 def _counter_server(reactor: Any, options: ProbeCounterOptions) -> Service:
-    from tw.probes.connecting import loopback
     from tw.services.counter import CounterService
 
-    return CounterService(
-        reactor, ServeCounterOptions(host=loopback(options), port=0, tls_self_signed=options.tls), _ignore
-    )
+    return CounterService(reactor, ServeCounterOptions(**_own_server(options)), _ignore)
 
 
 def _pubsub_server(reactor: Any, options: ProbePubSubOptions) -> Service:
-    from tw.probes.connecting import loopback
     from tw.services.pubsub import PubSubService
 
-    return PubSubService(
-        reactor, ServePubSubOptions(host=loopback(options), port=0, tls_self_signed=options.tls), _ignore
-    )
+    return PubSubService(reactor, ServePubSubOptions(**_own_server(options)), _ignore)
 
 
 def _echo_client(reactor: Any, options: ProbeEchoOptions, display: Display) -> ClientRun:
@@ -124,6 +141,8 @@ def _echo_client(reactor: Any, options: ProbeEchoOptions, display: Display) -> C
         from tw.probes.udp import UdpEchoPing
 
         return UdpEchoPing(reactor, options, display)
+    if options.survey is not None:
+        return _echo_survey(reactor, options, display, options.survey)
     from tw.probes.echo import EchoPing, talk
 
     if options.load is not None:
@@ -134,6 +153,8 @@ def _echo_client(reactor: Any, options: ProbeEchoOptions, display: Display) -> C
 
 
 def _counter_client(reactor: Any, options: ProbeCounterOptions, display: Display) -> ClientRun:
+    if options.survey is not None:
+        return _counter_survey(reactor, options, display, options.survey)
     if options.load is not None:
         from tw.probes.counter_load import CounterLoad
 
@@ -141,6 +162,26 @@ def _counter_client(reactor: Any, options: ProbeCounterOptions, display: Display
     from tw.probes.counter import CounterPing
 
     return CounterPing(reactor, options, display)
+
+
+def _echo_survey(reactor: Any, options: ProbeEchoOptions, display: Display, survey: SurveyOptions) -> ClientRun:
+    if survey.kind == "diff":
+        from tw.probes.echo_diff import EchoDiff
+
+        return EchoDiff(reactor, options, display)
+    from tw.probes.idle_timeout import EchoIdle
+
+    return EchoIdle(reactor, options, display, survey)
+
+
+def _counter_survey(reactor: Any, options: ProbeCounterOptions, display: Display, survey: SurveyOptions) -> ClientRun:
+    if survey.kind == "diff":
+        from tw.probes.counter_diff import CounterDiff
+
+        return CounterDiff(reactor, options, display)
+    from tw.probes.idle_timeout import CounterIdle
+
+    return CounterIdle(reactor, options, display, survey)
 
 
 def _pubsub_client(reactor: Any, options: ProbePubSubOptions, display: Display) -> ClientRun:

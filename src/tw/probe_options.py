@@ -5,11 +5,15 @@ from typing import Literal
 
 from tw.load_options import LoadOptions
 from tw.options import TlsClientOptions, require
+from tw.survey_options import SurveyOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeOptions:
-    """What the three probes share. `target` is the text of TARGET, None for the server's default."""
+    """What the three probes share. `target` is the text of TARGET, None for the server's default.
+
+    `proxy_source` is the address and port that the header of `send_proxy` names instead of the connection's own.
+    """
 
     target: str | None = None
     count: int = 5
@@ -23,6 +27,9 @@ class ProbeOptions:
     self_test: bool = False
     json: bool = False
     load: LoadOptions | None = None
+    survey: SurveyOptions | None = None
+    send_proxy: Literal["v1", "v2"] | None = None
+    proxy_source: tuple[str, int] | None = None
 
     def __post_init__(self) -> None:
         require(
@@ -36,6 +43,16 @@ class ProbeOptions:
             "--self beside certificate options",
             "leave them out: --self --tls pins its own certificate",
         )
+        require(
+            self.proxy_source is None or self.send_proxy is not None,
+            "--proxy-source without --send-proxy",
+            "add --send-proxy v1 or v2",
+        )
+        self._refuse_beside_survey("a load", self.load is not None)
+
+    def _refuse_beside_survey(self, what: str, on: bool) -> None:
+        if self.survey is not None:
+            require(not on, f"{self.survey.flag} beside {what}", "ask about the path alone")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +70,11 @@ class ProbeEchoOptions(ProbeOptions):
         require(not (loaded and self.udp), "--udp beside a load", "load goes over a stream; leave one of them out")
         require(not (loaded and self.interactive), "-i beside a load", "leave out --connections, --rate and --duration")
         require(not (self.udp and self.tls), "--udp beside --tls", "echo over UDP has no TLS; leave one of them out")
+        require(
+            not (self.udp and self.send_proxy is not None),
+            "--send-proxy beside --udp",
+            "datagrams carry no PROXY header here; leave one of them out",
+        )
         require(not (self.udp and self.interactive), "-i beside --udp", "talk mode needs a stream; leave one out")
         require(
             not (self.udp and self.size_bytes > MAX_DATAGRAM_BYTES),
@@ -60,6 +82,8 @@ class ProbeEchoOptions(ProbeOptions):
             f"use at most {MAX_DATAGRAM_BYTES}",
         )
         require(not (self.interactive and self.json), "-i beside --json", "talk mode writes what the server sends")
+        self._refuse_beside_survey("--udp", self.udp)
+        self._refuse_beside_survey("-i", self.interactive)
 
 
 MAX_DATAGRAM_BYTES = 65_507
@@ -76,6 +100,14 @@ class ProbeCounterOptions(ProbeOptions):
     expect_status: int = 200
     resolve: tuple[tuple[str, int, str], ...] = ()
     keepalive: bool = True
+
+    def __post_init__(self) -> None:
+        ProbeOptions.__post_init__(self)
+        if self.survey is not None:
+            # Others are not answered with what was seen, or not at all.
+            asks = self.survey.kind == "idle" or self.method == "GET"
+            require(asks, f"--diff beside --method {self.method}", "leave it out: a GET is what is described")
+            self._refuse_beside_survey("--no-keepalive", self.survey.kind == "idle" and not self.keepalive)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

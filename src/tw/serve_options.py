@@ -8,13 +8,17 @@ from tw.options import require
 LEAST_IDLE_S = 0.1
 """Every connection is looked at several times in an idle timeout, which a shorter one would make a load of its own."""
 
+MAX_TCP_KEEPALIVE_S = 32_767
+"""Of TCP_KEEPIDLE (tcp(7)): Linux takes no more."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeOptions:
     """What the three servers share. `listen` holds Twisted server endpoint strings and replaces `host` and `port`.
 
-    `accept_rate` is connections per second. `allow`, `deny` and `proxy_trust` hold networks in CIDR form
-    (`core.networks`); no `proxy_trust` means loopback.
+    `accept_rate` is connections per second, `tcp_keepalive_s` 0 for none. `allow`, `deny` and `proxy_trust` hold
+    networks in CIDR form (`core.networks`); no `proxy_trust` means loopback. `describe` (echo, counter): each client is
+    told what was seen of it.
     """
 
     host: str = "127.0.0.1"
@@ -34,11 +38,13 @@ class ServeOptions:
     max_per_host: int | None = None
     accept_rate: int | None = None
     idle_timeout_s: float | None = None
+    tcp_keepalive_s: float = 60.0
     allow: tuple[str, ...] = ()
     deny: tuple[str, ...] = ()
     ready_file: str | None = None
     json: bool = False
     access_log: bool = False
+    describe: bool = False
 
     def __post_init__(self) -> None:
         pem = self.tls_cert is not None or self.tls_key is not None
@@ -61,6 +67,11 @@ class ServeOptions:
             self.proxy_protocol or not self.proxy_trust,
             "--proxy-trust without --proxy-protocol",
             "add --proxy-protocol",
+        )
+        require(
+            self.tcp_keepalive_s <= MAX_TCP_KEEPALIVE_S,
+            f"--tcp-keepalive above {MAX_TCP_KEEPALIVE_S} s",
+            "give it less, or 0 for none",
         )
         require(
             self.idle_timeout_s is None or self.idle_timeout_s >= LEAST_IDLE_S,
@@ -93,6 +104,11 @@ class ServeEchoOptions(ServeOptions):
             not (self.udp and self.proxy_protocol),
             "--udp beside --proxy-protocol",
             "datagrams carry no PROXY header here; leave one of them out",
+        )
+        require(
+            not (self.udp and self.describe),
+            "--udp beside --describe",
+            "a datagram's sender is told nothing but its own bytes; leave one of them out",
         )
 
 

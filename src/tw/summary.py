@@ -28,6 +28,8 @@ ANSWER_PHASES = {"first_byte": "first byte", "body": "body"}
 def report_rows(report: ProbeReport) -> list[Row]:
     """The report's rows, the verdict first. Every text in them is safe for a terminal."""
     rows: list[Row] = [(f"{report.probe} {safe(report.target)}", verdict_text(report), report.ok)]
+    if report.difference is not None or report.idle_timeout is not None:
+        return rows + _path_rows(report)
     rows.append(("sent", f"{report.sent} ({report.sent_bytes} bytes)", None))
     rows.append(("received", f"{report.received} ({report.received_bytes} bytes)", None))
     for name in ("lost", "duplicated", "reordered", "corrupted"):
@@ -42,6 +44,20 @@ def report_rows(report: ProbeReport) -> list[Row]:
         rows.extend(numbers_rows(report.numbers))
     rows.extend((name, text, None) for name, text in _times(report) if text)
     return rows
+
+
+def _path_rows(report: ProbeReport) -> list[Row]:
+    """What was asked is about the path: the counts of so few messages would only be in the way."""
+    from tw.report.path_words import difference_lines, idle_text  # here, since few reports need them
+
+    rows: list[Row] = []
+    if report.difference is not None:
+        for part, lines in difference_lines(report.difference):
+            rows += [(name, line, None) for name, line in zip([part] + [""] * len(lines), lines, strict=False)]
+    if report.idle_timeout is not None:
+        rows.append(("silent connection", idle_text(report.idle_timeout), None))
+    rows += [(name, text, None) for name, text in _times(report)[:-1] if text]
+    return [*rows, ("duration", f"{report.duration_s:.3f} s", None)]
 
 
 def _times(report: ProbeReport) -> list[tuple[str, str]]:
@@ -64,6 +80,10 @@ def _phases(phases: PhaseFigures | None, names: dict[str, str]) -> list[tuple[st
 
 def verdict_text(report: ProbeReport) -> str:
     """`ok`, or what is wrong, in a few words."""
+    if report.ok and report.difference is not None:
+        from tw.report.path_words import difference_lines, difference_text
+
+        return difference_text(difference_lines(report.difference))
     if report.ok:
         return "ok"
     if isinstance(report.error, Interrupted):

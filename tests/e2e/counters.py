@@ -3,11 +3,11 @@
 import json
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from e2e.haproxy import http_haproxy
+from e2e.haproxy import haproxy
 from e2e.harness import TIMEOUT_S, TW, Ran, Server, environment, serving, tw
 from e2e.nginx import nginx
 
@@ -25,14 +25,37 @@ def counters(*starts: int) -> Iterator[list[Server]]:
 
 
 @contextmanager
-def balancer(program: str, places: list[str], *, named: bool = True) -> Iterator[str]:
+def nginx_before(places: Sequence[str], *rules: str, http: str = "") -> Iterator[str]:
+    """nginx that asks the servers in turn; gives its target. `rules` stand in its `location`.
+
+    It has one worker, and so one turn: each of several would have its own.
+    """
+    servers = " ".join(f"server {place};" for place in places)
+    location = " ".join(f"{rule};" for rule in ("proxy_pass http://behind", *rules))
+    with nginx(f"location / {{ {location} }}", http=f"upstream behind {{ {servers} }} {http}") as front:
+        yield front.target
+
+
+@contextmanager
+def haproxy_before(places: Sequence[str], *rules: str, options: str = "", section: str = "") -> Iterator[str]:
+    """HAProxy that asks the servers in turn; gives its target. `rules` are lines of the proxy, `options` stand behind
+    each server, and `section` behind the proxy."""
+    first, *others = places
+    servers = [f"server s{number} {place} {options}" for number, place in enumerate(others)]
+    more = "\n".join(("mode http", "balance roundrobin", *rules, *servers, section))
+    with haproxy(first, options, more=more) as port:
+        yield f"127.0.0.1:{port}"
+
+
+@contextmanager
+def balancer(program: str, places: Sequence[str], *, named: bool = True) -> Iterator[str]:
     """nginx or HAProxy that asks the servers in turn; unless `named` it takes their answers' names and numbers away."""
     if program == "nginx":
-        with nginx(places, *([] if named else [f"proxy_hide_header {name}" for name in NAMES])) as target:
+        with nginx_before(places, *([] if named else [f"proxy_hide_header {name}" for name in NAMES])) as target:
             yield target
     else:
         rules = [] if named else [f"http-response del-header {name}" for name in NAMES]
-        with http_haproxy(places, *HASTY, *rules, options="check inter 50ms fall 1 rise 1") as target:
+        with haproxy_before(places, *HASTY, *rules, options="check inter 50ms fall 1 rise 1") as target:
             yield target
 
 

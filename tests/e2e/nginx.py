@@ -1,10 +1,10 @@
-"""A real nginx in front of servers, on a port that the test has bound for it."""
+"""A real nginx, on a port that the test has bound for it."""
 
 import os
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,61 +14,72 @@ from e2e.programs import need
 CONFIG = """
 daemon off;
 {user}
-worker_processes 1;
 pid {folder}/pid;
-error_log stderr error;
-events {{ worker_connections 512; }}
+error_log stderr warn;
+events {{ worker_connections 100; }}
 http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    proxy_cache_path {folder}/cache keys_zone=answers:1m;
-    upstream behind {{
-        {servers}
-    }}
+    client_body_temp_path {folder};
+    proxy_temp_path {folder};
+    fastcgi_temp_path {folder};
+    uwsgi_temp_path {folder};
+    scgi_temp_path {folder};
+    log_format seen '{log}';
+    access_log {folder}/access seen;
+    {http}
     server {{
-        listen 127.0.0.1:{port};
-        location / {{
-            proxy_pass http://behind;
-            {rules}
-        }}
+        listen 127.0.0.1:{port} {listen};
+        {server}
     }}
 }}
 """
 
 
-@contextmanager
-def nginx(places: Sequence[str], *rules: str) -> Iterator[str]:
-    """nginx with these servers behind it, in turn; gives its target. `rules` stand in its `location`.
+class Nginx:
+    """A running nginx. `seen` gives its access log, which it has written once it is stopped."""
 
-    It has one worker, and so one turn: each of several would have its own. The socket is handed over as in an upgrade
-    of its binary (`NGINX=FD;`), so whoever connects before it is up waits in the socket's queue.
+    def __init__(self, port: int, folder: Path, process: subprocess.Popen[bytes]) -> None:
+        self.port = port
+        self.target = f"127.0.0.1:{port}"
+        self._folder = folder
+        self._process = process
+
+    def stop(self) -> None:
+        """In good order: a master that is killed leaves its workers behind."""
+        if self._process.poll() is None:
+            self._process.terminate()
+            self._process.wait(TIMEOUT_S)
+
+    def seen(self) -> list[str]:
+        """Stop it, and give the lines of its access log."""
+        self.stop()
+        return (self._folder / "access").read_text().splitlines()
+
+
+@contextmanager
+def nginx(server: str, *, listen: str = "", http: str = "", log: str = "$remote_addr") -> Iterator[Nginx]:
+    """`server` and `http` are for the blocks of these names, `listen` follows the port, `log` is a line of the log.
+
+    It gets its socket as nginx hands it on to itself at an upgrade: the variable NGINX names the descriptor. Whoever
+    connects before it is up waits in the socket's queue.
     """
     need("nginx")
-    with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as door:
-        port: int = door.getsockname()[1]
-        config, errors = Path(folder, "nginx.conf"), Path(folder, "stderr")
-        servers = "\n".join(f"server {place};" for place in places)
-        # Its worker would be nobody, who may not write into this folder.
-        user = "user root;" if os.getuid() == 0 else ""
-        lines = "\n".join(f"{rule};" for rule in rules)
-        config.write_text(CONFIG.format(folder=folder, port=port, servers=servers, rules=lines, user=user))
-        with open(errors, "wb") as stderr:
+    with tempfile.TemporaryDirectory() as path, socket.create_server(("127.0.0.1", 0)) as listener:
+        folder, port, number = Path(path), listener.getsockname()[1], listener.fileno()
+        values = {"folder": folder, "port": port, "listen": listen, "http": http, "server": server, "log": log}
+        values["user"] = "user root;" if os.geteuid() == 0 else ""  # the folder is ours alone
+        (folder / "nginx.conf").write_text(CONFIG.format(**values))
+        with (folder / "stderr").open("wb") as stderr:
             process = subprocess.Popen(
-                ["nginx", "-e", "stderr", "-p", folder, "-c", str(config)],
+                ["nginx", "-c", str(folder / "nginx.conf"), "-e", "stderr"],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,
-                pass_fds=[door.fileno()],
-                env={**os.environ, "NGINX": f"{door.fileno()};"},
+                pass_fds=[number],
+                env={**os.environ, "NGINX": f"{number};"},
             )
+        running = Nginx(port, folder, process)
         try:
-            yield f"127.0.0.1:{port}"
-            assert process.poll() is None, errors.read_text()
+            yield running
+            assert process.poll() in (None, 0), (folder / "stderr").read_text()
         finally:
-            # Not killed: that would leave its worker behind.
-            process.terminate()
-            process.wait(TIMEOUT_S)
+            running.stop()

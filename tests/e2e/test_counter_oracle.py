@@ -1,13 +1,12 @@
 """What the counter probe makes of the numbers behind a real nginx and a real HAProxy."""
 
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
-from e2e.counters import balancer, counters, probed, probing, shares
-from e2e.haproxy import http_haproxy
+from e2e.counters import balancer, counters, haproxy_before, nginx_before, probed, probing, shares
 from e2e.harness import serving, tw
-from e2e.nginx import nginx
 
 both = pytest.mark.parametrize("program", ["nginx", "haproxy"])
 
@@ -60,8 +59,9 @@ HIDE = ("proxy_hide_header X-Instance", "proxy_hide_header X-Request-Number")
 
 
 @pytest.mark.parametrize("more", [(), HIDE], ids=["named", "unnamed"])
-def test_a_cache_gives_duplicates_and_no_more_instances(more: tuple[str, ...]) -> None:
-    with counters(1) as (server,), nginx([server.target], *CACHE, *more) as target:
+def test_a_cache_gives_duplicates_and_no_more_instances(more: tuple[str, ...], tmp_path: Path) -> None:
+    zone = f"proxy_cache_path {tmp_path}/cache keys_zone=answers:1m;"
+    with counters(1) as (server,), nginx_before([server.target], *CACHE, *more, http=zone) as target:
         ran = probed(target, 12)
     report = ran.json
     assert (ran.code, report["ok"], report["duplicated"], report["lost"]) == (1, False, 11, 0), ran
@@ -79,7 +79,7 @@ def test_a_cache_that_says_so_leaves_no_doubt() -> None:
         "http-response del-header X-Request-Number",
     )
     section = "cache answers\n    total-max-size 1\n    max-age 600\n"
-    with counters(1) as (server,), http_haproxy([server.target], *rules, sections=section) as target:
+    with counters(1) as (server,), haproxy_before([server.target], *rules, section=section) as target:
         ran = probed(target, 4)
     report = ran.json
     assert (ran.code, report["duplicated"]) == (1, 3), ran
@@ -104,10 +104,10 @@ def test_a_server_that_dies_leaves_the_rest_to_the_other_one(program: str, named
 
 
 @pytest.mark.parametrize("crash", [False, True], ids=["stop", "crash"])
-def test_a_restart_that_keeps_the_count_is_another_instance_and_no_gap(crash: bool, tmp_path: object) -> None:
+def test_a_restart_that_keeps_the_count_is_another_instance_and_no_gap(crash: bool, tmp_path: Path) -> None:
     place = ("--listen", f"unix:{tmp_path}/s")
     options = ("--access-log", "--state", f"{tmp_path}/state")
-    with nginx([f"unix:{tmp_path}/s"]) as target, ExitStack() as stack:
+    with nginx_before([f"unix:{tmp_path}/s"]) as target, ExitStack() as stack:
         with serving("counter", *options, place=place) as first:
             probe = stack.enter_context(probing(target, 100_000))
             for _ in range(5):
@@ -127,9 +127,9 @@ def test_a_restart_that_keeps_the_count_is_another_instance_and_no_gap(crash: bo
     assert not crash or again == 65
 
 
-def test_a_restart_from_the_beginning_is_a_reset(tmp_path: object) -> None:
+def test_a_restart_from_the_beginning_is_a_reset(tmp_path: Path) -> None:
     place = ("--listen", f"unix:{tmp_path}/s")
-    with nginx([f"unix:{tmp_path}/s"]) as target, ExitStack() as stack:
+    with nginx_before([f"unix:{tmp_path}/s"]) as target, ExitStack() as stack:
         with serving("counter", "--access-log", place=place) as first:
             probe = stack.enter_context(probing(target, 100_000))
             for _ in range(5):

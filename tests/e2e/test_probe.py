@@ -19,7 +19,7 @@ from tw.errors import ExitCode
 FAST = ("--interval", "10ms")
 FIELDS = {
     "v", "probe", "target", "ok", "sent", "received", "lost", "duplicated", "reordered", "corrupted", "errors",
-    "rtt_ms", "connect_ms", "duration_s", "rate_per_s", "sent_bytes", "received_bytes",
+    "rtt_ms", "connect_ms", "phases_ms", "duration_s", "rate_per_s", "sent_bytes", "received_bytes",
 }  # fmt: skip
 FIGURES = {"min", "mean", "p50", "p90", "p95", "p99", "p999", "max"}
 

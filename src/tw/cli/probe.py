@@ -8,7 +8,9 @@ import click
 from tw.cli.command import command, keep_json, rank, session_of, typed
 from tw.cli.options import CLIENT_CERT_OPTIONS, SERVER_NAME_OPTION, VERIFY_OPTIONS, apply, verify_from
 from tw.cli.params import DURATION_OR_ZERO, DURATION_TYPE, HeaderType, ListType, ResolveType, SizeType
+from tw.cli.probe_connect import CONNECT_OPTIONS
 from tw.cli.probe_load import LOAD_OPTIONS, load_from
+from tw.cli.probe_path import PATH_OPTIONS, survey_from
 from tw.cli.texts import HOST, TEXT
 
 MAX_SIZE = 16 * 1024 * 1024
@@ -89,7 +91,9 @@ def _only_for_ping(ctx: click.Context, talking: bool, modes: str) -> None:
 @click.argument("target", type=TEXT, required=False)
 @_count_option(default=5, show_default=True, help="Samples.")
 @apply(COMMON_OPTIONS)
+@apply(CONNECT_OPTIONS)
 @apply(LOAD_OPTIONS)
+@apply(PATH_OPTIONS)
 @_size_option()
 @click.option("--udp", is_flag=True, help="Over UDP.")
 @INTERACTIVE
@@ -111,7 +115,8 @@ def echo(ctx: click.Context, /, **options: Any) -> int:
         raise click.UsageError("--count beside -i", ctx)
     if typed(ctx, "idle_s") and not options["interactive"]:
         raise click.UsageError("--idle without -i", ctx)
-    return probe_echo(session_of(ctx).options(), ProbeEchoOptions(**_shared(ctx, options)))
+    survey = survey_from(ctx, options)
+    return probe_echo(session_of(ctx).options(), ProbeEchoOptions(**_shared(ctx, options), survey=survey))
 
 
 @command(
@@ -123,7 +128,9 @@ def echo(ctx: click.Context, /, **options: Any) -> int:
 @click.argument("target", type=TEXT, required=False)
 @_count_option(default=5, show_default=True, help="Samples.")
 @apply(COMMON_OPTIONS)
+@apply(CONNECT_OPTIONS)
 @apply(LOAD_OPTIONS)
+@apply(PATH_OPTIONS)
 @click.option("--path", type=TEXT, metavar="PATH", help="Path of the request.  [default: /, or the URL's]")
 @click.option(
     "-H", "--header", "headers", multiple=True, type=HeaderType("name: value"), help="Send this header; repeatable."
@@ -146,7 +153,8 @@ def counter(ctx: click.Context, /, *, no_keepalive: bool, **options: Any) -> int
     from tw.clients import probe_counter
     from tw.probe_options import ProbeCounterOptions
 
-    chosen = ProbeCounterOptions(**_shared(ctx, options), keepalive=not no_keepalive)
+    survey = survey_from(ctx, options)
+    chosen = ProbeCounterOptions(**_shared(ctx, options), keepalive=not no_keepalive, survey=survey)
     return probe_counter(session_of(ctx).options(), chosen)
 
 
@@ -154,6 +162,7 @@ def counter(ctx: click.Context, /, *, no_keepalive: bool, **options: Any) -> int
 @click.argument("target", type=TEXT, required=False)
 @_count_option(help="Samples; with --subscribe, lines to leave after.  [default: 5; unlimited with --subscribe]")
 @apply(COMMON_OPTIONS)
+@apply(CONNECT_OPTIONS)
 @apply(LOAD_OPTIONS)
 @_size_option()
 @INTERACTIVE

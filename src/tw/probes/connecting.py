@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from OpenSSL import SSL
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import CancelledError, ensureDeferred
 from twisted.internet.endpoints import UNIXClientEndpoint
 from twisted.internet.protocol import Factory
@@ -15,12 +16,15 @@ from twisted.python.failure import Failure
 
 from tw.core.client_rules import refuse_idle_tls_options, tls_name
 from tw.core.histogram import Histogram
+from tw.core.proxy import HostAddress
+from tw.core.proxy_sender import Version
 from tw.core.target import HostTarget, Target, UnixTarget, parse_target
 from tw.core.text import safe
 from tw.errors import AnswerTimeout, ConnectError, UsageError
 from tw.net.dial import dial, is_literal, resolve
 from tw.net.endpoint import address_text, client_from_string, connect_error
 from tw.net.lean_tls import tls_factory
+from tw.net.send_proxy import HeaderAhead
 from tw.net.tls import client_creator
 from tw.net.tls_failures import tls_failure
 from tw.net.tls_words import silent_handshake
@@ -63,6 +67,8 @@ class Route:
     family: int | None = None
     bind: str | None = None
     resolve: tuple[tuple[str, int, str], ...] = ()
+    send_proxy: Version | None = None
+    proxy_source: HostAddress | None = None
 
     @classmethod
     def of(cls, options: ProbeOptions, target: Target, resolve: tuple[tuple[str, int, str], ...] = ()) -> "Route":
@@ -74,6 +80,8 @@ class Route:
             family=options.family,
             bind=options.bind,
             resolve=resolve,
+            send_proxy=options.send_proxy,
+            proxy_source=None if options.proxy_source is None else HostAddress(*options.proxy_source),
         )
 
 
@@ -142,6 +150,10 @@ class Connector:
             timeout_s = max(RETRY_S, min(timeout_s, until - self._reactor.seconds()))
         steps = Steps(self._clock())
         await self._connect_socket(protocol, steps, timeout_s)
+        if _met_itself(protocol):
+            protocol.ready.addErrback(lambda _: None)
+            protocol.abort()
+            raise ConnectError("connection refused", self.where, "is the server running there?")
         left = timeout_s - (self._clock() - steps.began_s)
         try:
             await within(self._reactor, left, protocol.ready, self._silent_handshake)
@@ -165,6 +177,8 @@ class Connector:
         factory: Any = _OneShot(protocol, steps, self._clock)
         if self._creator is not None:
             factory = tls_factory(self._creator, True, factory, self._reactor)
+        if self._route.send_proxy is not None:
+            factory = HeaderAhead(factory, self._route.send_proxy, self._route.proxy_source)
         reaching = ensureDeferred(self._reach(factory, steps, timeout_s))
         try:
             await within(self._reactor, timeout_s, reaching, self._slow_connect)
@@ -221,6 +235,14 @@ def source_family(bind: str | None, family: int | None) -> int | None:
     if family not in (None, version):
         raise UsageError("the source address is of the other family", f"--bind {bind}")
     return version
+
+
+def _met_itself(protocol: ClientConnection) -> bool:
+    """Whether both ends are the same one: on this host, to a port that nobody listens on, the kernel may choose that
+    very port for this end, and TCP then connects it to itself (RFC 9293, 3.5). Everything would come back."""
+    transport = protocol.stream.transport
+    ours, theirs = transport.getHost(), transport.getPeer()
+    return isinstance(ours, IPv4Address | IPv6Address) and (ours.host, ours.port) == (theirs.host, theirs.port)
 
 
 def _peer(protocol: ClientConnection) -> str:

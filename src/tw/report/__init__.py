@@ -5,6 +5,7 @@ keeps its name and meaning.
 """
 
 from tw.report.distribution import Distribution
+from tw.report.idle import IdleTimeout
 from tw.report.lines import LineReceived, SubscribeSummary
 from tw.report.load import LoadFigures, Snapshot, Warmup
 from tw.report.numbers import InstanceShare, Numbers
@@ -14,6 +15,7 @@ from tw.report.probe import Delivery, ProbeReport, Sample
 __all__ = [
     "Delivery",
     "Distribution",
+    "IdleTimeout",
     "InstanceShare",
     "LineReceived",
     "LoadFigures",

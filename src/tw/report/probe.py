@@ -2,13 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from tw.errors import TwError
 from tw.report.distribution import Distribution
+from tw.report.idle import IdleTimeout
 from tw.report.load import LoadFigures
 from tw.report.numbers import Numbers
 from tw.report.phases import PhaseFigures
 from tw.schema import VERSION, Json, error_json
+
+if TYPE_CHECKING:
+    from tw.core.difference import PathDifference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +69,8 @@ class ProbeReport:
     delivery: Delivery | None = None
     load: LoadFigures | None = None
     phases: PhaseFigures | None = None
+    difference: "PathDifference | None" = None
+    idle_timeout: IdleTimeout | None = None
     error: TwError | None = None
 
     @property
@@ -99,6 +106,12 @@ class ProbeReport:
             document |= self.load.to_json()
         if self.phases is not None:
             document["phases_ms"] = self.phases.to_json()
+        if self.difference is not None:
+            from tw.report.path import difference_json  # here, since few reports have one
+
+            document["diff"] = difference_json(self.difference)
+        if self.idle_timeout is not None:
+            document["idle_timeout"] = self.idle_timeout.to_json()
         if self.error is not None:
             document["error"] = error_json(self.error)
         return document

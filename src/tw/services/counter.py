@@ -37,6 +37,11 @@ class CounterService:
         self._logged_at_s: float | None = None
         self._without_numbers = False
         connections: Any = self.listener.connections  # of CounterServer, which `_build` makes
+        self._kind = CounterServer
+        if options.describe:
+            from tw.protocols.describe import DescribingCounter
+
+            self._kind = DescribingCounter
         self._sweep = Sweep(reactor, _wait_limits(options), connections.values)
 
     async def start(self) -> list[Listening]:
@@ -62,7 +67,7 @@ class CounterService:
 
     def _build(self, keeper: Keeper, address: IAddress | None) -> ServerConnection:
         self._sweep.wake()
-        return CounterServer(self._site, keeper, address)
+        return self._kind(self._site, keeper, address)
 
     def _failed(self, error: LocalError) -> None:
         now = self._reactor.seconds()

@@ -2,13 +2,10 @@
 
 from typing import Any
 
-from twisted.internet.interfaces import IAddress
-
 from tw.events import Listening, ServerSummary
-from tw.protocols.connection import Keeper, ServerConnection
 from tw.protocols.echo import EchoServer, UdpEchoServer
 from tw.serve_options import ServeEchoOptions
-from tw.services.listener import Emit, Listener
+from tw.services.listener import Build, Emit, Listener
 
 
 class EchoService:
@@ -18,11 +15,16 @@ class EchoService:
         self.listener = Listener(reactor, "echo", options, emit)
         # No question for each datagram where there are no lists to ask.
         admits = self.listener.admits_datagram if self.listener.admission.lists else None
+        self._build: Build = EchoServer
+        if options.describe:
+            from tw.protocols.describe import DescribingEcho
+
+            self._build = DescribingEcho
         self._udp = UdpEchoServer(admits) if options.udp else None
 
     async def start(self) -> list[Listening]:
         """Bind. Raises TwError, and leaves nothing bound then."""
-        return await self.listener.bind(_build, self._udp)
+        return await self.listener.bind(self._build, self._udp)
 
     async def stop(self) -> ServerSummary:
         """Stop accepting, drain, and tell what was done."""
@@ -33,7 +35,3 @@ class EchoService:
         self.listener.received_bytes += udp.received_bytes
         self.listener.sent_bytes += udp.sent_bytes
         return self.listener.summary({"datagrams": udp.datagrams, "ignored_datagrams": udp.ignored})
-
-
-def _build(keeper: Keeper, address: IAddress | None) -> ServerConnection:
-    return EchoServer(keeper, address)
