@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from tw.judge_options import JudgeOptions
 from tw.load_options import LoadOptions
 from tw.options import TlsClientOptions, require
 from tw.survey_options import SurveyOptions
@@ -26,7 +27,9 @@ class ProbeOptions:
     bind: str | None = None
     self_test: bool = False
     json: bool = False
+    json_stream: bool = False
     load: LoadOptions | None = None
+    judge: JudgeOptions = JudgeOptions()
     survey: SurveyOptions | None = None
     send_proxy: Literal["v1", "v2"] | None = None
     proxy_source: tuple[str, int] | None = None
@@ -55,6 +58,11 @@ class ProbeOptions:
             require(not on, f"{self.survey.flag} beside {what}", "ask about the path alone")
 
 
+def _require_no_json(options: ProbeOptions, interactive: bool) -> None:
+    for flag, asked in (("--json", options.json), ("--json-stream", options.json_stream)):
+        require(not (interactive and asked), f"-i beside {flag}", "talk mode writes what the server sends")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeEchoOptions(ProbeOptions):
     """`tw probe echo`."""
@@ -81,7 +89,7 @@ class ProbeEchoOptions(ProbeOptions):
             f"--size {self.size_bytes} does not fit into a datagram",
             f"use at most {MAX_DATAGRAM_BYTES}",
         )
-        require(not (self.interactive and self.json), "-i beside --json", "talk mode writes what the server sends")
+        _require_no_json(self, self.interactive)
         self._refuse_beside_survey("--udp", self.udp)
         self._refuse_beside_survey("-i", self.interactive)
 
@@ -126,7 +134,12 @@ class ProbePubSubOptions(ProbeOptions):
         ProbeOptions.__post_init__(self)
         modes = [name for name, on in self._modes() if on]
         require(len(modes) < 2, " beside ".join(modes), "choose one mode")
-        require(not (self.interactive and self.json), "-i beside --json", "talk mode writes what the server sends")
+        _require_no_json(self, self.interactive)
+        require(
+            not (self.subscribe and self.json_stream),
+            "--subscribe beside --json-stream",
+            "use --json: there it is one object a line already",
+        )
         require(self.wait or bool(self.publish), "--no-wait without --publish", "add --publish LINE")
         require(self.publish.count("-") < 2, "--publish - given twice", "stdin can be read once")
         for line in self.publish:

@@ -28,4 +28,6 @@ def numbers_rows(numbers: Numbers) -> list[Row]:
 
 def _share_text(share: InstanceShare) -> str:
     name = "an instance without a name" if share.instance is None else f"instance {share.instance}"
-    return f"{name}: {share.answers} answers ({share.share:.1%}), {share.first} to {share.last}, {share.gaps} gaps"
+    return (
+        f"{name}: {share.answers} answers ({100 * share.share:.1f} %), {share.first} to {share.last}, {share.gaps} gaps"
+    )

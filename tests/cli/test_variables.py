@@ -58,6 +58,10 @@ PROBE: dict[str, tuple[str, Any]] = {
     "WARMUP": ("2s", ("load", LoadOptions(duration_s=1.0, warmup_s=2.0))),
     "CONNECT_RATE": ("9", ("load", LoadOptions(duration_s=1.0, connect_rate_per_s=9.0))),
     "JSON": ("1", ("json", True)),
+    "JSON_STREAM": ("1", ("json_stream", True)),
+    "ASSERT": ("p99<1s\nloss=0", ("asserted", ("p99<1s", "loss=0"))),
+    "JUNIT": ("j.xml", ("junit", "j.xml")),
+    "HGRM": ("h.hgrm", ("hgrm", "h.hgrm")),
     "SEND_PROXY": ("v2", ("send_proxy", "v2")),
     "PROXY_SOURCE": ("[::1]:7", ("proxy_source", ("::1", 7))),
 }

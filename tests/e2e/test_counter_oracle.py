@@ -51,7 +51,7 @@ def test_the_summary_has_a_line_for_each() -> None:
     lines = [line.strip() for line in ran.out.splitlines()]
     assert "0 gaps, 0 duplicates, 0 resets, 2 instances" in lines
     told = sorted(line.partition(": ")[2] for line in lines if line.startswith("instance "))
-    assert told == ["2 answers (50.0%), 1 to 2, 0 gaps", "2 answers (50.0%), 100 to 101, 0 gaps"]
+    assert told == ["2 answers (50.0 %), 1 to 2, 0 gaps", "2 answers (50.0 %), 100 to 101, 0 gaps"]
 
 
 CACHE = ("proxy_cache answers", "proxy_cache_valid 200 10m", "proxy_ignore_headers Cache-Control")

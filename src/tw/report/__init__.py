@@ -4,6 +4,7 @@ Every object carries `"v": 1`. Units end keys. What was not measured is null, ne
 keeps its name and meaning.
 """
 
+from tw.report.assertion import Checked
 from tw.report.distribution import Distribution
 from tw.report.idle import IdleTimeout
 from tw.report.lines import LineReceived, SubscribeSummary
@@ -13,6 +14,7 @@ from tw.report.phases import PhaseFigures
 from tw.report.probe import Delivery, ProbeReport, Sample
 
 __all__ = [
+    "Checked",
     "Delivery",
     "Distribution",
     "IdleTimeout",
