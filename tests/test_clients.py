@@ -13,11 +13,10 @@ from launching import Launch
 from memory import Network
 from running import Notes, Stdin
 from tw import clients
-from tw.clients import _own_server, aimed_at, connections_of, over_tcp, run_client
+from tw.clients import _own_server, aimed_at, over_tcp, run_client
 from tw.errors import AnswerTimeout, ExitCode, Interrupted, LocalError, ProtocolError, TwError
 from tw.events import Listening
 from tw.load_options import LoadOptions
-from tw.matrix_options import MatrixOptions
 from tw.options import CommonOptions, TlsClientOptions
 from tw.probe_options import ProbeCounterOptions, ProbeEchoOptions, ProbePubSubOptions
 from tw.runtime import Stop
@@ -163,19 +162,6 @@ def test_its_own_server_takes_as_many_connections_as_the_probe_opens(connections
     assert _own_server(ProbeEchoOptions(self_test=True))["max_connections"] == 10_000
 
 
-def matrix_options(publishers: int, subscribers: int, **more: Any) -> ProbePubSubOptions:
-    more["load"] = LoadOptions(connections=publishers, count=2)
-    more["matrix"] = MatrixOptions(publishers=publishers, subscribers=subscribers)
-    return ProbePubSubOptions(self_test=True, json=True, **more)
-
-
-def test_a_matrix_has_a_connection_for_everyone_who_takes_part() -> None:
-    assert (connections_of(matrix_options(2, 3)), _own_server(matrix_options(2, 9_999))["max_connections"]) == (
-        5,
-        10_001,
-    )
-
-
 @pytest.mark.parametrize("self_test", [False, True])
 def test_a_load_that_there_is_no_room_for_is_refused_before_anything_is_bound_or_opened(
     net: Network, launch: Launch, capsys: pytest.CaptureFixture[str], self_test: bool
@@ -208,8 +194,6 @@ RUNS: list[tuple[Callable[..., int], Any]] = [
     (clients.probe_echo, ProbeEchoOptions(self_test=True, count=2, json=True, send_proxy="v1")),
     (clients.probe_counter, ProbeCounterOptions(self_test=True, count=2, json=True, send_proxy="v2", tls=True)),
     (clients.probe_pubsub, ProbePubSubOptions(self_test=True, count=2, json=True, send_proxy="v2")),
-    (clients.probe_pubsub, matrix_options(2, 1)),
-    (clients.probe_pubsub, matrix_options(1, 1, tls=True, send_proxy="v1")),
 ]
 
 

@@ -107,6 +107,14 @@ def test_a_kind_of_fault_is_judged_by_the_assertion_that_names_it(
     assert report.ok is (all(one.ok for one in report.assertions) and not remaining_faults(report))
 
 
+def test_what_an_open_loop_could_not_send_is_a_fault_of_its_own() -> None:
+    short = run(ok=False, lost=5, load=LoadFigures(pacing="open", connections=1, unsent=3))
+    assert not judge(short, "loss<1%", "errors<1%").ok
+    assert judge(short, "loss<1%", "unsent<=3").ok
+    assert not judge(short, "loss<1%", "unsent=0").ok
+    assert judge(run(), "unsent=0").assertions[0].measured is None
+
+
 def test_a_counters_duplicates_are_its_duplicated_answers() -> None:
     numbers = Numbers(first=1, last=9, gaps=3, duplicates=2, resets=1, instances=2)
     bad = run("counter", duplicated=2, numbers=numbers)

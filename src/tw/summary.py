@@ -1,7 +1,5 @@
 """Reports and events in words: the lines that a person reads, on a terminal as in a pipe."""
 
-from typing import TypeAlias
-
 from tw.core.text import safe
 from tw.errors import Interrupted
 from tw.events import (
@@ -21,9 +19,7 @@ from tw.events import (
 from tw.report import Distribution, LoadFigures, PhaseFigures, ProbeReport
 from tw.report.judgement import remaining_faults
 from tw.summary_matrix import matrix_rows
-
-Row: TypeAlias = tuple[str, str, bool | None]
-"""A name, its value, and whether that is good (None: neither)."""
+from tw.summary_numbers import Row, numbers_rows
 
 FIGURES = ("min", "mean", "p50", "p90", "p95", "p99", "p999", "max")
 SHORT_FIGURES = ("p50", "p99", "max")
@@ -35,7 +31,7 @@ def report_rows(report: ProbeReport) -> list[Row]:
     """The report's rows, the verdict first. Every text in them is safe for a terminal."""
     rows: list[Row] = [(f"{report.probe} {safe(report.target)}", verdict_text(report), report.ok)]
     if report.difference is not None or report.idle_timeout is not None:
-        return rows + _path_rows(report)
+        return rows + _path_rows(report) + _assertion_rows(report)
     if report.load is not None:
         rows += _load_rows(report.load)
     rows.append(("sent", f"{report.sent} ({report.sent_bytes} bytes)", None))
@@ -51,17 +47,18 @@ def report_rows(report: ProbeReport) -> list[Row]:
     if report.matrix is not None:
         rows.extend(matrix_rows(report.matrix))
     if report.numbers is not None and report.numbers.first is not None:
-        numbers = report.numbers
-        rows.append(("numbers", f"{numbers.first} to {numbers.last}", None))
-        counts = f"{numbers.gaps} gaps, {numbers.duplicates} duplicates, {numbers.resets} resets"
-        rows.append(("", f"{counts}, {numbers.instances} instances", None))
+        rows.extend(numbers_rows(report.numbers))
     rows.extend((name, text, None) for name, text in _times(report) if text)
     if report.load is not None:
         rows += _probe_rows(report.load)
-    for one in report.assertions:
-        said = "ok" if one.ok else "missed"
-        rows.append((f"assert {safe(one.assertion.expr)}", f"{said} ({one.figure_text})", one.ok))
-    return rows
+    return rows + _assertion_rows(report)
+
+
+def _assertion_rows(report: ProbeReport) -> list[Row]:
+    return [
+        (f"assert {safe(one.assertion.expr)}", f"{'ok' if one.ok else 'missed'} ({one.figure_text})", one.ok)
+        for one in report.assertions
+    ]
 
 
 def _load_rows(load: LoadFigures) -> list[Row]:
@@ -162,8 +159,6 @@ def verdict_text(report: ProbeReport) -> str:
 
 def _faults(report: ProbeReport) -> str:
     told = [f"{count} {safe(name)}" for name, count in remaining_faults(report).items()]
-    if report.load is not None and report.load.unsent:
-        told.append(f"{report.load.unsent} unsent")
     told += [f"{safe(one.assertion.expr)} missed" for one in report.assertions if not one.ok]
     return ", ".join(told)
 

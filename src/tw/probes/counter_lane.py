@@ -40,7 +40,8 @@ class CounterLane(Lane):
         super().__init__(load, connector, 1)
         self._tally = tally
         self._number = 0
-        self._mark = 0
+        # Of the numbers, when the request under way was sent; None while it is only to be sent again.
+        self._mark: int | None = None
         # When the answer under way began to come in, and what has read it so far, if not its shape.
         self._first_byte_s: float | None = None
         self._exchange: Exchange | None = None
@@ -53,6 +54,7 @@ class CounterLane(Lane):
         self._used = False
         if self.under_way and self.connection is not None:
             self._again = True
+            self._mark = self._tally.numbers.mark()
             self._write(self._tally.request.wire)
 
     def _next(self) -> tuple[int, bytes]:
@@ -97,8 +99,11 @@ class CounterLane(Lane):
     def _judge(self, answer: Answer, number: int | None, body_number: int | None, now_s: float) -> None:
         """A whole answer is in: count it, and have the next request sent."""
         tally = self._tally
-        if number is not None:
-            tally.numbers.feed(number, answer.instance, self._mark)
+        if number is None:
+            self._lose_number()  # something answered, and the counter may have been asked
+        else:
+            is_stored = answer.instance is None and answer.header("age") is not None
+            tally.numbers.feed(number, answer.instance, self._mark, is_stored=is_stored)
         if body_number is not None and body_number != number:
             tally.corrupted += 1
         if answer.status != tally.expect_status:
@@ -120,7 +125,7 @@ class CounterLane(Lane):
     def give_up(self, number: int) -> None:
         """No answer in time. It would be taken for the next one's, should it come: the connection is no more use."""
         del self.under_way[number]
-        self._tally.numbers.lose(self._mark)
+        self._lose_number()
         self._leave_connection(orderly=False)
         self._load.spoiled(self, 1, "timeout", heard=False)
         self.reopen()
@@ -130,8 +135,14 @@ class CounterLane(Lane):
 
     def _lose(self, error: TwError) -> None:
         if self.under_way:
-            self._tally.numbers.lose(self._mark)
+            self._lose_number()
         super()._lose(error)
+
+    def _lose_number(self) -> None:
+        """No number came for the request that was sent; one that is only to be sent again is not lost twice."""
+        if self._mark is not None:
+            self._tally.numbers.lose(self._mark)
+            self._mark = None
 
     def _gone(self, connection: ClientConnection, reason: Failure) -> None:
         if connection is not self.connection:
@@ -145,6 +156,7 @@ class CounterLane(Lane):
             self.reopen()  # a kept connection may be closed while nothing is asked
         elif self._may_repeat():
             self._load.books.retried += 1
+            self._lose_number()  # closed before it was seen, or counted and then closed
             self.reopen()
         else:
             self._broke(self._end(reason, 0 if exchange is None else exchange.received_bytes))

@@ -9,14 +9,16 @@ from tw.report.distribution import Distribution
 from tw.report.idle import IdleTimeout
 from tw.report.lines import LineReceived, SubscribeSummary
 from tw.report.load import LoadFigures, Snapshot, Warmup
+from tw.report.numbers import InstanceShare, Numbers
 from tw.report.phases import PhaseFigures
-from tw.report.probe import Delivery, Numbers, ProbeReport, Sample
+from tw.report.probe import Delivery, ProbeReport, Sample
 
 __all__ = [
     "Checked",
     "Delivery",
     "Distribution",
     "IdleTimeout",
+    "InstanceShare",
     "LineReceived",
     "LoadFigures",
     "Numbers",
