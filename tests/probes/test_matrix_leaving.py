@@ -7,7 +7,7 @@ import pytest
 from ends import Peer
 from matrix_rig import MatrixRig, fan_out, numbered
 from memory import Network
-from pubsub_rig import PORT
+from pubsub_rig import PORT, serve
 from running import Notes
 from tw.errors import AnswerTimeout, ConnectError, ExitCode, ProtocolError
 
@@ -112,6 +112,15 @@ def test_where_nobody_is_left_the_run_is_over(net: Network, notes: Notes, places
     rig = MatrixRig(net, notes, 2, 2, load={"count": 8})
     assert isinstance(rig.running.error, ProtocolError)
     assert (rig.report.ok, rig.report.received) == (False, 4)
+
+
+def test_a_server_that_takes_no_such_lines_says_so(net: Network, notes: Notes) -> None:
+    service = serve(net, max_line_bytes=50)
+    rig = MatrixRig(net, notes, 2, 1, load={"count": 4})
+    assert str(rig.running.error) == (
+        "the server said '<tw> line too long (max 50 bytes)' (127.0.0.1:1025); use a smaller --size"
+    )
+    assert net.run(service.stop()).over
 
 
 def test_a_subscriber_whose_line_never_ends_is_left_out(net: Network, notes: Notes) -> None:

@@ -10,6 +10,11 @@ from tw.probes.connecting import Connector
 from tw.probes.slow_reader import SlowReader
 from tw.protocols.client import ClientConnection
 
+FAREWELLS = (b"<tw> disconnected", b"<tw> line too long")
+"""What the server says last to one that it parts from (DESIGN, section 5)."""
+
+FAREWELL_BYTES = 200
+
 
 class Watch(Protocol):
     """Who is told what comes, and who goes."""
@@ -47,7 +52,7 @@ class Member:
         """It is ready to be used."""
 
     def received(self, data: bytes) -> None:
-        """Bytes came. A publisher gets every line as well: it reads and drops them, or it would be a slow consumer."""
+        """Bytes came."""
 
     def gone(self, reason: Failure) -> None:
         """The connection is over."""
@@ -107,11 +112,22 @@ class Publisher(Member):
     def __init__(self, watch: Watch, connector: Connector, index: int) -> None:
         super().__init__(watch, connector, index)
         self.blocked = False
+        self._end = b""
         self.write: Callable[[bytes], None] = lambda data: None
 
     def opened(self, connection: ClientConnection) -> None:
         self.write = connection.stream.write
         connection.stream.produce_with(self)
+
+    def received(self, data: bytes) -> None:
+        """A publisher gets every line as well: it reads and drops them, or it would be a slow consumer."""
+        self._end = data[-FAREWELL_BYTES:]
+
+    @property
+    def farewell(self) -> bytes:
+        """What the server said last, where that was why it parted; else nothing."""
+        last = self._end.rstrip(b"\r\n").rpartition(b"\n")[2]
+        return last if last.startswith(FAREWELLS) else b""
 
     def gone(self, reason: Failure) -> None:
         self._watch.publisher_gone(self.index, reason)

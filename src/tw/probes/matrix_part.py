@@ -9,17 +9,14 @@ from twisted.python.failure import Failure
 
 from tw.core.matrix import Matrix, Row
 from tw.core.text import safe_bytes
-from tw.errors import AnswerTimeout, TwError
+from tw.errors import AnswerTimeout, ProtocolError, TwError
 from tw.probes.books import BATCH, Books
 from tw.probes.failures import how_it_ended, lost_connection
 from tw.probes.load import STALLS, SWEEP_S
-from tw.probes.matrix_crew import Publisher, Subscriber
+from tw.probes.matrix_crew import FAREWELLS, Publisher, Subscriber
 from tw.probes.matrix_pace import Pace
 from tw.probes.pubsub import BARRIER_S, too_long
 from tw.probes.timing import Bell
-
-FAREWELLS = (b"<tw> disconnected", b"<tw> line too long")
-"""What the server says last to one that it parts from (DESIGN, section 5)."""
 
 JOINED, DONE = 1, 2
 """The barriers: before the first line, and after the last one."""
@@ -189,7 +186,12 @@ class Part:
 
     def publisher_gone(self, index: int, reason: Failure) -> None:
         self.matrix.lose(self.matrix.sources[index])
-        self._check_crew(lost_connection(reason, self._crew.where))
+        farewell = safe_bytes(self._crew.publishers[index].farewell)
+        self._check_crew(
+            ProtocolError(f"the server said {farewell!r}", self._crew.where, "use a smaller --size")
+            if "too long" in farewell
+            else lost_connection(reason, self._crew.where)
+        )
         self._go_on(self._clock())
 
     def unblocked(self, index: int) -> None:
