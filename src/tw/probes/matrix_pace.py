@@ -59,6 +59,8 @@ class ClosedPace:
         self._until_s = until_s
         self._timeout_s = timeout_s
         self._sent_s = [0.0] * len(publishers)
+        # Whether a publisher has sent its share.
+        self._some_done = False
         self._stopped = False
 
     def begin(self, now_s: float) -> None:
@@ -84,6 +86,8 @@ class ClosedPace:
     def over(self, now_s: float) -> bool:
         if now_s >= self._until_s:
             return True
+        if not self._some_done:  # asked after each line: all publishers are looked at in the end alone
+            return False
         pairs = zip(self._matrix.sources, self._shares, strict=True)
         return all(source.gone or source.published >= share for source, share in pairs)
 
@@ -106,6 +110,7 @@ class ClosedPace:
             self._sent_s[source.index] = now_s
             line = source.next_line
             self._publishers[source.index].write(b"".join([line(now_s, now_s) for _ in range(count)]))
+            self._some_done |= source.published == self._shares[source.index]
             if not self._matrix.aim(source, source.published - self._window + self._half) or source.laggards:
                 return
             most = self._half
