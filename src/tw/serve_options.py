@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from tw.fault_options import FaultOptions
 from tw.options import require
 
 LEAST_IDLE_S = 0.1
@@ -76,10 +77,11 @@ class ServeOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeEchoOptions(ServeOptions):
-    """`tw serve echo`. `udp`: the same port over UDP as well."""
+    """`tw serve echo`. `udp`: the same port over UDP as well. `faults`: None for a server that makes none."""
 
     port: int = 1234
     udp: bool = False
+    faults: FaultOptions | None = None
 
     def __post_init__(self) -> None:
         ServeOptions.__post_init__(self)
@@ -94,11 +96,16 @@ class ServeEchoOptions(ServeOptions):
             "--udp beside --proxy-protocol",
             "datagrams carry no PROXY header here; leave one of them out",
         )
+        require(
+            self.faults is None or not self.faults.statuses,
+            "--status without HTTP",
+            "tw serve counter has it",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeCounterOptions(ServeOptions):
-    """`tw serve counter`. `start`: the first number, None where the user did not say."""
+    """`tw serve counter`. `start`: the first number, None where the user did not say. `faults`: None for none."""
 
     port: int = 8080
     start: int | None = None
@@ -109,6 +116,7 @@ class ServeCounterOptions(ServeOptions):
     send_timeout_s: float = 60.0
     max_header_bytes: int = 32 * 1024
     max_body_bytes: int = 1024 * 1024
+    faults: FaultOptions | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

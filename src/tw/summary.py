@@ -7,6 +7,7 @@ from tw.errors import Interrupted
 from tw.events import (
     Closed,
     Dropped,
+    FaultsAsked,
     Listening,
     Opened,
     Refused,
@@ -92,6 +93,14 @@ def report_lines(report: ProbeReport) -> list[str]:
     return lines
 
 
+def _made(summary: ServerSummary) -> str:
+    """The faults that a server made on demand."""
+    if summary.faults is None:
+        return ""
+    made = ", ".join(f"{count} {name}" for name, count in summary.faults.items() if count)
+    return f"; faults made: {made or 'none'} (seed {summary.seed})"
+
+
 def event_text(event: ServerEvent) -> str:
     """One line on stderr for a server's event, safe for a terminal."""
     match event:
@@ -113,6 +122,8 @@ def event_text(event: ServerEvent) -> str:
             return f"tw: {event.peer} refused: {safe(event.reason)}{before}"
         case Reloaded():
             return f"tw: the certificate has been read again, pin {event.pin}"
+        case FaultsAsked():
+            return f"tw: faults are made on demand; --seed {event.seed} makes the same ones again"
         case StateWritten():
             return "tw: the state can be written again" if event.problem is None else f"tw: {safe(event.problem)}"
         case Unwritten():
@@ -124,6 +135,6 @@ def event_text(event: ServerEvent) -> str:
             counts = f"{event.received_bytes} bytes in, {event.sent_bytes} out{more}"
             ends = ("refused", event.refused), ("idle", event.idle), ("cut off", event.cut_off)
             ended = "".join(f", {count} {name}" for name, count in ends if count)
-            return f"tw: {event.service}: {event.connections} connections, {counts}{ended}"
+            return f"tw: {event.service}: {event.connections} connections, {counts}{ended}{_made(event)}"
         case _:
             raise AssertionError(f"no text for {event!r}")

@@ -70,6 +70,8 @@ class Listener:
         self.service = service
         self.options = options
         self.emit = emit
+        self.announced: list[ServerEvent] = []
+        """What is told once all is bound, after the `listening` events."""
         self.connections: dict[int, ServerConnection] = {}
         self.stopping = False
         self.total_connections = 0
