@@ -358,7 +358,7 @@ _tw_probe_pubsub() {
         '--bind=[Source address.]:HOST: ' \
         '--self[Start the matching server in this process and probe it.]' \
         '--json[One report object on stdout.]' \
-        '--connections=[Load over so many connections, each sending as soon as its answer is in.]:N: ' \
+        '--connections=[Load over so many connections, each sending as soon as its answer is in. \[default: 1; 10 with --rate\]]:N: ' \
         '--rate=[Load at a fixed rate: messages a second, in total.]:R: ' \
         '--duration=[Of the load. \[default: 10s, if there is no --count\]]:DURATION: ' \
         '--warmup=[Load for so long before it counts.]:DURATION: ' \
@@ -407,7 +407,7 @@ _tw_probe_counter() {
         '--bind=[Source address.]:HOST: ' \
         '--self[Start the matching server in this process and probe it.]' \
         '--json[One report object on stdout.]' \
-        '--connections=[Load over so many connections, each sending as soon as its answer is in.]:N: ' \
+        '--connections=[Load over so many connections, each sending as soon as its answer is in. \[default: 1; 10 with --rate\]]:N: ' \
         '--rate=[Load at a fixed rate: messages a second, in total.]:R: ' \
         '--duration=[Of the load. \[default: 10s, if there is no --count\]]:DURATION: ' \
         '--warmup=[Load for so long before it counts.]:DURATION: ' \
@@ -457,7 +457,7 @@ _tw_probe_echo() {
         '--bind=[Source address.]:HOST: ' \
         '--self[Start the matching server in this process and probe it.]' \
         '--json[One report object on stdout.]' \
-        '--connections=[Load over so many connections, each sending as soon as its answer is in.]:N: ' \
+        '--connections=[Load over so many connections, each sending as soon as its answer is in. \[default: 1; 10 with --rate\]]:N: ' \
         '--rate=[Load at a fixed rate: messages a second, in total.]:R: ' \
         '--duration=[Of the load. \[default: 10s, if there is no --count\]]:DURATION: ' \
         '--warmup=[Load for so long before it counts.]:DURATION: ' \

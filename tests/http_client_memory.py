@@ -7,7 +7,9 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
-from tw.protocols.http_client import Answer, CounterClient, HttpRequest
+from tw.protocols.http_client import CounterClient
+from tw.protocols.http_exchange import Answer
+from tw.protocols.http_request import HttpRequest
 
 REQUEST = HttpRequest(host="a")
 TEXT = b"I am request #7\n"

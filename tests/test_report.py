@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tw.core.histogram import Histogram
 from tw.errors import AnswerTimeout, AuthError, ConnectError
 from tw.output import to_text
-from tw.report import Delivery, Distribution, LineReceived, Numbers, ProbeReport, Sample, SubscribeSummary
+from tw.report import Delivery, Distribution, LineReceived, Numbers, PhaseFigures, ProbeReport, Sample, SubscribeSummary
 from tw.schema import failure_json
 
 NOTHING_MEASURED = dict.fromkeys(("min", "mean", "p50", "p90", "p95", "p99", "p999", "max"))
@@ -77,6 +77,17 @@ def test_the_counter_adds_its_numbers_and_pubsub_its_delivery() -> None:
     }
 
 
+def test_each_phase_has_its_key_and_is_null_where_it_was_not_measured() -> None:
+    phases = PhaseFigures(connect=Distribution(min=1.0), body=Distribution(max=2.0))
+    connect, body = {**NOTHING_MEASURED, "min": 1.0}, {**NOTHING_MEASURED, "max": 2.0}
+    document = _report(phases=phases).to_json()
+    assert document == {
+        **REPORT,
+        "phases_ms": {"dns": None, "connect": connect, "tls": None, "first_byte": None, "body": body},
+    }
+    assert list(document["phases_ms"]) == ["dns", "connect", "tls", "first_byte", "body"]
+
+
 def test_a_failed_run_says_of_what() -> None:
     report = _report(ok=False, error=AnswerTimeout("no answer", "h:1", "wait"))
     assert report.to_json() == {
@@ -100,6 +111,16 @@ def test_nothing_went_wrong_until_it_is_counted() -> None:
     assert [report[name] for name in counts] == [0] * len(counts)
     assert set(Delivery().to_json().values()) == {0}
     assert Numbers().to_json() == {"first": None, "last": None, "gaps": 0, "duplicates": 0, "resets": 0, "instances": 0}
+
+
+RESULTS: list[Any] = [
+    _report(),
+    Distribution(),
+    Numbers(),
+    PhaseFigures(),
+    Delivery(),
+    LineReceived.parse(b"x"),
+]
 
 
 def test_no_time_has_no_rate_rather_than_an_infinite_one() -> None:
@@ -153,7 +174,7 @@ def test_not_a_number_is_never_written() -> None:
         to_text(_report(rtt_ms=Distribution(min=float("nan"))).to_json())
 
 
-@pytest.mark.parametrize("made", [_report(), Distribution(), Numbers(), Delivery(), LineReceived.parse(b"x")])
+@pytest.mark.parametrize("made", RESULTS)
 def test_a_result_stays_as_it_was_measured(made: Any) -> None:
     with pytest.raises(FrozenInstanceError):
         setattr(made, made.__slots__[0], None)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tw.errors import AnswerTimeout, Interrupted
-from tw.report import Delivery, Distribution, Numbers, ProbeReport
+from tw.report import Delivery, Distribution, Numbers, PhaseFigures, ProbeReport
 from tw.summary import distribution_text, report_lines, report_rows, verdict_text
 
 TIMES = Distribution(min=0.1, mean=0.25, p50=0.2, p90=0.3, p95=0.4, p99=0.5, p999=0.6, max=0.7)
@@ -51,6 +51,27 @@ def test_what_was_not_measured_has_no_line() -> None:
 
 def test_connecting_has_a_line_where_it_was_measured() -> None:
     assert "connect: 1.500 ms" in report_lines(_report(connect_ms=Distribution(min=1.5, max=1.5)))
+
+
+def test_each_phase_that_was_measured_has_a_short_line() -> None:
+    once, short = Distribution(min=1.0, max=1.0), "p50 0.200  p99 0.500  max 0.700 ms"
+    phases = PhaseFigures(dns=TIMES, connect=TIMES, tls=once, first_byte=TIMES, body=TIMES)
+    assert report_lines(_report(phases=phases, rtt_ms=once, connect_ms=once))[7:-1] == [
+        "round trip: 1.000 ms",
+        f"  first byte: {short}",
+        f"  body: {short}",
+        "connect: 1.000 ms",
+        f"  DNS: {short}",
+        f"  TCP: {short}",
+        "  TLS: 1.000 ms",
+    ]
+    in_part = report_lines(_report(phases=PhaseFigures(connect=TIMES, tls=TIMES)))[7:-1]
+    assert in_part == [f"  TCP: {short}", f"  TLS: {short}"]
+
+
+@pytest.mark.parametrize("phases", [PhaseFigures(), PhaseFigures(connect=TIMES)])
+def test_a_connection_that_was_nothing_but_its_one_phase_is_told_of_once(phases: PhaseFigures) -> None:
+    assert report_lines(_report(phases=phases)) == report_lines(_report())
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,8 @@ def aimed_at(options: Options, listening: list[Listening]) -> Options:
     pin = listening[0].pin
     verify = TlsClientOptions(pin=pin) if pin is not None else TlsClientOptions()
     place = format_peer(listening[0].host or "", listening[0].port or 0)
-    return replace(options, target=place, self_test=False, verify=verify)
+    load = None if options.load is None else replace(options.load, with_server=True)
+    return replace(options, target=place, self_test=False, verify=verify, load=load)
 
 
 async def run_client(stop: Stop, display: Screen, client: ClientRun) -> int:
@@ -125,10 +126,18 @@ def _echo_client(reactor: Any, options: ProbeEchoOptions, display: Display) -> C
         return UdpEchoPing(reactor, options, display)
     from tw.probes.echo import EchoPing, talk
 
+    if options.load is not None:
+        from tw.probes.echo_load import EchoLoad
+
+        return EchoLoad(reactor, options, display)
     return talk(reactor, options, display) if options.interactive else EchoPing(reactor, options, display)
 
 
 def _counter_client(reactor: Any, options: ProbeCounterOptions, display: Display) -> ClientRun:
+    if options.load is not None:
+        from tw.probes.counter_load import CounterLoad
+
+        return CounterLoad(reactor, options, display)
     from tw.probes.counter import CounterPing
 
     return CounterPing(reactor, options, display)

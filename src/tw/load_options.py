@@ -14,7 +14,8 @@ class LoadOptions:
 
     With `rate_per_s`, the total over all connections, it is an open loop: messages are due at fixed times. It ends
     after `duration_s` or `count` messages, whichever comes first; `warmup_s` goes ahead, and is measured apart.
-    Connections are opened at `connect_rate_per_s`, all at once without it.
+    Connections are opened at `connect_rate_per_s`, all at once without it. `with_server`: the server runs in the same
+    process, and takes its share of the CPU time.
     """
 
     connections: int = 1
@@ -23,13 +24,13 @@ class LoadOptions:
     duration_s: float | None = None
     warmup_s: float = 0.0
     connect_rate_per_s: float | None = None
+    with_server: bool = False
 
     def __post_init__(self) -> None:
         bounded = self.count is not None or self.duration_s is not None
         require(bounded, "a load run without an end", "give it --duration or --count")
-        count = self.count
         require(
-            count is None or count >= self.connections,
-            f"--count {count} is less than --connections {self.connections}",
+            self.count is None or self.count >= self.connections,
+            f"--count {self.count} is less than --connections {self.connections}",
             "give each connection one message at least",
         )

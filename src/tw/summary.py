@@ -19,12 +19,15 @@ from tw.events import (
     Stopping,
     Unwritten,
 )
-from tw.report import Distribution, ProbeReport
+from tw.report import Distribution, PhaseFigures, ProbeReport
 
 Row: TypeAlias = tuple[str, str, bool | None]
 """A name, its value, and whether that is good (None: neither)."""
 
 FIGURES = ("min", "mean", "p50", "p90", "p95", "p99", "p999", "max")
+SHORT_FIGURES = ("p50", "p99", "max")
+CONNECT_PHASES = {"dns": "DNS", "connect": "TCP", "tls": "TLS"}
+ANSWER_PHASES = {"first_byte": "first byte", "body": "body"}
 
 
 def report_rows(report: ProbeReport) -> list[Row]:
@@ -53,9 +56,18 @@ def _times(report: ProbeReport) -> list[tuple[str, str]]:
     rate = "" if report.rate_per_s is None else f", {report.rate_per_s:.1f} per second"
     return [
         ("round trip", distribution_text(report.rtt_ms)),
+        *_phases(report.phases, ANSWER_PHASES),
         ("connect", distribution_text(report.connect_ms)),
+        *_phases(report.phases, CONNECT_PHASES),
         ("duration", f"{report.duration_s:.3f} s{rate}"),
     ]
+
+
+def _phases(phases: PhaseFigures | None, names: dict[str, str]) -> list[tuple[str, str]]:
+    """A line for each phase that was measured; none for one that was all there was, of which the line above tells."""
+    measured = phases.measured() if phases is not None else {}
+    lines = [(f"  {text}", phase_text(measured[name])) for name, text in names.items() if name in measured]
+    return lines if len(lines) > 1 else []
 
 
 def verdict_text(report: ProbeReport) -> str:
@@ -83,6 +95,13 @@ def distribution_text(times: Distribution) -> str:
     if times.min == times.max:
         return f"{times.min:.3f} ms"
     return "  ".join(f"{name} {getattr(times, name):.3f}" for name in FIGURES) + " ms"
+
+
+def phase_text(times: Distribution) -> str:
+    """The same in short, for a part of the whole: `p50 0.2  p99 0.5  max 0.7 ms`."""
+    if times.min == times.max:
+        return distribution_text(times)
+    return "  ".join(f"{name} {getattr(times, name):.3f}" for name in SHORT_FIGURES) + " ms"
 
 
 def report_lines(report: ProbeReport) -> list[str]:

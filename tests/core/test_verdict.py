@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tw.core.number_set import HIGHEST_RUNS
 from tw.core.payload import PayloadFormat
-from tw.core.verdict import HIGHEST_INSTANCES, HIGHEST_RUNS, Kind, NumberLine, NumberSet, Outcome, Verdict
+from tw.core.verdict import Kind, Outcome, Verdict
 
 ECHO = PayloadFormat(b"0123abcd", 40)
 LINE = PayloadFormat(b"0123abcd", 40, line_feed=False)
@@ -21,33 +22,6 @@ def _verdict(sent: int, form: PayloadFormat = ECHO, *, exclusive: bool = True, f
 def _counts(verdict: Verdict) -> dict[str, int]:
     names = ("sent_count", "received", "lost", "duplicated", "reordered", "corrupted", "foreign")
     return {name: getattr(verdict, name) for name in names if getattr(verdict, name)}
-
-
-# Sets of numbers.
-
-
-@given(st.lists(st.integers(0, 12), max_size=20))
-def test_a_set_of_numbers_is_a_set(numbers: list[int]) -> None:
-    plain: set[int] = set()
-    runs = NumberSet()
-    for number in numbers:
-        assert runs.add(number) == (number not in plain)
-        plain.add(number)
-    assert len(runs._firsts) == len(runs._lasts) == sum(n - 1 not in plain for n in plain)
-
-
-def test_a_set_of_numbers_forgets_the_oldest_gap_once_there_are_too_many() -> None:
-    runs = NumberSet()
-    for number in range(0, 2 * HIGHEST_RUNS, 2):
-        runs.add(number)
-    assert len(runs._firsts) == HIGHEST_RUNS
-    assert runs.add(2 * HIGHEST_RUNS)
-    assert len(runs._firsts) == HIGHEST_RUNS
-    assert not runs.add(1)
-    assert runs.add(3)
-
-
-# Sequences.
 
 
 def test_all_back_once_and_in_order_is_fine() -> None:
@@ -196,80 +170,3 @@ def test_memory_stays_small_through_millions_of_samples_and_any_losses() -> None
             verdict.receive(ECHO.payload(number))
     assert verdict.lost == 10_000
     assert len(verdict._good._firsts) == HIGHEST_RUNS
-
-
-# Counters.
-
-
-def _line(*answers: tuple[int, str | None]) -> NumberLine:
-    line = NumberLine()
-    for number, instance in answers:
-        line.feed(number, instance)
-    return line
-
-
-def _figures(line: NumberLine) -> dict[str, int | None]:
-    names = ("first", "last", "gaps", "duplicates", "resets", "reordered", "instances")
-    return {name: getattr(line, name) for name in names if getattr(line, name) != 0}
-
-
-def test_no_answer_is_not_fine() -> None:
-    assert _figures(NumberLine()) == {"first": None, "last": None}
-    assert not NumberLine().ok
-
-
-def test_numbers_that_others_took_are_gaps_and_no_fault() -> None:
-    line = _line((5, "a"), (6, "a"), (9, "a"), (20, "a"))
-    assert _figures(line) == {"first": 5, "last": 20, "gaps": 12, "instances": 1}
-    assert line.ok
-
-
-def test_a_number_that_comes_twice_is_a_fault() -> None:
-    line = _line((1, None), (2, None), (1, None), (2, None))
-    assert _figures(line) == {"first": 1, "last": 2, "duplicates": 2, "instances": 1}
-    assert not line.ok
-
-
-def test_a_number_that_goes_back_is_a_fault_and_fills_its_gap() -> None:
-    line = _line((5, "a"), (8, "a"), (6, "a"), (2, "a"), (3, "a"))
-    assert _figures(line) == {"first": 5, "last": 3, "gaps": 1, "reordered": 3, "instances": 1}
-    assert not line.ok
-
-
-def test_a_restart_from_the_beginning_is_a_reset_and_one_that_goes_on_is_neither_reset_nor_gap() -> None:
-    line = _line((5, "a"), (1, "b"), (2, "b"), (2, "c"), (1000, "d"), (1001, "d"))
-    assert _figures(line) == {"first": 5, "last": 1001, "resets": 2, "instances": 4}
-    assert line.ok
-
-
-def test_two_servers_behind_one_address_are_counted_apart() -> None:
-    line = _line((1, "a"), (1, "b"), (2, "a"), (2, "b"), (4, "a"), (3, "b"))
-    assert _figures(line) == {"first": 1, "last": 3, "gaps": 1, "resets": 1, "instances": 2}
-
-
-def test_a_server_that_is_another_each_time_takes_no_more_memory() -> None:
-    line = _line(*((number, str(number)) for number in range(3 * HIGHEST_INSTANCES)))
-    assert line.instances == 3 * HIGHEST_INSTANCES
-    assert len(line._series) == HIGHEST_INSTANCES
-
-
-@given(st.lists(st.tuples(st.integers(1, 15), st.sampled_from("ab")), max_size=25))
-def test_any_answers_are_judged_as_by_a_list_of_everything(answers: list[tuple[int, str]]) -> None:
-    line = _line(*answers)
-    resets = duplicates = reordered = 0
-    for at, (number, instance) in enumerate(answers):
-        own = [n for n, i in answers[:at] if i == instance]
-        if not own:
-            resets += at > 0 and number <= answers[at - 1][0]
-        elif number in own:
-            duplicates += 1
-        elif number < max(own):
-            reordered += 1
-    gaps = 0
-    for instance in "ab":
-        own = [n for n, i in answers if i == instance]
-        gaps += sum(n not in own for n in range(own[0], max(own))) if own else 0
-    assert (line.resets, line.duplicates, line.reordered, line.gaps) == (resets, duplicates, reordered, gaps)
-    assert line.instances == len({instance for _number, instance in answers})
-    assert (line.first, line.last) == ((answers[0][0], answers[-1][0]) if answers else (None, None))
-    assert line.ok == (bool(answers) and not duplicates and not reordered)

@@ -16,7 +16,7 @@ from imap_script import PASSWORD, WHOLE
 from tw.core.imap_tokens import LINE_LIMIT_BYTES, RESPONSE_LIMIT_BYTES
 from tw.core.text import safe
 from tw.errors import ExitCode, TwError
-from tw.protocols.http_client import BODY_LIMIT_BYTES, SLICE_BYTES
+from tw.protocols.http_exchange import BODY_LIMIT_BYTES, SLICE_BYTES
 
 REASONS = st.sampled_from([ConnectionDone, ConnectionLost, ConnectionAborted])
 

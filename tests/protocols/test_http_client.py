@@ -19,7 +19,8 @@ from http_client_memory import (
     give,
 )
 from tw.errors import UsageError
-from tw.protocols.http_client import CounterClient, HttpRequest
+from tw.protocols.http_client import CounterClient
+from tw.protocols.http_request import HttpRequest
 
 # The request ---------------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,8 @@ from twisted.internet.error import ConnectionDone, ConnectionLost
 
 from http_client_memory import CHUNKED, OK, REQUEST, UNTIL_CLOSE, Outcome, Transport, answered, connected, end, give
 from tw.errors import ExitCode, ProtocolError, TlsError
-from tw.protocols.http_client import BODY_LIMIT_BYTES, HEADER_LIMIT_BYTES, CounterClient
+from tw.protocols.http_client import CounterClient
+from tw.protocols.http_exchange import BODY_LIMIT_BYTES, HEADER_LIMIT_BYTES
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 MAX_CONNECTIONS = 50_000
 """Of one source address: its ports are 28,232 by default on Linux, 64,511 at most."""
 
+PACED_CONNECTIONS = 10
+"""Of an open loop where nobody said: with a single one a request would wait for the answer to the one before."""
+
 MAX_RATE = 10_000_000
 RATE = click.FloatRange(0.001, MAX_RATE)
 
@@ -22,7 +25,7 @@ LOAD_OPTIONS: list[Callable[..., Any]] = [
         "--connections",
         type=click.IntRange(1, MAX_CONNECTIONS),
         metavar="N",
-        help="Load over so many connections, each sending as soon as its answer is in.",
+        help="Load over so many connections, each sending as soon as its answer is in.  [default: 1; 10 with --rate]",
     ),
     click.option(
         "--rate", "rate_per_s", type=RATE, metavar="R", help="Load at a fixed rate: messages a second, in total."
@@ -68,4 +71,7 @@ def load_from(ctx: click.Context, options: dict[str, Any]) -> "LoadOptions | Non
     count = options["count"] if given(ctx, "count") else None
     if count is None and values["duration_s"] is None:
         values["duration_s"] = DEFAULT_DURATION_S
-    return LoadOptions(**{**values, "connections": values["connections"] or 1}, count=count, warmup_s=warmup_s)
+    if values["connections"] is None:
+        open_loop = PACED_CONNECTIONS if values["rate_per_s"] is not None else 1
+        values["connections"] = open_loop if count is None else min(count, open_loop)
+    return LoadOptions(**values, count=count, warmup_s=warmup_s)

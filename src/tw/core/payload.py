@@ -105,6 +105,11 @@ class PayloadStream:
         self._scanned = 0
         self._dropping = False
 
+    @property
+    def holds(self) -> bool:
+        """Whether a payload has begun, or is being dropped, whose end is still to come."""
+        return self._dropping or bool(self._kept)
+
     def feed(self, data: bytes) -> list[bytes]:
         """Take what was received, and return the payloads, good or bad, that are complete with it."""
         kept = self._kept

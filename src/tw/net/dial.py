@@ -73,6 +73,11 @@ def resolve(reactor: Any, host: str, port: int, family: int | None) -> Deferred[
     return receiver.done
 
 
+def is_literal(host: str) -> bool:
+    """Whether `host` is an address: nobody has to be asked for one."""
+    return _literal(host, 0) is not None
+
+
 def _literal(host: str, port: int) -> Any:
     try:
         version = ipaddress.ip_address(host).version

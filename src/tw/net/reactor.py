@@ -6,12 +6,12 @@ events of a busy server are "there is something to read" on a socket that is ali
 """
 
 from collections.abc import Callable
-from select import EPOLLIN
+from select import EPOLLIN, select
 from typing import Any
 
 from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
-from twisted.internet.tcp import Server
+from twisted.internet.tcp import Client, Server
 from twisted.logger import Logger
 
 READ_BYTES = 256 * 1024
@@ -36,6 +36,9 @@ class LeanReactor(EPollReactor):
         self._turn_ends: list[Callable[[], object]] = []
         self._events: list[tuple[int, int]] = []
         self._cut_off: list[tuple[int, int]] = []
+        self.exact_waits = False
+        """Whether to wait for delayed calls to the microsecond: epoll_wait(2) counts milliseconds, and they come up to
+        one late. It costs another system call for each wait."""
 
     def at_turn_end(self, call: Callable[[], object]) -> None:
         """Call it once the events of this turn are dispatched, or before the reactor waits for others."""
@@ -66,6 +69,9 @@ class LeanReactor(EPollReactor):
         if self._turn_ends:
             # Asked for by delayed calls. These calls may ask for others: how long there is to wait must be asked again.
             self._end_turn()
+            timeout = 0
+        elif self.exact_waits and timeout:
+            select([self._poller], [], [], timeout)
             timeout = 0
         selectables = self._selectables
         # A signal does not end it early with EINTR, as it did before PEP 475.
@@ -107,9 +113,11 @@ class LeanReactor(EPollReactor):
 
     def _read(self, selectable: Any) -> None:
         try:
-            # An accepted TCP connection is read here, without Twisted's two calls in between and with a larger buffer.
+            # A TCP connection is read here, without Twisted's two calls in between and with a larger buffer.
             # Its subclasses may read in their own way (unix sockets receive descriptors).
-            why = _receive(selectable) if type(selectable) is Server else selectable.doRead()
+            kind = type(selectable)
+            lean = kind is Server or (kind is Client and selectable.connected)  # until then it reads to connect
+            why = _receive(selectable) if lean else selectable.doRead()
         except Exception as error:
             # One protocol's fault costs that connection alone.
             self._log.failure("unhandled error while reading")
@@ -155,6 +163,12 @@ def end_turn_early(reactor: Any) -> bool:
         return False
     reactor.end_turn_early()
     return True
+
+
+def wait_exactly(reactor: Any) -> None:
+    """Have delayed calls come as exactly as the kernel's timers are, where `reactor` can do that."""
+    if isinstance(reactor, LeanReactor):
+        reactor.exact_waits = True
 
 
 def usable() -> bool:

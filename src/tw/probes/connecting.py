@@ -18,7 +18,7 @@ from tw.core.histogram import Histogram
 from tw.core.target import HostTarget, Target, UnixTarget, parse_target
 from tw.core.text import safe
 from tw.errors import AnswerTimeout, ConnectError, UsageError
-from tw.net.dial import dial, resolve
+from tw.net.dial import dial, is_literal, resolve
 from tw.net.endpoint import address_text, client_from_string, connect_error
 from tw.net.lean_tls import tls_factory
 from tw.net.tls import client_creator
@@ -26,6 +26,7 @@ from tw.net.tls_failures import tls_failure
 from tw.net.tls_words import silent_handshake
 from tw.options import TlsClientOptions
 from tw.probe_options import ProbeOptions
+from tw.probes.phases import Phases, Steps
 from tw.probes.timing import pause, within
 from tw.protocols.client import ClientConnection
 
@@ -77,7 +78,7 @@ class Route:
 
 
 class Connector:
-    """Makes connections along a route, and measures how long each took (TLS included).
+    """Makes connections along a route, and measures how long each took: all of it (TLS included) and its phases.
 
     `clock` gives seconds for measuring; it never jumps, as the reactor's own may. Raises at once, with UsageError or
     LocalError, where the route's certificates or names cannot be used.
@@ -91,6 +92,7 @@ class Connector:
         self._clock = clock
         self.where = safe(str(route.target))
         self.connect_times = Histogram()
+        self.phases = Phases()
         self._refuse_idle_options()
         self._creator: Any = None
         if route.target.tls:
@@ -138,9 +140,9 @@ class Connector:
         timeout_s = self._route.timeout_s
         if until is not None:
             timeout_s = max(RETRY_S, min(timeout_s, until - self._reactor.seconds()))
-        began = self._clock()
-        await self._connect_socket(protocol, timeout_s)
-        left = timeout_s - (self._clock() - began)
+        steps = Steps(self._clock())
+        await self._connect_socket(protocol, steps, timeout_s)
+        left = timeout_s - (self._clock() - steps.began_s)
         try:
             await within(self._reactor, left, protocol.ready, self._silent_handshake)
         except AnswerTimeout:
@@ -150,18 +152,20 @@ class Connector:
             raise
         except Exception as problem:
             raise tls_failure(Failure(problem), self.where) from problem
-        took_s = self._clock() - began
+        steps.ready_s = self._clock()
+        took_s = steps.ready_s - steps.began_s
         self.connect_times.record(took_s)
+        self.phases.connected(steps, tls=self.tls)
         self._log.info(
             "connected to {peer}{tls} in {ms:.3f} ms", peer=_peer(protocol), tls=_tls(protocol), ms=took_s * 1e3
         )
         return protocol
 
-    async def _connect_socket(self, protocol: ClientConnection, timeout_s: float) -> None:
-        factory: Any = _OneShot(protocol)
+    async def _connect_socket(self, protocol: ClientConnection, steps: Steps, timeout_s: float) -> None:
+        factory: Any = _OneShot(protocol, steps, self._clock)
         if self._creator is not None:
             factory = tls_factory(self._creator, True, factory, self._reactor)
-        reaching = ensureDeferred(self._reach(factory, timeout_s))
+        reaching = ensureDeferred(self._reach(factory, steps, timeout_s))
         try:
             await within(self._reactor, timeout_s, reaching, self._slow_connect)
         except (ConnectError, CancelledError):
@@ -169,12 +173,14 @@ class Connector:
         except Exception as problem:
             raise connect_error(Failure(problem), self.where) from problem
 
-    async def _reach(self, factory: Any, timeout_s: float) -> None:
+    async def _reach(self, factory: Any, steps: Steps, timeout_s: float) -> None:
         target = self._route.target
         if isinstance(target, HostTarget):
             host = self._resolved(target.host, target.port)
             family = source_family(self._route.bind, self._route.family)
             addresses = await resolve(self._reactor, host, target.port, family)
+            if not is_literal(host):
+                steps.resolved_s = self._clock()
             await dial(self._reactor, addresses, factory, timeout_s, self._route.bind)
         elif isinstance(target, UnixTarget):
             await UNIXClientEndpoint(self._reactor, target.path, timeout_s).connect(factory)
@@ -230,12 +236,15 @@ def _tls(protocol: ClientConnection) -> str:
 
 
 class _OneShot(Factory):
-    """Hands out the one protocol that was made for this attempt."""
+    """Hands out the one protocol that was made for this attempt, and notes when: the socket is connected by then."""
 
     noisy = False
 
-    def __init__(self, protocol: ClientConnection) -> None:
+    def __init__(self, protocol: ClientConnection, steps: Steps, clock: Callable[[], float]) -> None:
         self._protocol_made = protocol
+        self._steps = steps
+        self._clock = clock
 
     def buildProtocol(self, addr: object) -> ClientConnection:
+        self._steps.connected_s = self._clock()
         return self._protocol_made

@@ -8,8 +8,8 @@ from typing import Any
 from twisted.internet.defer import CancelledError
 
 from tw.core.histogram import Histogram
+from tw.core.numbers import NumberLine
 from tw.core.target import URL_PORTS, HostTarget, Target
-from tw.core.verdict import NumberLine
 from tw.errors import AnswerTimeout, ExitCode, ProtocolError, TwError
 from tw.probe_options import ProbeCounterOptions
 from tw.probes.connecting import Connector, Route, probe_target
@@ -17,7 +17,9 @@ from tw.probes.parting import part
 from tw.probes.ping import verdict_code
 from tw.probes.timing import pause, within
 from tw.progress import Display
-from tw.protocols.http_client import Answer, CounterClient, HttpRequest
+from tw.protocols.http_client import CounterClient
+from tw.protocols.http_exchange import Answer
+from tw.protocols.http_request import HttpRequest
 from tw.report import Distribution, Numbers, ProbeReport, Sample
 
 DEFAULT_PORT = 8080
@@ -49,6 +51,18 @@ def _host_field(target: Target) -> str:
         return "localhost"
     host = f"[{target.host}]" if ":" in target.host else target.host
     return host if target.port == URL_PORTS["https" if target.tls else "http"] else f"{host}:{target.port}"
+
+
+def numbers_of(line: NumberLine) -> Numbers:
+    """The account of the numbers, for a report."""
+    return Numbers(
+        first=line.first,
+        last=line.last,
+        gaps=line.gaps,
+        duplicates=line.duplicates,
+        resets=line.resets,
+        instances=line.instances,
+    )
 
 
 class CounterPing:
@@ -129,14 +143,19 @@ class CounterPing:
             return self._client, True
         self._leave()
         connector = self._connector
-        self._client = await connector.connect(lambda: CounterClient(tls=connector.tls, where=connector.where))
+        self._client = await connector.connect(
+            lambda: CounterClient(tls=connector.tls, where=connector.where, clock=self._clock)
+        )
         return self._client, False
 
     async def _ask(self, client: CounterClient, reused: bool) -> Answer:
         self._sent_bytes += len(self._request.wire)
         before = client.received_bytes
         try:
-            return await within(self._reactor, self._options.timeout_s, client.request(self._request), self._late)
+            asked_s = self._clock()
+            answer = await within(self._reactor, self._options.timeout_s, client.request(self._request), self._late)
+            self._connector.phases.answered(client.first_byte_s - asked_s, self._clock() - client.first_byte_s)
+            return answer
         except ProtocolError:
             # A kept connection that its server closes just as it is used again is nobody's fault; nothing was answered.
             if not reused or client.received_bytes > before or self._request.method not in IDEMPOTENT:
@@ -189,17 +208,11 @@ class CounterPing:
             errors=dict(self._errors),
             rtt_ms=Distribution.of(self._times),
             connect_ms=Distribution.of(self._connector.connect_times),
+            phases=self._connector.phases.report(),
             duration_s=(self._ended_s or self._clock()) - self._began_s,
             sent_bytes=self._sent_bytes,
             received_bytes=self._received_bytes,
-            numbers=Numbers(
-                first=line.first,
-                last=line.last,
-                gaps=line.gaps,
-                duplicates=line.duplicates,
-                resets=line.resets,
-                instances=line.instances,
-            ),
+            numbers=numbers_of(line),
             error=failed,
         )
         self._display.report(report)

@@ -86,6 +86,14 @@ class EchoPing:
             self._ping.arrived(rest)
 
     def conclude(self, failed: TwError | None) -> ExitCode:
-        report = self._ping.report("echo", self._connector.where, self._connector.connect_times, self._began_s, failed)
+        connector = self._connector
+        report = self._ping.report(
+            "echo",
+            connector.where,
+            connector.connect_times,
+            self._began_s,
+            failed,
+            phases=connector.phases.report(),
+        )
         self._display.report(report)
         return verdict_code(report)

@@ -11,7 +11,7 @@ from tw.core.verdict import Kind, Outcome, Verdict
 from tw.errors import AnswerTimeout, ExitCode, TwError
 from tw.probe_options import ProbeOptions
 from tw.probes.timing import Bell
-from tw.report import Delivery, Distribution, ProbeReport, Sample
+from tw.report import Delivery, Distribution, PhaseFigures, ProbeReport, Sample
 
 WINDOW = 1024
 """Samples that may be under way at once: `--interval 0` would otherwise send all of `--count` at a stalled server."""
@@ -176,6 +176,7 @@ class Ping:
         began_s: float,
         error: TwError | None,
         delivery: Delivery | None = None,
+        phases: PhaseFigures | None = None,
     ) -> ProbeReport:
         """What is known now; `began_s` is on the measuring clock."""
         verdict = self.verdict
@@ -196,6 +197,7 @@ class Ping:
             sent_bytes=self.sent_bytes,
             received_bytes=self.received_bytes,
             delivery=delivery,
+            phases=phases,
             error=error,
         )
 

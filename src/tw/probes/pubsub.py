@@ -155,6 +155,7 @@ class PubSubPing:
             self._began_s,
             failed,
             delivery=Delivery(published=sent, delivered=ping.verdict.received, expected=sent, foreign=self._foreign),
+            phases=self._connector.phases.report(),
         )
         self._display.report(report)
         return verdict_code(report)

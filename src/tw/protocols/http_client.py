@@ -1,226 +1,38 @@
 """The counter's client side: one connection, one HTTP/1.1 request at a time, its answer or a typed error (RFC 9112)."""
 
-import re
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
 
-from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpResponseParser
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
-from tw.core.text import safe, safe_bytes
-from tw.errors import ProtocolError, UsageError
-from tw.net.tls_failures import tls_failure
+from tw.errors import ProtocolError
 from tw.protocols.client import ClientConnection
-
-SLICE_BYTES = 8192
-HEADER_LIMIT_BYTES = 65_536
-"""Of an answer's header, with the 1xx answers before it; and of trailers. httptools would buffer any size."""
-
-BODY_LIMIT_BYTES = 1024 * 1024
-"""Of an answer's body, decoded from its chunks. The counter's has some 30 bytes; a proxy's error page fits as well."""
-
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_TEXT_BODY = re.compile(rb"I am request #([0-9]{1,19})\r?\n?")
-_JSON_BODY = re.compile(rb'\{"v": 1, "request": ([0-9]{1,19})\}\r?\n?')
-_NUMBER = re.compile(r"[0-9]{1,19}")
-_WITH_BODY = frozenset(("POST", "PUT", "PATCH"))
-
-
-@dataclass(frozen=True, kw_only=True)
-class HttpRequest:
-    """What to ask for. `host` is the Host field's value, `path` begins with a slash, `headers` are (name, value).
-
-    A header replaces the request's own of the same name; with an empty value it takes it away, as in curl. Raises
-    UsageError for what would break the request's form.
-    """
-
-    host: str
-    path: str = "/"
-    method: str = "GET"
-    headers: tuple[tuple[str, str], ...] = ()
-    keepalive: bool = True
-
-    def __post_init__(self) -> None:
-        _require(bool(_TOKEN.fullmatch(self.method)), "not a method", f"--method {self.method}")
-        _require(self.path.startswith("/"), "a path begins with a slash", f"--path {self.path}")
-        _require(not re.search(r"[\x00-\x20\x7f]", self.path), "a space or a control in the path", self.path)
-        for name, value in (("Host", self.host), *self.headers):
-            _require(bool(_TOKEN.fullmatch(name)), "not the name of a header", name)
-            _require(not re.search(r"[\x00-\x08\x0a-\x1f\x7f]", value), "a control in a header", name)
-
-    @cached_property
-    def wire(self) -> bytes:
-        """The request as it is sent. Bytes of the path outside of ASCII are percent-encoded (RFC 3986, 2.5)."""
-        own = {"Host": self.host, "User-Agent": "tw", "Accept": "*/*"}
-        if not self.keepalive:
-            own["Connection"] = "close"
-        if self.method in _WITH_BODY:
-            own["Content-Length"] = "0"  # RFC 9110, 8.6
-        given = {name.lower() for name, _ in self.headers}
-        fields = [(name, value) for name, value in own.items() if name.lower() not in given]
-        fields += [(name, value) for name, value in self.headers if value]
-        path = "".join(
-            chr(byte) if byte < 0x80 else f"%{byte:02X}" for byte in self.path.encode("utf-8", "surrogateescape")
-        )
-        lines = [f"{self.method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields), "", ""]
-        return "\r\n".join(lines).encode("utf-8", "surrogateescape")
-
-
-def _require(condition: bool, what: str, where: str) -> None:
-    if not condition:
-        raise UsageError(what, safe(where, 80))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What came back. Names and values of `headers` are as they were sent, in Latin-1, and not yet safe to print.
-
-    `number` is X-Request-Number's, or without that field the body's; `body_number` is the body's alone: where the two
-    differ, something on the way mixed answers up. `keep_alive`: whether the connection can be used again.
-    """
-
-    status: int
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
-    number: int | None
-    body_number: int | None
-    instance: str | None
-    keep_alive: bool
-
-    def header(self, name: str) -> str | None:
-        """The first value of a field, whatever its case."""
-        return _first(self.headers, name.lower())
-
-
-def _first(headers: tuple[tuple[str, str], ...], name: str) -> str | None:
-    return next((value for field, value in headers if field.lower() == name), None)
-
-
-def _body_number(body: bytes) -> int | None:
-    match = _TEXT_BODY.fullmatch(body) or _JSON_BODY.fullmatch(body)
-    return int(match[1]) if match else None
-
-
-class _Exchange:
-    """One request's answer as it comes in: bytes in, `answer` out. httptools calls its `on_` methods."""
-
-    def __init__(self, request: HttpRequest, where: str) -> None:
-        self._request = request
-        self._where = where
-        self._parser = HttpResponseParser(self)
-        self._headers: list[tuple[str, str]] = []
-        self._body = bytearray()
-        self._status = 0
-        self._until_close = False
-        self._keep_alive = False
-        self._overhead_bytes = 0
-        self._began_with = b""
-        self.received_bytes = 0
-        self.complete = False
-        self.surplus = False
-
-    def feed(self, data: bytes) -> None:
-        """Raises ProtocolError for what is no HTTP answer, or too large a one. Bytes beyond its end are `surplus`."""
-        self.received_bytes += len(data)
-        self._began_with = (self._began_with + data[:40])[:40]
-        for offset in range(0, len(data), SLICE_BYTES):
-            part = data[offset : offset + SLICE_BYTES]
-            self._overhead_bytes += len(part)
-            try:
-                self._parser.feed_data(part)
-            except HttpParserUpgrade:
-                self.surplus = True  # 101, which nobody asked for: no more HTTP comes
-            except HttpParserCallbackError:
-                raise  # a bug of ours, not the peer's
-            except HttpParserError as error:
-                self._fail(error)
-            if len(self._body) > BODY_LIMIT_BYTES:
-                raise ProtocolError(f"the answer's body is larger than {BODY_LIMIT_BYTES} bytes", self._where)
-            if self._overhead_bytes > HEADER_LIMIT_BYTES and not self.complete:
-                raise ProtocolError(f"the answer's header is larger than {HEADER_LIMIT_BYTES} bytes", self._where)
-
-    def _fail(self, error: HttpParserError) -> None:
-        if self.complete:
-            self.surplus = True
-            return
-        if self._began_with.lstrip(b"\r\n").startswith(b"HTTP/"):
-            raise ProtocolError(f"the answer is broken HTTP: {error}", self._where)
-        began = safe_bytes(self._began_with, 40)
-        hint = "is it an HTTP server? for HTTPS use --tls"
-        raise ProtocolError(f"the peer does not speak HTTP: its answer begins with '{began}'", self._where, hint)
-
-    def end(self) -> bool:
-        """The peer has closed: whether the answer is whole (RFC 9112, 6.3, point 8)."""
-        self.complete = self.complete or self._until_close
-        return self.complete
-
-    def on_message_begin(self) -> None:
-        if self.complete:
-            self.surplus = True
-        else:
-            self._headers.clear()
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if not self.complete:
-            self._headers.append((name.decode("latin-1"), value.decode("latin-1").strip(" \t")))
-
-    def on_headers_complete(self) -> None:
-        if self.complete:
-            return
-        self._status = self._parser.get_status_code()
-        if 100 <= self._status < 200:
-            return
-        self._overhead_bytes = 0
-        self._keep_alive = self._request.keepalive and self._parser.should_keep_alive()
-        headers = tuple(self._headers)
-        coding = _first(headers, "transfer-encoding")
-        chunked = coding is not None and coding.lower().endswith("chunked")
-        self._until_close = not chunked and _first(headers, "content-length") is None
-        self.complete = self._request.method == "HEAD"  # httptools does not know, and would wait for a body
-
-    def on_body(self, body: bytes) -> None:
-        if self.complete:
-            self.surplus = True
-            return
-        self._overhead_bytes = 0
-        self._body += body
-
-    def on_message_complete(self) -> None:
-        if not 100 <= self._status < 200 or self._status == 101:
-            self.complete = True
-
-    def answer(self) -> Answer:
-        """The answer, once `complete`."""
-        headers = tuple(self._headers)
-        body = bytes(self._body)
-        in_body = _body_number(body)
-        in_header = _first(headers, "x-request-number")
-        number = in_body
-        if in_header is not None:
-            number = int(in_header) if _NUMBER.fullmatch(in_header) else None
-        instance = _first(headers, "x-instance")
-        return Answer(
-            status=self._status,
-            headers=headers,
-            body=body,
-            number=number,
-            body_number=in_body,
-            instance=safe(instance, 80) if instance is not None else None,
-            keep_alive=self._keep_alive and not self.surplus,
-        )
+from tw.protocols.http_exchange import Answer, Exchange, early_end
+from tw.protocols.http_request import HttpRequest
 
 
 class CounterClient(ClientConnection):
-    """One connection to an HTTP server, for one request at a time. `where` names the server in errors."""
+    """One connection to an HTTP server, for one request at a time. `where` names the server in errors.
 
-    def __init__(self, *, tls: bool = False, where: str = "", gone: Callable[[Failure], None] = lambda reason: None):
+    `first_byte_s` is when the last answer began to come in, by `clock`.
+    """
+
+    def __init__(
+        self,
+        *,
+        tls: bool = False,
+        where: str = "",
+        gone: Callable[[Failure], None] = lambda reason: None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
         super().__init__(tls=tls, received=self._received, gone=self._ended)
         self._where = where
         self._on_gone = gone
-        self._exchange: _Exchange | None = None
+        self._clock = clock
+        self.first_byte_s = 0.0
+        self._exchange: Exchange | None = None
         self._waiting: Deferred[Answer] | None = None
         self.usable = True
         """Whether another request may be made: false once an answer closes the connection, or anything went wrong."""
@@ -233,7 +45,7 @@ class CounterClient(ClientConnection):
         """
         if not self.usable or self._waiting is not None:
             raise RuntimeError("this connection cannot take a request now")
-        self._exchange = _Exchange(request, self._where)
+        self._exchange = Exchange(request, self._where)
         waiting = self._waiting = Deferred(lambda _: self._abandon())
         self.stream.write(request.wire)
         return waiting
@@ -253,6 +65,8 @@ class CounterClient(ClientConnection):
         if exchange is None:
             self.usable = False  # nothing was asked
             return
+        if not exchange.received_bytes:
+            self.first_byte_s = self._clock()
         try:
             exchange.feed(data)
         except ProtocolError as error:
@@ -261,7 +75,7 @@ class CounterClient(ClientConnection):
         if exchange.complete:
             self._conclude(exchange)
 
-    def _conclude(self, exchange: _Exchange) -> None:
+    def _conclude(self, exchange: Exchange) -> None:
         answer = exchange.answer()
         waiting, self._waiting, self._exchange = self._waiting, None, None
         self.usable = self.usable and answer.keep_alive
@@ -281,12 +95,5 @@ class CounterClient(ClientConnection):
             if reason.check(ConnectionDone) and exchange.end():
                 self._conclude(exchange)
             else:
-                self._fail(self._early_end(reason, exchange.received_bytes))
+                self._fail(early_end(reason, self._where, exchange.received_bytes))
         self._on_gone(reason)
-
-    def _early_end(self, reason: Failure, received_bytes: int) -> BaseException:
-        if not reason.check(ConnectionDone, ConnectionLost):
-            return tls_failure(reason, self._where)
-        how = "closed" if reason.check(ConnectionDone) else "broke"
-        when = f"in the middle of its answer, after {received_bytes} bytes" if received_bytes else "without an answer"
-        return ProtocolError(f"the peer {how} the connection {when}", self._where)

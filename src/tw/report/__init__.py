@@ -7,6 +7,7 @@ keeps its name and meaning.
 from tw.report.distribution import Distribution
 from tw.report.lines import LineReceived, SubscribeSummary
 from tw.report.load import LoadFigures, Snapshot, Warmup
+from tw.report.phases import PhaseFigures
 from tw.report.probe import Delivery, Numbers, ProbeReport, Sample
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "LineReceived",
     "LoadFigures",
     "Numbers",
+    "PhaseFigures",
     "ProbeReport",
     "Sample",
     "Snapshot",

@@ -31,7 +31,8 @@ class LoadFigures:
 
     In the open loop the report's `rtt_ms` counts from when a message was due, `service_ms` from when it was sent, and
     `late_ms` is what lies between. `cpu_share` is the process's CPU time by the run's time: 1.0 is a whole core.
-    `limit` says why the probe, and not the server, set the rate; None where it did not.
+    `limit` says why the probe, and not the server, may have set the figures; None where nothing speaks for it. `held`
+    messages were due while every connection waited for answers; `unsent` ones found no room before the end.
     """
 
     pacing: Literal["closed", "open"]
@@ -41,6 +42,9 @@ class LoadFigures:
     late_ms: Distribution | None = None
     cpu_share: float | None = None
     limit: str | None = None
+    held: int = 0
+    unsent: int = 0
+    reconnected: int = 0
     warmup: Warmup | None = None
 
     def to_json(self) -> Json:
@@ -52,6 +56,9 @@ class LoadFigures:
             "late_ms": self.late_ms.to_json() if self.late_ms else None,
             "cpu_share": self.cpu_share,
             "limit": self.limit,
+            "held": self.held,
+            "unsent": self.unsent,
+            "reconnected": self.reconnected,
             "warmup": self.warmup.to_json() if self.warmup else None,
         }
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from tw.errors import TwError
 from tw.report.distribution import Distribution
 from tw.report.load import LoadFigures
+from tw.report.phases import PhaseFigures
 from tw.schema import VERSION, Json, error_json
 
 
@@ -76,6 +77,7 @@ class ProbeReport:
     numbers: Numbers | None = None
     delivery: Delivery | None = None
     load: LoadFigures | None = None
+    phases: PhaseFigures | None = None
     error: TwError | None = None
 
     @property
@@ -109,6 +111,8 @@ class ProbeReport:
             document |= self.delivery.to_json()
         if self.load is not None:
             document |= self.load.to_json()
+        if self.phases is not None:
+            document["phases_ms"] = self.phases.to_json()
         if self.error is not None:
             document["error"] = error_json(self.error)
         return document

@@ -1,0 +1,171 @@
+"""The counter probe's share of a load on one connection: one request at a time."""
+
+from twisted.internet.error import ConnectionDone
+from twisted.python.failure import Failure
+
+from tw.core.numbers import NumberLine
+from tw.errors import ProtocolError, TwError
+from tw.probes.connecting import Connector
+from tw.probes.counter import IDEMPOTENT
+from tw.probes.lane import Lane, Load
+from tw.protocols.answer_shapes import AnswerShapes
+from tw.protocols.client import ClientConnection
+from tw.protocols.http_exchange import Answer, Exchange, early_end
+from tw.protocols.http_request import HttpRequest
+
+
+class Tally:
+    """What all connections' answers say together."""
+
+    def __init__(self, request: HttpRequest, expect_status: int) -> None:
+        self.request = request
+        self.expect_status = expect_status
+        self.shapes = AnswerShapes()
+        self.begin()
+
+    def begin(self) -> None:
+        """A new part of the run begins: its numbers are counted apart."""
+        self.numbers = NumberLine()
+        # Answers whose header and body have different numbers.
+        self.corrupted = 0
+
+
+class CounterLane(Lane):
+    """Sends the request, and reads its answer: by its shape where that is known, else with the parser.
+
+    A request that is safe to repeat is sent once more where a kept connection closed just as it was used again.
+    """
+
+    def __init__(self, load: Load, connector: Connector, tally: Tally) -> None:
+        super().__init__(load, connector, 1)
+        self._tally = tally
+        self._number = 0
+        self._mark = 0
+        # When the answer under way began to come in, and what has read it so far, if not its shape.
+        self._first_byte_s: float | None = None
+        self._exchange: Exchange | None = None
+        # Whether this connection has been used, and whether the request under way has been sent before.
+        self._used = False
+        self._again = False
+
+    async def connect(self) -> None:
+        await super().connect()
+        self._used = False
+        if self.under_way and self.connection is not None:
+            self._again = True
+            self._write(self._tally.request.wire)
+
+    def _next(self) -> tuple[int, bytes]:
+        self._number += 1
+        self._again = False
+        self._first_byte_s = self._exchange = None
+        self._mark = self._tally.numbers.mark()
+        return self._number, self._tally.request.wire
+
+    # What comes back --------------------------------------------------------------------------------------------------
+
+    def received(self, data: bytes) -> None:
+        now = self._load.clock()
+        self._load.books.received_bytes += len(data)
+        if not self.under_way:
+            self._leave_connection()  # nothing was asked
+            self.reopen()
+            return
+        if self._first_byte_s is None:
+            self._first_byte_s = now
+            quick = self._tally.shapes.read(data)
+            if quick is not None:
+                self._judge(quick.like, quick.number, quick.body_number, now)
+                return
+            self._exchange = Exchange(self._tally.request, self._connector.where)
+        assert self._exchange is not None
+        self._parse(self._exchange, data, now)
+
+    def _parse(self, exchange: Exchange, data: bytes, now_s: float) -> None:
+        try:
+            exchange.feed(data)
+        except ProtocolError as error:
+            self._leave_connection(orderly=False)
+            self._broke(error)
+            return
+        if exchange.complete:
+            answer = exchange.answer()
+            if exchange.received_bytes == len(data):
+                self._tally.shapes.learn(data, answer)
+            self._judge(answer, answer.number, answer.body_number, now_s)
+
+    def _judge(self, answer: Answer, number: int | None, body_number: int | None, now_s: float) -> None:
+        """A whole answer is in: count it, and have the next request sent."""
+        tally = self._tally
+        if number is not None:
+            tally.numbers.feed(number, answer.instance, self._mark)
+        if body_number is not None and body_number != number:
+            tally.corrupted += 1
+        if answer.status != tally.expect_status:
+            self._load.books.errors[f"status {answer.status}"] += 1
+        self._used = True
+        self._exchange = None
+        ((due_s, sent_s),) = self.under_way.values()
+        self.under_way.clear()
+        assert self._first_byte_s is not None
+        self._connector.phases.answered(self._first_byte_s - sent_s, now_s - self._first_byte_s)
+        if not answer.keep_alive:
+            self._leave_connection()
+        self._load.settled(self, due_s, sent_s, now_s)
+        if not self.open:
+            self.reopen()
+
+    # Endings ----------------------------------------------------------------------------------------------------------
+
+    def give_up(self, number: int) -> None:
+        """No answer in time. It would be taken for the next one's, should it come: the connection is no more use."""
+        del self.under_way[number]
+        self._tally.numbers.lose(self._mark)
+        self._leave_connection(orderly=False)
+        self._load.spoiled(self, 1, "timeout", heard=False)
+        self.reopen()
+
+    def _is_needed(self) -> bool:
+        return super()._is_needed() or (not self.leaving and bool(self.under_way))
+
+    def _lose(self, error: TwError) -> None:
+        if self.under_way:
+            self._tally.numbers.lose(self._mark)
+        super()._lose(error)
+
+    def _gone(self, connection: ClientConnection, reason: Failure) -> None:
+        if connection is not self.connection:
+            return
+        self.connection = None
+        exchange = self._exchange
+        if exchange is not None and reason.check(ConnectionDone) and exchange.end():
+            answer = exchange.answer()
+            self._judge(answer, answer.number, answer.body_number, self._load.clock())
+        elif not self.under_way:
+            self.reopen()  # a kept connection may be closed while nothing is asked
+        elif self._may_repeat():
+            self._load.books.retried += 1
+            self.reopen()
+        else:
+            self._broke(self._end(reason, 0 if exchange is None else exchange.received_bytes))
+
+    def _may_repeat(self) -> bool:
+        """Whether the server may have closed before it saw the request, which is nobody's fault."""
+        fresh = self._used and not self._again and self._first_byte_s is None
+        return fresh and self._tally.request.method in IDEMPOTENT
+
+    def _end(self, reason: Failure, received_bytes: int) -> TwError:
+        error = early_end(reason, self._connector.where, received_bytes)
+        assert isinstance(error, TwError)
+        return error
+
+    def _leave_connection(self, *, orderly: bool = True) -> None:
+        """Have no more to do with this connection; what it still has to say concerns nobody."""
+        connection, self.connection = self.connection, None
+        if connection is not None and not connection.is_lost:
+            connection.received = _ignore
+            connection.stream.close() if orderly else connection.abort()
+
+
+def _ignore(_data: bytes) -> None:
+    """Of a connection that was left."""

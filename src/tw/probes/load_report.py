@@ -1,0 +1,58 @@
+"""What a load run's books say, as the parts of a report; and whether the probe itself was the limit."""
+
+from tw.load_options import LoadOptions
+from tw.probes.books import Books
+from tw.report import Distribution, LoadFigures, Warmup
+
+BUSY_SHARE = 0.9
+"""Of one core: a process with one thread that uses more of it has no time left to send, or to notice answers."""
+
+LATE_SHARE = 0.1
+"""Of the round trip: sends that come later than this after they were due show in the latency."""
+
+
+def load_figures(options: LoadOptions, books: Books, warmup: Books | None, cpu_s: float) -> LoadFigures:
+    """How the load was made. `cpu_s` is of the process, and so of the server as well under `--self`."""
+    cpu_share = cpu_share_of(cpu_s, books)
+    paced = options.rate_per_s is not None
+    return LoadFigures(
+        pacing="open" if paced else "closed",
+        connections=options.connections,
+        rate_asked_per_s=options.rate_per_s,
+        service_ms=Distribution.of(books.service) if paced else None,
+        late_ms=Distribution.of(books.late) if paced else None,
+        cpu_share=None if cpu_share is None else round(cpu_share, 3),
+        limit=limit_of(books, cpu_share, with_server=options.with_server),
+        held=books.held,
+        unsent=books.unsent,
+        reconnected=books.reconnected,
+        warmup=None if warmup is None else warmup_of(warmup),
+    )
+
+
+def warmup_of(books: Books) -> Warmup:
+    return Warmup(
+        sent=books.sent,
+        received=books.received,
+        duration_s=books.duration_s(books.began_s),
+        rtt_ms=Distribution.of(books.latency),
+    )
+
+
+def limit_of(books: Books, cpu_share: float | None, *, with_server: bool) -> str | None:
+    """Why the probe, rather than the server, may have set the figures; None where nothing speaks for it."""
+    if cpu_share is not None and cpu_share > BUSY_SHARE:
+        whose = "probe and server together" if with_server else "the probe"
+        return f"{whose} used {cpu_share:.0%} of a core, and one thread has no more: the server may be faster"
+    late, rtt = books.late.percentile(99), books.latency.percentile(99)
+    if late is not None and rtt is not None and late > LATE_SHARE * rtt and late > 1e-3:
+        return (
+            f"the probe sent 1 % of its messages {late * 1e3:.1f} ms late or later: the round trip counts that as well"
+        )
+    return None
+
+
+def cpu_share_of(cpu_s: float, books: Books) -> float | None:
+    """CPU seconds by the seconds of the run."""
+    duration_s = books.duration_s(books.began_s)
+    return cpu_s / duration_s if duration_s > 0 else None

@@ -1,0 +1,48 @@
+"""Opens the connections of a load run: at a rate, or as fast as a listener's queue takes them."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredSemaphore, FirstError, ensureDeferred, gatherResults
+from twisted.python.failure import Failure
+
+from tw.core.pacing import Schedule
+from tw.probes.lane import Lane
+from tw.probes.timing import pause
+
+OPENING = 128
+"""Connections that are being opened at once: as many fit into any listener's queue (SOMAXCONN was 128 for decades)."""
+
+
+async def open_all(
+    reactor: Any, clock: Callable[[], float], lanes: Sequence[Lane], rate_per_s: float | None = None
+) -> None:
+    """Open every lane. Raises what the first one that could not be opened raised; the others are given up then."""
+    schedule = Schedule(clock(), rate_per_s) if rate_per_s else None
+    gate = DeferredSemaphore(OPENING)
+    opening: list[Deferred[None]] = []
+    failed = False
+
+    def note(failure: Failure) -> Failure:
+        nonlocal failed
+        failed = True
+        return failure
+
+    try:
+        for number, lane in enumerate(lanes):
+            if schedule is not None:
+                await pause(reactor, schedule.due_s(number) - clock())
+            if failed:
+                break
+            opening.append(gate.run(_open, lane).addErrback(note))
+        await gatherResults(opening, consumeErrors=True)
+    except FirstError as error:
+        error.subFailure.raiseException()
+    finally:
+        for one in opening:
+            one.addErrback(lambda _: None)
+            one.cancel()
+
+
+def _open(lane: Lane) -> Deferred[None]:
+    return ensureDeferred(lane.connect())

@@ -1,0 +1,82 @@
+"""The phases of connections and answers, measured apart: DNS, TCP, TLS; the first byte, the body."""
+
+from dataclasses import dataclass
+
+from tw.core.histogram import Histogram
+from tw.report import Distribution, PhaseFigures
+
+BATCH = 1024
+"""Durations that are held before a histogram takes them, in one go and several times as fast; 32 KiB of them."""
+
+
+class Times:
+    """Durations in seconds, for one who has many of them to record."""
+
+    __slots__ = ("_histogram", "held")
+
+    def __init__(self) -> None:
+        self._histogram = Histogram()
+        self.held: list[float] = []
+
+    def record(self, seconds: float) -> None:
+        """Raises ValueError, now or with a later call, for what is no duration."""
+        self.held.append(seconds)
+        if len(self.held) >= BATCH:
+            self.histogram()
+
+    def histogram(self) -> Histogram:
+        """All of them so far."""
+        held, self.held = self.held, []
+        self._histogram.record_many(held)
+        return self._histogram
+
+    def figures(self) -> Distribution | None:
+        """None where there is none."""
+        histogram = self.histogram()
+        return Distribution.of(histogram) if histogram.count else None
+
+
+@dataclass(slots=True)
+class Steps:
+    """When one connection was how far, on the measuring clock. `resolved_s` is None where no resolver was asked."""
+
+    began_s: float
+    resolved_s: float | None = None
+    connected_s: float | None = None
+    ready_s: float = 0.0
+
+
+class Phases:
+    """A histogram for each phase, over all connections and answers of a run."""
+
+    __slots__ = ("body", "connect", "dns", "first_byte", "tls")
+
+    def __init__(self) -> None:
+        self.dns = Times()
+        self.connect = Times()
+        self.tls = Times()
+        self.first_byte = Times()
+        self.body = Times()
+
+    def connected(self, steps: Steps, *, tls: bool) -> None:
+        """A connection is ready to be used."""
+        began_s = steps.began_s
+        if steps.resolved_s is not None:
+            self.dns.record(steps.resolved_s - began_s)
+            began_s = steps.resolved_s
+        connected_s = steps.ready_s if steps.connected_s is None else steps.connected_s
+        self.connect.record(connected_s - began_s)
+        if tls:
+            self.tls.record(steps.ready_s - connected_s)
+
+    def answered(self, first_byte_s: float, body_s: float) -> None:
+        """An answer is whole: how long its first byte took from the request, and how long all others from there."""
+        self.first_byte.held.append(first_byte_s)
+        held = self.body.held
+        held.append(body_s)
+        if len(held) >= BATCH:
+            self.first_byte.histogram()
+            self.body.histogram()
+
+    def report(self) -> PhaseFigures:
+        return PhaseFigures(**{name: getattr(self, name).figures() for name in self.__slots__})
