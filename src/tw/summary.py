@@ -19,7 +19,7 @@ from tw.events import (
     Stopping,
     Unwritten,
 )
-from tw.report import Distribution, PhaseFigures, ProbeReport
+from tw.report import Distribution, HarmFigures, PhaseFigures, ProbeReport
 
 Row: TypeAlias = tuple[str, str, bool | None]
 """A name, its value, and whether that is good (None: neither)."""
@@ -38,6 +38,7 @@ def report_rows(report: ProbeReport) -> list[Row]:
     for name in ("lost", "duplicated", "reordered", "corrupted"):
         count = getattr(report, name)
         rows.append((name, str(count), None if count == 0 else False))
+    rows.extend(_harm(report.harm))
     rows.extend((f"error: {safe(kind)}", str(count), False) for kind, count in report.errors.items())
     if report.delivery is not None:
         delivery = report.delivery
@@ -49,6 +50,23 @@ def report_rows(report: ProbeReport) -> list[Row]:
         counts = f"{numbers.gaps} gaps, {numbers.duplicates} duplicates, {numbers.resets} resets"
         rows.append(("", f"{counts}, {numbers.instances} instances", None))
     rows.extend((name, text, None) for name, text in _times(report) if text)
+    return rows
+
+
+def _harm(harm: HarmFigures | None) -> list[Row]:
+    """What there was of it, and of the first case a dump."""
+    if harm is None:
+        return []
+    rows: list[Row] = []
+    if harm.truncated:
+        rows.append(("truncated", f"{harm.truncated} of the corrupted", False))
+    if harm.stalled:
+        rows.append(("stalled", f"{harm.stalled} of the lost: nothing came any more", False))
+    if harm.retried:
+        rows.append(("retried", f"{harm.retried}: a kept connection ended as it was used again", None))
+    if harm.first_fault is not None:
+        rows.append(("first fault", harm.first_fault.summary, False))
+        rows.extend(("", line, None) for line in harm.first_fault.dump())
     return rows
 
 

@@ -68,6 +68,7 @@ class EchoPing:
             connection.stream.close() if self._ping.ok else connection.abort()
 
     def _received(self, data: bytes) -> None:
+        self._ping.heard_s = self._clock()
         for payload in self._stream.feed(data):
             self._ping.arrived(payload)
 

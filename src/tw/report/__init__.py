@@ -5,6 +5,7 @@ keeps its name and meaning.
 """
 
 from tw.report.distribution import Distribution
+from tw.report.harm import FirstFault, HarmFigures
 from tw.report.lines import LineReceived, SubscribeSummary
 from tw.report.load import LoadFigures, Snapshot, Warmup
 from tw.report.phases import PhaseFigures
@@ -13,6 +14,8 @@ from tw.report.probe import Delivery, Numbers, ProbeReport, Sample
 __all__ = [
     "Delivery",
     "Distribution",
+    "FirstFault",
+    "HarmFigures",
     "LineReceived",
     "LoadFigures",
     "Numbers",

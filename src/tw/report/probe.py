@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from tw.errors import TwError
 from tw.report.distribution import Distribution
+from tw.report.harm import HarmFigures
 from tw.report.load import LoadFigures
 from tw.report.phases import PhaseFigures
 from tw.schema import VERSION, Json, error_json
@@ -78,6 +79,7 @@ class ProbeReport:
     delivery: Delivery | None = None
     load: LoadFigures | None = None
     phases: PhaseFigures | None = None
+    harm: HarmFigures | None = None
     error: TwError | None = None
 
     @property
@@ -113,6 +115,8 @@ class ProbeReport:
             document |= self.load.to_json()
         if self.phases is not None:
             document["phases_ms"] = self.phases.to_json()
+        if self.harm is not None:
+            document |= self.harm.to_json()
         if self.error is not None:
             document["error"] = error_json(self.error)
         return document

@@ -1,4 +1,4 @@
-"""The first payload that did not come back as it was sent: where it differs, and what stood there."""
+"""What harm came to what was sent, beside the counts of the verdict: and of the first case, all that can be shown."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -61,11 +61,16 @@ class FirstFault:
         }
 
     @property
+    def detail(self) -> str:
+        """Where it is, in a few words."""
+        return f"differs from byte {self.offset} of {self.size_bytes}"
+
+    @property
     def summary(self) -> str:
-        """In a few words."""
+        """What it is, in a few words."""
         if self.number is None:
             return f"{self.kind}, and its number cannot be told"
-        return f"#{self.number} {self.kind}, from byte {self.offset} of {self.size_bytes}"
+        return f"#{self.number} {self.kind}, {self.detail}"
 
     def dump(self) -> list[str]:
         """Rows as xxd makes them, what was expected above what was received; two for each row of the payload."""
@@ -76,6 +81,23 @@ class FirstFault:
                 _row(f"received {self.from_offset + at:08x}", self.received[at : at + ROW_BYTES]),
             ]
         return rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HarmFigures:
+    """`truncated`: how many of the corrupted only lack their end. `stalled`: how many of the lost were waited for in
+    vain while nothing at all came any more, though the connection was open. `retried`: requests that were sent again
+    since a kept connection ended under them, None where there are no requests."""
+
+    truncated: int = 0
+    stalled: int = 0
+    retried: int | None = None
+    first_fault: FirstFault | None = None
+
+    def to_json(self) -> Json:
+        retried: Json = {} if self.retried is None else {"retried": self.retried}
+        first = None if self.first_fault is None else self.first_fault.to_json()
+        return {"truncated": self.truncated, "stalled": self.stalled, **retried, "first_fault": first}
 
 
 def _row(label: str, data: bytes) -> str:
