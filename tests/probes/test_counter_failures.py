@@ -59,7 +59,10 @@ def test_a_request_that_was_answered_in_part_is_not_repeated(net: Network, notes
     net.scripted(PORT, script(*says(answer(1)), breaks_off))
     rig = Rig(net, notes, count=2, interval_s=0.0)
     assert rig.running.result is None
-    assert (rig.report.sent, rig.report.lost, rig.report.errors) == (2, 1, {"protocol": 1})
+    report = rig.report
+    assert (report.sent, report.lost, report.corrupted, report.errors) == (2, 0, 1, {})
+    assert report.harm is not None
+    assert (report.harm.truncated, report.harm.retried) == (1, 0)
 
 
 def test_a_request_is_repeated_once_and_then_the_failure_counts(net: Network, notes: Notes) -> None:

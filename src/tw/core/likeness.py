@@ -7,7 +7,7 @@ from operator import eq
 from tw.core.payload import PayloadFormat
 
 CANDIDATES = 64
-"""Payloads that one is compared with, oldest first: a stream keeps its order, so that it is the oldest nearly always."""
+"""Payloads that one is compared with, oldest first: a stream keeps its order, so it is the oldest nearly always."""
 
 COMPARED_BYTES = 256
 """Of each: what they have in common, token and leading zeros, is 17 bytes or so."""

@@ -54,6 +54,7 @@ class Ping:
         self._reactor = reactor
         self._options = options
         self._form = form
+        self._exclusive = exclusive
         self._show = show
         self._clock = clock
         self._bell = Bell(reactor)
@@ -143,7 +144,7 @@ class Ping:
     def _note_harm(self, outcome: Outcome, payload: bytes, *, truncated: bool) -> None:
         """Find out which sample it was: that one came, in a way, and is waited for no longer."""
         number = most_alike(self._form, payload, outcome.number, chain(self._timers, self._sent_at))
-        start = max(0, payload.find(self._form.mark))
+        start = 0 if self._exclusive else payload.find(self._form.mark)
         expected = b"" if number is None else self._form.payload(number)
         fault = FirstFault.between(expected, payload[start:], number, truncated=truncated)
         if self.first_fault is None:

@@ -95,5 +95,5 @@ class CounterClient(ClientConnection):
             if reason.check(ConnectionDone) and exchange.end():
                 self._conclude(exchange)
             else:
-                self._fail(early_end(reason, self._where, exchange.received_bytes))
+                self._fail(early_end(reason, self._where, exchange))
         self._on_gone(reason)

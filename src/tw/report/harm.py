@@ -73,31 +73,36 @@ class FirstFault:
         return f"#{self.number} {self.kind}, {self.detail}"
 
     def dump(self) -> list[str]:
-        """Rows as xxd makes them, what was expected above what was received; two for each row of the payload."""
+        """Rows as xxd makes them; where they differ, what was expected stands above what was received."""
         rows = []
         for at in range(0, max(len(self.expected), len(self.received)), ROW_BYTES):
-            rows += [
-                _row(f"expected {self.from_offset + at:08x}", self.expected[at : at + ROW_BYTES]),
-                _row(f"received {self.from_offset + at:08x}", self.received[at : at + ROW_BYTES]),
-            ]
+            place = f"{self.from_offset + at:08x}"
+            expected, received = self.expected[at : at + ROW_BYTES], self.received[at : at + ROW_BYTES]
+            if expected == received:
+                rows.append(_row(f"both     {place}", expected))
+            else:
+                rows += [_row(f"expected {place}", expected), _row(f"received {place}", received)]
         return rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HarmFigures:
-    """`truncated`: how many of the corrupted only lack their end. `stalled`: how many of the lost were waited for in
-    vain while nothing at all came any more, though the connection was open. `retried`: requests that were sent again
-    since a kept connection ended under them, None where there are no requests."""
+    """`truncated`: how many of the corrupted only lack their end. `first_fault`: the first of the corrupted.
+
+    None where it is not counted: `stalled`, how many of the lost were waited for in vain while nothing at all came any
+    more, though the connection was open; `retried`, requests that were sent again since a kept connection ended under
+    them.
+    """
 
     truncated: int = 0
-    stalled: int = 0
+    stalled: int | None = None
     retried: int | None = None
     first_fault: FirstFault | None = None
 
     def to_json(self) -> Json:
-        retried: Json = {} if self.retried is None else {"retried": self.retried}
+        counted = {"truncated": self.truncated, "stalled": self.stalled, "retried": self.retried}
         first = None if self.first_fault is None else self.first_fault.to_json()
-        return {"truncated": self.truncated, "stalled": self.stalled, **retried, "first_fault": first}
+        return {**{name: count for name, count in counted.items() if count is not None}, "first_fault": first}
 
 
 def _row(label: str, data: bytes) -> str:
