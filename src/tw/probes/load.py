@@ -199,7 +199,7 @@ class LoadRun:
             elif not lane.queued:
                 lane.queued = True
                 self._ready.append(lane)
-                if self._holding:
+                if self._holding and now < self._until_s:
                     self._send_due(now)
         if not self.under_way:
             self._bell.ring()

@@ -96,7 +96,7 @@ class LoadProbe(ABC):
 
     @property
     def warming(self) -> bool:
-        return bool(self._load.warmup_s) and self._run.warmup is None
+        return self._run.books is self._run.warmup
 
     @property
     def under_way(self) -> int:
