@@ -8,6 +8,7 @@ import pytest
 from command_lines import Shell
 from tw.cli.command import TwCommand, TwGroup
 from tw.cli.root import root
+from tw.fault_options import FaultOptions
 
 GLOBAL = {
     "verbosity": "TW_VERBOSE",
@@ -51,10 +52,21 @@ PROBE: dict[str, tuple[str, Any]] = {
     "SELF": ("1", ("self_test", True)),
     "JSON": ("1", ("json", True)),
 }
+FAULTS: dict[str, tuple[str, Any]] = {
+    "DELAY": ("2s:7", ("faults", FaultOptions(delay_s=2.0, delay_percent=7.0))),
+    "JITTER": ("2s", ("faults", FaultOptions(delay_s=1.0, jitter_s=2.0))),
+    "CLOSE_AFTER": ("1k", ("faults", FaultOptions(close_after_bytes=1024))),
+    "RESET": ("0.1", ("faults", FaultOptions(reset_percent=0.1))),
+    "CORRUPT": ("7%", ("faults", FaultOptions(corrupt_percent=7.0))),
+    "TRUNCATE": ("100", ("faults", FaultOptions(truncate_percent=100.0))),
+    "SEED": ("0", ("faults", FaultOptions(delay_s=1.0, seed=0))),
+}
 OWN: dict[str, dict[str, tuple[str, Any]]] = {
-    "serve echo": {**SERVE, "UDP": ("1", ("udp", True))},
+    "serve echo": {**SERVE, **FAULTS, "UDP": ("1", ("udp", True))},
     "serve counter": {
         **SERVE,
+        **FAULTS,
+        "STATUS": ("503:1\n429:.5", ("faults", FaultOptions(statuses=((503, 1.0), (429, 0.5))))),
         "START": ("0", ("start", 0)),
         "STATE": ("s", ("state", "s")),
         "HEADER_TIMEOUT": ("5s", ("header_timeout_s", 5.0)),
@@ -128,8 +140,8 @@ TOGETHER = {
     "probe": {"CLIENT_CERT": "c", "CLIENT_KEY": "k"},
 }
 
-NEEDS = {"PROXY_TRUST": "PROXY_PROTOCOL"}
-"""A flag that an option makes no sense without."""
+NEEDS = {"PROXY_TRUST": "PROXY_PROTOCOL", "JITTER": "DELAY", "SEED": "DELAY"}
+"""What an option makes no sense without: a flag, or a duration."""
 
 
 def _prefix(command: str) -> str:
