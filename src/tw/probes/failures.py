@@ -9,8 +9,9 @@ from tw.net.tls_failures import tls_failure
 
 
 def lost_connection(reason: Failure, where: str, *, was_reset: bool = False) -> TwError:
-    """The error for a connection to `where` that ended in the middle of a run. Its `reason` is `reset` where the end was
-    none in good order; `was_reset`: a `send` has learned that before (`Stream.reset`).
+    """The error for a connection to `where` that ended in the middle of a run.
+
+    Its `reason` is `reset` where the end was none in good order; `was_reset`: a `send` learned that (`Stream.reset`).
 
     Under TLS 1.3 a server refuses a client's certificate only after the handshake, so that a TLS error comes here too.
     """
