@@ -9,6 +9,7 @@ from command_lines import Shell
 from tw.cli.command import TwCommand, TwGroup
 from tw.cli.root import root
 from tw.fault_options import FaultOptions
+from tw.load_options import LoadOptions
 
 GLOBAL = {
     "verbosity": "TW_VERBOSE",
@@ -50,6 +51,11 @@ PROBE: dict[str, tuple[str, Any]] = {
     "IPV6": ("1", ("family", 6)),
     "BIND": ("127.0.0.2", ("bind", "127.0.0.2")),
     "SELF": ("1", ("self_test", True)),
+    "CONNECTIONS": ("7", ("load", LoadOptions(connections=7, duration_s=10.0))),
+    "RATE": ("2.5", ("load", LoadOptions(connections=10, rate_per_s=2.5, duration_s=10.0))),
+    "DURATION": ("1m", ("load", LoadOptions(duration_s=60.0))),
+    "WARMUP": ("2s", ("load", LoadOptions(duration_s=1.0, warmup_s=2.0))),
+    "CONNECT_RATE": ("9", ("load", LoadOptions(duration_s=1.0, connect_rate_per_s=9.0))),
     "JSON": ("1", ("json", True)),
 }
 FAULTS: dict[str, tuple[str, Any]] = {
@@ -140,8 +146,14 @@ TOGETHER = {
     "probe": {"CLIENT_CERT": "c", "CLIENT_KEY": "k"},
 }
 
-NEEDS = {"PROXY_TRUST": "PROXY_PROTOCOL", "JITTER": "DELAY", "SEED": "DELAY"}
-"""What an option makes no sense without: a flag, or a duration."""
+NEEDS = {
+    "PROXY_TRUST": "PROXY_PROTOCOL",
+    "JITTER": "DELAY",
+    "SEED": "DELAY",
+    "WARMUP": "DURATION",
+    "CONNECT_RATE": "DURATION",
+}
+"""What an option makes no sense without; 1 will do."""
 
 
 def _prefix(command: str) -> str:

@@ -35,9 +35,9 @@ def test_no_more_than_a_batch_is_held() -> None:
     times = Times()
     for _ in range(BATCH - 1):
         times.record(1.0)
-    assert len(times._held) == BATCH - 1
+    assert len(times.held) == BATCH - 1
     times.record(1.0)
-    assert times._held == []
+    assert times.held == []
 
 
 def test_what_was_never_recorded_is_no_distribution() -> None:

@@ -54,7 +54,7 @@ class EchoLoad(LoadProbe):
         """Shut the sending sides, where that can be, and read what is left: a duplicate of the last answer, say."""
         ends = [end for lane in self._lanes if (end := lane.half_close()) is not None]
         if ends:
-            all_over: Deferred[Any] = gatherResults(ends)
+            all_over: Deferred[Any] = gatherResults(ends, consumeErrors=True)
             with suppress(ConnectError):
                 await within(self._reactor, LAST_READ_S, all_over, lambda: ConnectError("no end of the stream"))
         for lane in self._lanes:

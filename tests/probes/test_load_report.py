@@ -1,0 +1,60 @@
+"""Whether the probe itself may have been the limit."""
+
+import pytest
+
+from tw.load_options import LoadOptions
+from tw.probes.books import BATCH, Books
+from tw.probes.load_report import limit_of, load_figures
+
+LOAD = LoadOptions(connections=3, duration_s=10.0)
+
+
+def books(latency_s: float = 0.01, late_s: float = 0.0, count: int = 100) -> Books:
+    made = Books(0.0)
+    for _ in range(count):
+        made.departed(late_s)
+        made.answered(0.0, late_s, latency_s, paced=True)
+    made.close(10.0)
+    return made
+
+
+def test_a_process_with_time_to_spare_is_no_limit() -> None:
+    assert limit_of(books(), 0.5, with_server=False) is None
+
+
+def test_a_whole_core_is_a_limit() -> None:
+    assert limit_of(books(), 0.97, with_server=False) == (
+        "the probe used 97% of a core, and one thread has no more: the server may be faster"
+    )
+    said = limit_of(books(), 0.97, with_server=True)
+    assert said is not None
+    assert said.startswith("probe and server together used 97% of a core")
+
+
+def test_late_sends_are_a_limit_where_they_show() -> None:
+    said = limit_of(books(0.01, 0.002), 0.5, with_server=False)
+    assert said == "the probe sent 1 % of its messages 2.0 ms late or later: the round trip counts that as well"
+    assert limit_of(books(0.1, 0.002), 0.5, with_server=False) is None
+    assert limit_of(books(0.001, 0.0005), 0.5, with_server=False) is None
+
+
+def test_a_closed_loop_has_neither_service_time_nor_lateness() -> None:
+    figures = load_figures(LOAD, books(), None, 2.0)
+    assert (figures.pacing, figures.service_ms, figures.late_ms, figures.cpu_share) == ("closed", None, None, 0.2)
+
+
+def test_a_run_of_no_time_has_no_share() -> None:
+    assert load_figures(LOAD, Books(0.0), None, 2.0).cpu_share is None
+
+
+@pytest.mark.parametrize("count", [1, BATCH - 1, BATCH, 3 * BATCH + 5])
+def test_books_keep_no_times_but_a_batch(count: int) -> None:
+    made = Books(0.0)
+    for number in range(count):
+        made.departed(0.001)
+        made.answered(0.0, 0.001, 0.01, paced=True)
+        assert len(made._latencies) < BATCH, number
+    made.look()
+    assert (made.latency.count, made.service.count, made.late.count) == (count, count, count)
+    assert (made._latencies, made._services, made._lates) == ([], [], [])
+    assert made.service.max_s == pytest.approx(0.009)
