@@ -32,13 +32,9 @@ class FaultyRequests(Requests):
         self._was_last = False  # the last answer of the connection is on its way, or instead of it a reset
         super().__init__(site)
 
-    def on_message_complete(self) -> None:
-        super().on_message_complete()
-        self.over = self.over or self._was_last
-
     def _number(self, kind: int) -> None:
         if self._was_last:
-            return  # what else was asked for in a repeated read
+            return  # what else was asked for
         fate = self._faults.fate()
         self.pass_on()
         if fate.harm is Harm.STATUS:
@@ -51,8 +47,6 @@ class FaultyRequests(Requests):
         answer, fate = self._harmed(self.out.pop(), fate)
         self._was_last = fate.harm in (Harm.RESET, Harm.TRUNCATE)
         self.outlet.put(answer, fate, last=self._was_last)
-        if self._was_last:
-            self.over = self.lingers = True
 
     def pass_on(self) -> None:
         """What meets no faults: refusals, `100 Continue`."""

@@ -25,7 +25,7 @@ class Outlet:
     """
 
     __slots__ = (
-        "_cost_bytes", "_due_s", "_eased", "_faults", "_is_over", "_last", "_later", "_queue", "_reactor", "_shut",
+        "_cost_bytes", "_eased", "_faults", "_is_over", "_last", "_later", "_queue", "_reactor", "_shut",
         "_stream", "_was_full", "paused",
     )  # fmt: skip
 
@@ -39,7 +39,6 @@ class Outlet:
         self._eased = eased
         self._queue: deque[tuple[float, bytes, Fate, bool]] = deque()
         self._cost_bytes = 0
-        self._due_s = 0.0
         self._later: Any = None
         self._last: Callable[[], None] | None = None
         self._is_over = False
@@ -53,9 +52,7 @@ class Outlet:
         """
         if self._is_over:
             return
-        now = self._reactor.seconds()
-        self._due_s = max(self._due_s, now + fate.delay_s)
-        self._queue.append((self._due_s, data, fate, last))
+        self._queue.append((self._reactor.seconds() + fate.delay_s, data, fate, last))
         self._cost_bytes += len(data) + ENTRY_BYTES
 
     @property
