@@ -63,7 +63,8 @@ class Ping:
         self._timers: dict[int, Any] = {}
         self._failed: TwError | None = None
         self._ended_s: float | None = None
-        # Samples that were given up while nothing came at all; they are in `_sent_at` as well.
+        # Samples that were given up when nothing at all had come in the second half of their wait: where answers still
+        # come, the next one is in by then, as it was sent an interval later. They are in `_sent_at` as well.
         self._silent: set[int] = set()
         self.verdict = Verdict(form, exclusive=exclusive)
         self.first_fault: FirstFault | None = None
@@ -160,7 +161,7 @@ class Ping:
         """Nothing came in time. Should it come before the run ends, it counts as late rather than lost."""
         del self._timers[number]
         self.errors["timeout"] += 1
-        if self.heard_s <= self._sent_at[number]:
+        if self._clock() - self.heard_s > self._options.timeout_s / 2:
             self._silent.add(number)
         self._show(Sample(number=number, rtt_s=None, outcome="timeout"))
         self._bell.ring()
