@@ -69,6 +69,8 @@ class Server:
     process: subprocess.Popen[bytes]
     listening: list[dict[str, Any]]
     events: list[dict[str, Any]] = field(default_factory=list)
+    first_descriptors: int = 0
+    """Files that it had open when it was ready."""
 
     @property
     def port(self) -> int:
@@ -118,6 +120,11 @@ class Server:
         pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
 
+    def wait_until_connected(self, count: int) -> None:
+        """Until it has so many connections more than when it was ready."""
+        before = self.first_descriptors
+        until(lambda: self.descriptors() >= before + count)
+
     def wait_until_idle(self) -> None:
         """Until it has used no CPU to speak of for half a second: all that came is worked off."""
         deadline = time.monotonic() + 4 * TIMEOUT_S
@@ -165,6 +172,7 @@ def serving(
     try:
         for _ in range(listeners):
             server.listening.append(server.wait_for("listening"))
+        server.first_descriptors = server.descriptors()
         yield server
     finally:
         if process.poll() is None:

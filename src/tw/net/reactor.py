@@ -6,6 +6,7 @@ events of a busy server are "there is something to read" on a socket that is ali
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from select import EPOLLIN, select
 from typing import Any
 
@@ -13,6 +14,8 @@ from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.internet.tcp import Client, Server
 from twisted.logger import Logger
+
+PR_SET_TIMERSLACK = 29
 
 READ_BYTES = 256 * 1024
 """Twisted reads 64 KiB at a time. Four times that takes a bulk echo from 1.7 to 1.1 of a C server's cost for a byte,
@@ -167,8 +170,15 @@ def end_turn_early(reactor: Any) -> bool:
 
 def wait_exactly(reactor: Any) -> None:
     """Have delayed calls come as exactly as the kernel's timers are, where `reactor` can do that."""
-    if isinstance(reactor, LeanReactor):
-        reactor.exact_waits = True
+    if not isinstance(reactor, LeanReactor):
+        return
+    reactor.exact_waits = True
+    with suppress(OSError, AttributeError):
+        # The kernel lets a thread's timers be 50 us late, to wake it less often (prctl(2)). Without that a wait of
+        # 300 us ends 28 us late in place of 79.
+        from ctypes import CDLL
+
+        CDLL(None).prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0)
 
 
 def usable() -> bool:
