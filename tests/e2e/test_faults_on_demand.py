@@ -70,6 +70,18 @@ def test_every_fault_is_told_once(service: str, faults: str, kinds: set[str], tl
     assert faults_made == told(ran.json)
 
 
+@pytest.mark.parametrize(
+    ("service", "faults"),
+    [("echo", "--corrupt 3"), ("counter", "--reset 3 --corrupt 3 --truncate 3 --status 503:3")],
+)
+def test_under_load_as_well(service: str, faults: str) -> None:
+    with serving(service, *faults.split(), "--seed", "5") as server:
+        ran = tw("probe", service, server.target, "--connections", "5", "--count", "1000", "--json")
+        summary = server.stop()
+    assert told(ran.json) == made(summary)
+    assert ran.json["lost"] == ran.json["errors"].get("reset", 0)
+
+
 def test_over_udp_as_well() -> None:
     with serving("echo", "--udp", "--corrupt", "10", "--truncate", "10", "--reset", "50", listeners=2) as server:
         ran = tw("probe", "echo", server.target, "--udp", *FAST)

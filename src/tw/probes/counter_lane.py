@@ -85,9 +85,11 @@ class CounterLane(Lane):
         if self._first_byte_s is None:
             self._first_byte_s = now
             quick = self._tally.shapes.read(data)
-            if quick is not None and not is_corrupted(quick.like, quick.number, quick.body_number):
-                self._judge(quick.like, quick.number, now)
-                return
+            if quick is not None:
+                number, body_number, like = quick
+                if number == body_number or not is_corrupted(like, number, body_number):
+                    self._judge(like, number, now)
+                    return
             self._exchange = Exchange(self._tally.request, self._connector.where)
         assert self._exchange is not None
         self._parse(self._exchange, data, now)

@@ -72,7 +72,7 @@ class EchoLane(Lane):
             expected = b"" if oldest is None else self._form.payload(oldest)
             cut = self.verdict.truncated > truncated
             self.first_fault = FirstFault.between(expected, payload, oldest, truncated=cut)
-        if number is None and self.under_way:
+        if (number is None or outcome.kind is Kind.CORRUPTED) and self.under_way:
             number = next(iter(self.under_way))  # the oldest one's, most likely: a connection keeps its order
         times = self.under_way.pop(number, None) if number is not None else None
         if times is None:
