@@ -175,3 +175,15 @@ def test_a_client_that_takes_nothing_is_not_answered_until_it_does() -> None:
         rig.turn()
     assert [answer.number for answer in responses(came)] == list(range(1, sent + 1))
     assert transport.is_reading
+
+
+def test_what_is_due_waits_for_a_client_that_does_not_read() -> None:
+    rig = FaultyRig(delay_s=1.0)
+    counter, transport = rig.counter()
+    transport.reads = False
+    for _ in range(500):
+        counter.dataReceived(get())
+    rig.pass_s(5.0)
+    assert 65_536 < transport.largest_bytes < 66_000
+    came = transport.read() + transport.read()
+    assert len(responses(came)) == 500

@@ -5,18 +5,14 @@ from itertools import pairwise
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from twisted.internet.task import Clock
-from twisted.internet.testing import FakeDatagramTransport
 
 from faulty_memory import FaultyRig, lose
-from tw.core.faults import PIECE_BYTES, Faults
-from tw.fault_options import FaultOptions
-from tw.protocols.faulty_echo import LINGER_S, QUIET_S, UDP_HELD_BYTES, FaultyUdpEchoServer
+from tw.core.faults import PIECE_BYTES
+from tw.protocols.faulty_echo import LINGER_S, QUIET_S
 from tw.protocols.outlet import HELD_BYTES
 
 pytestmark = pytest.mark.usefixtures("quiet")
 LINES = [b"%04d some words\n" % number for number in range(200)]
-FROM = ("192.0.2.1", 5000)
 
 
 def test_a_delay_is_kept_and_so_is_the_order() -> None:
@@ -216,6 +212,49 @@ def test_a_peer_that_does_not_read_is_not_read_from_until_it_does() -> None:
     assert transport.is_reading
 
 
+def test_what_is_due_waits_for_a_peer_that_does_not_read() -> None:
+    rig = FaultyRig(delay_s=1.0)
+    echo, transport = rig.echo()
+    transport.reads = False
+    echo.dataReceived((b"x" * 999 + b"\n") * 200)
+    rig.pass_s(5.0)
+    assert 65_536 < transport.largest_bytes < 67_000
+    came = b""
+    for _ in range(3):
+        assert not transport.is_reading
+        came += transport.read()
+    assert transport.is_reading
+    assert len(came + transport.read()) == 200_000
+
+
+def test_a_full_outlet_is_not_read_for_because_the_peer_reads_again() -> None:
+    rig = FaultyRig(delay_s=1.0)
+    echo, transport = rig.echo()
+    transport.reads = False
+    echo.dataReceived((b"x" * 999 + b"\n") * 66)
+    rig.pass_s(0.9)
+    while transport.is_reading:
+        echo.dataReceived(b"y" * 999 + b"\n")
+    rig.pass_s(0.1)
+    assert transport.paused_producer
+    transport.reads = True
+    assert len(transport.read()) == 66_000
+    assert not transport.is_reading
+    rig.pass_s(1.0)
+    assert transport.is_reading
+
+
+def test_what_comes_though_reading_stopped_waits_its_turn() -> None:
+    """Over TLS, what was decrypted before."""
+    rig = FaultyRig(corrupt_percent=0.001)
+    echo, transport = rig.echo()
+    echo.dataReceived(b"\n" * 10_000)
+    echo.dataReceived(b"\n" * 10_000)
+    assert len(transport.value()) == 500
+    rig.turn()
+    assert len(transport.value()) == 20_000
+
+
 def test_many_lines_at_once_are_taken_in_turns() -> None:
     rig = FaultyRig(corrupt_percent=0.001)
     echo, transport = rig.echo()
@@ -225,45 +264,3 @@ def test_many_lines_at_once_are_taken_in_turns() -> None:
     rig.turn()
     assert len(transport.value()) == 10_000
     assert transport.is_reading
-
-
-# UDP ------------------------------------------------------------------------------------------------------------------
-
-
-def udp(**options: float) -> tuple[FaultyUdpEchoServer, FakeDatagramTransport, Clock, Faults]:
-    clock, faults, transport = Clock(), Faults(FaultOptions(**options), 1), FakeDatagramTransport()  # type: ignore[arg-type]
-    server = FaultyUdpEchoServer(clock, faults)
-    server.makeConnection(transport)
-    return server, transport, clock, faults
-
-
-def test_datagrams_are_late_and_harmed_and_never_reset() -> None:
-    server, transport, clock, faults = udp(delay_s=1.0, corrupt_percent=30.0, truncate_percent=30.0, reset_percent=40.0)
-    for _ in range(100):
-        server.datagramReceived(b"0123456789", FROM)
-    assert transport.written == []
-    clock.advance(1.0)
-    came = [datagram for datagram, _ in transport.written]
-    assert sum(len(each) < 10 for each in came) == faults.made["truncate"] > 20
-    assert sum(len(each) == 10 and each != b"0123456789" for each in came) == faults.made["corrupt"] > 20
-    assert (len(came), faults.made["delay"], faults.made["reset"]) == (100, 100, 0)
-    assert server.sent_bytes == sum(map(len, came))
-
-
-def test_delayed_datagrams_are_bounded_and_the_rest_is_lost() -> None:
-    server, transport, clock, _ = udp(delay_s=1.0)
-    for _ in range(100):
-        server.datagramReceived(bytes(65_000), FROM)
-    assert server.dropped == 100 - UDP_HELD_BYTES // (65_000 + 512)
-    clock.advance(1.0)
-    assert len(transport.written) + server.dropped == 100
-    server.datagramReceived(b"again", FROM)
-    server.stopProtocol()
-    assert clock.getDelayedCalls() == []
-
-
-@pytest.mark.parametrize("port", [7, 1023])
-def test_a_service_that_would_answer_is_not_answered_late_either(port: int) -> None:
-    server, transport, clock, _ = udp(delay_s=1.0)
-    server.datagramReceived(b"loop", ("192.0.2.1", port))
-    assert (transport.written, clock.getDelayedCalls(), server.ignored) == ([], [], 1)

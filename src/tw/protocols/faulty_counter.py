@@ -96,8 +96,7 @@ class FaultyCounterServer(CounterServer):
             super().pauseProducing()
 
     def _eased(self) -> None:
-        if not self._outlet.paused:
-            super().resumeProducing()
+        super().resumeProducing()
 
     def _shut(self) -> None:
         """After `--close-after`, or an answer that was cut short: the end of the stream."""
@@ -111,7 +110,7 @@ class FaultyCounterServer(CounterServer):
     def resumeProducing(self) -> None:
         self._outlet.paused = False
         self._outlet.pump()
-        if not self._outlet.is_full:
+        if not self._outlet.paused:
             super().resumeProducing()
 
     def drain(self) -> None:

@@ -170,7 +170,7 @@ class FaultyEchoServer(ServerConnection):
     def resumeProducing(self) -> None:
         self._outlet.paused = False
         self._outlet.pump()
-        if not self._stopped and not self._half_closed:
+        if not (self._outlet.paused or self._stopped or self._half_closed):
             super().resumeProducing()
 
     def _cancel(self, *names: str) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tw.core.faults import UNHARMED, Fate, Faults, Harm
-from tw.net.stream import Stream
+from tw.net.stream import PAUSE_BYTES, Stream
 
 HELD_BYTES = 256 * 1024
 """What a connection may have waiting; beyond that nothing more is read from it. A message that is at its time goes
@@ -72,11 +72,12 @@ class Outlet:
         self.pump()
 
     def pump(self) -> None:
-        """Send what is due, in one write."""
+        """Send what is due, in as few writes as there can be."""
         if self._later is not None:
             self._later.cancel()
             self._later = None
         batch: list[bytes] = []
+        batch_bytes = 0
         now = self._reactor.seconds()
         while self._queue and not self.paused and self._queue[0][0] <= now:
             _, data, fate, last = self._queue.popleft()
@@ -86,6 +87,10 @@ class Outlet:
                 self._reset(batch)
                 return
             batch.append(data)
+            batch_bytes += len(data)
+            if batch_bytes > PAUSE_BYTES:
+                self._write(batch)  # and see whether the transport is full with it
+                batch_bytes = 0
             if last:
                 self._write(batch)
                 self._end()
