@@ -13,9 +13,10 @@ from launching import Launch
 from memory import Network
 from running import Notes, Stdin
 from tw import clients
-from tw.clients import aimed_at, run_client
+from tw.clients import _own_server, aimed_at, over_tcp, run_client
 from tw.errors import AnswerTimeout, ExitCode, Interrupted, LocalError, ProtocolError, TwError
 from tw.events import Listening
+from tw.load_options import LoadOptions
 from tw.options import CommonOptions, TlsClientOptions
 from tw.probe_options import ProbeCounterOptions, ProbeEchoOptions, ProbePubSubOptions
 from tw.runtime import Stop
@@ -153,6 +154,31 @@ def test_a_probe_of_itself_is_aimed_at_its_own_server_and_holds_it_to_its_key(
     assert (aimed.tls, aimed.verify) == (pin is not None, TlsClientOptions(pin=pin))
 
 
+@pytest.mark.parametrize(("connections", "most"), [(2, 10_000), (10_001, 10_001)])
+def test_its_own_server_takes_as_many_connections_as_the_probe_opens(connections: int, most: int) -> None:
+    load = LoadOptions(connections=connections, duration_s=1.0)
+    assert _own_server(ProbeEchoOptions(self_test=True, load=load))["max_connections"] == most
+    assert _own_server(ProbeEchoOptions(self_test=True))["max_connections"] == 10_000
+
+
+@pytest.mark.parametrize("self_test", [False, True])
+def test_a_load_that_there_is_no_room_for_is_refused_before_anything_is_bound_or_opened(
+    net: Network, launch: Launch, capsys: pytest.CaptureFixture[str], self_test: bool
+) -> None:
+    load = LoadOptions(connections=2 * 10**9, duration_s=1.0)  # no Linux allows as many files
+    clients.probe_echo(COMMON, ProbeEchoOptions(self_test=self_test, json=True, load=load))
+    assert isinstance(launch.running.error, LocalError)
+    assert launch.running.error.where == "RLIMIT_NOFILE"
+    assert (net.ports, net.dialled, capsys.readouterr().out) == ({}, [], "")
+
+
+@pytest.mark.parametrize(
+    ("target", "takes"), [(None, True), ("h:1", True), ("unix", True), ("unix:/s", False), ("UNIX:/s", False)]
+)
+def test_a_connection_takes_a_port_except_over_a_unix_socket(target: str | None, takes: bool) -> None:
+    assert over_tcp(ProbeEchoOptions(target=target)) == takes
+
+
 RUNS: list[tuple[Callable[..., int], Any]] = [
     (clients.probe_echo, ProbeEchoOptions(self_test=True, count=2, json=True)),
     (clients.probe_echo, ProbeEchoOptions(self_test=True, count=2, json=True, tls=True)),
@@ -164,6 +190,9 @@ RUNS: list[tuple[Callable[..., int], Any]] = [
     (clients.probe_pubsub, ProbePubSubOptions(self_test=True, count=2, json=True)),
     (clients.probe_pubsub, ProbePubSubOptions(self_test=True, count=2, json=True, tls=True)),
     (clients.probe_pubsub, ProbePubSubOptions(self_test=True, publish=("a", "b"), json=True)),
+    (clients.probe_echo, ProbeEchoOptions(self_test=True, count=2, json=True, send_proxy="v1")),
+    (clients.probe_counter, ProbeCounterOptions(self_test=True, count=2, json=True, send_proxy="v2", tls=True)),
+    (clients.probe_pubsub, ProbePubSubOptions(self_test=True, count=2, json=True, send_proxy="v2")),
 ]
 
 

@@ -116,6 +116,8 @@ def test_a_probe_of_its_own_server_knows_the_certificate(make: type, options: di
     ("options", "what"),
     [
         ({"udp": True, "tls": True}, "--udp beside --tls"),
+        ({"udp": True, "send_proxy": "v1"}, "--send-proxy beside --udp"),
+        ({"proxy_source": ("192.0.2.1", 5)}, "--proxy-source without --send-proxy"),
         ({"udp": True, "interactive": True}, "-i beside --udp"),
         ({"udp": True, "size_bytes": MAX_DATAGRAM_BYTES + 1}, "--size 65508 does not fit into a datagram"),
         ({"interactive": True, "json": True}, "-i beside --json"),

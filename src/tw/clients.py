@@ -8,11 +8,12 @@ from tw.core.target import format_peer
 from tw.display import Screen, make_display
 from tw.errors import ExitCode, Interrupted, TwError
 from tw.events import Listening, ServerEvent
+from tw.net.room import make_room_for
 from tw.options import CommonOptions, TlsClientOptions
 from tw.probe_options import ProbeCounterOptions, ProbeEchoOptions, ProbeOptions, ProbePubSubOptions
 from tw.progress import Display
 from tw.runtime import Stop, run, spawn, until_stopped
-from tw.serve_options import ServeCounterOptions, ServeEchoOptions, ServePubSubOptions
+from tw.serve_options import ServeCounterOptions, ServeEchoOptions, ServeOptions, ServePubSubOptions
 from tw.servers import Service
 
 
@@ -46,6 +47,8 @@ def probe(common: CommonOptions, options: Options, make: MakeClient[Options], ma
     async def main(reactor: Any, stop: Stop) -> int:
         display = make_display(common, as_json=options.json)
         display.out.on_failure = stop.fire
+        if (connections := connections_of(options)) is not None:
+            make_room_for(connections, self_test=options.self_test, over_tcp=over_tcp(options))
         if not options.self_test:
             return await run_client(stop, display, make(reactor, options, display))
         server = make_server(reactor, options)
@@ -56,6 +59,16 @@ def probe(common: CommonOptions, options: Options, make: MakeClient[Options], ma
             await server.stop()
 
     return run(common, main)
+
+
+def connections_of(options: ProbeOptions) -> int | None:
+    """How many connections are open at once, where the user had a say in it."""
+    return None if options.load is None else options.load.connections
+
+
+def over_tcp(options: ProbeOptions) -> bool:
+    """Whether each connection takes a port of this machine's."""
+    return not (options.target or "").lower().startswith("unix:")
 
 
 def aimed_at(options: Options, listening: list[Listening]) -> Options:
@@ -90,33 +103,35 @@ def _ignore(_event: ServerEvent) -> None:
     """The events of a server that runs for `--self`."""
 
 
-def _echo_server(reactor: Any, options: ProbeEchoOptions) -> Service:
+def _own_server(options: ProbeOptions) -> dict[str, Any]:
+    """What the server of `--self` is asked for, whichever it is: to take what the probe does."""
     from tw.probes.connecting import loopback
+
+    return {
+        "host": loopback(options),
+        "port": 0,
+        "tls_self_signed": options.tls,
+        "proxy_protocol": options.send_proxy is not None,
+        "max_connections": max(connections_of(options) or 0, ServeOptions().max_connections),
+    }
+
+
+def _echo_server(reactor: Any, options: ProbeEchoOptions) -> Service:
     from tw.services.echo import EchoService
 
-    return EchoService(
-        reactor,
-        ServeEchoOptions(host=loopback(options), port=0, tls_self_signed=options.tls, udp=options.udp),
-        _ignore,
-    )
+    return EchoService(reactor, ServeEchoOptions(**_own_server(options), udp=options.udp), _ignore)
 
 
 def _counter_server(reactor: Any, options: ProbeCounterOptions) -> Service:
-    from tw.probes.connecting import loopback
     from tw.services.counter import CounterService
 
-    return CounterService(
-        reactor, ServeCounterOptions(host=loopback(options), port=0, tls_self_signed=options.tls), _ignore
-    )
+    return CounterService(reactor, ServeCounterOptions(**_own_server(options)), _ignore)
 
 
 def _pubsub_server(reactor: Any, options: ProbePubSubOptions) -> Service:
-    from tw.probes.connecting import loopback
     from tw.services.pubsub import PubSubService
 
-    return PubSubService(
-        reactor, ServePubSubOptions(host=loopback(options), port=0, tls_self_signed=options.tls), _ignore
-    )
+    return PubSubService(reactor, ServePubSubOptions(**_own_server(options)), _ignore)
 
 
 def _echo_client(reactor: Any, options: ProbeEchoOptions, display: Display) -> ClientRun:

@@ -9,7 +9,10 @@ from tw.options import TlsClientOptions, require
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeOptions:
-    """What the three probes share. `target` is the text of TARGET, None for the server's default."""
+    """What the three probes share. `target` is the text of TARGET, None for the server's default.
+
+    `proxy_source` is the address and port that the header of `send_proxy` names instead of the connection's own.
+    """
 
     target: str | None = None
     count: int = 5
@@ -23,6 +26,8 @@ class ProbeOptions:
     self_test: bool = False
     json: bool = False
     load: LoadOptions | None = None
+    send_proxy: Literal["v1", "v2"] | None = None
+    proxy_source: tuple[str, int] | None = None
 
     def __post_init__(self) -> None:
         require(
@@ -35,6 +40,11 @@ class ProbeOptions:
             not (self.self_test and typed != TlsClientOptions()),
             "--self beside certificate options",
             "leave them out: --self --tls pins its own certificate",
+        )
+        require(
+            self.proxy_source is None or self.send_proxy is not None,
+            "--proxy-source without --send-proxy",
+            "add --send-proxy v1 or v2",
         )
 
 
@@ -53,6 +63,11 @@ class ProbeEchoOptions(ProbeOptions):
         require(not (loaded and self.udp), "--udp beside a load", "load goes over a stream; leave one of them out")
         require(not (loaded and self.interactive), "-i beside a load", "leave out --connections, --rate and --duration")
         require(not (self.udp and self.tls), "--udp beside --tls", "echo over UDP has no TLS; leave one of them out")
+        require(
+            not (self.udp and self.send_proxy is not None),
+            "--send-proxy beside --udp",
+            "datagrams carry no PROXY header here; leave one of them out",
+        )
         require(not (self.udp and self.interactive), "-i beside --udp", "talk mode needs a stream; leave one out")
         require(
             not (self.udp and self.size_bytes > MAX_DATAGRAM_BYTES),

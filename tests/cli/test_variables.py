@@ -57,6 +57,8 @@ PROBE: dict[str, tuple[str, Any]] = {
     "WARMUP": ("2s", ("load", LoadOptions(duration_s=1.0, warmup_s=2.0))),
     "CONNECT_RATE": ("9", ("load", LoadOptions(duration_s=1.0, connect_rate_per_s=9.0))),
     "JSON": ("1", ("json", True)),
+    "SEND_PROXY": ("v2", ("send_proxy", "v2")),
+    "PROXY_SOURCE": ("[::1]:7", ("proxy_source", ("::1", 7))),
 }
 FAULTS: dict[str, tuple[str, Any]] = {
     "DELAY": ("2s:7", ("faults", FaultOptions(delay_s=2.0, delay_percent=7.0))),
@@ -147,13 +149,14 @@ TOGETHER = {
 }
 
 NEEDS = {
-    "PROXY_TRUST": "PROXY_PROTOCOL",
-    "JITTER": "DELAY",
-    "SEED": "DELAY",
-    "WARMUP": "DURATION",
-    "CONNECT_RATE": "DURATION",
+    "PROXY_TRUST": ("PROXY_PROTOCOL", "1"),
+    "PROXY_SOURCE": ("SEND_PROXY", "v1"),
+    "JITTER": ("DELAY", "1"),
+    "SEED": ("DELAY", "1"),
+    "WARMUP": ("DURATION", "1"),
+    "CONNECT_RATE": ("DURATION", "1"),
 }
-"""What an option makes no sense without; 1 will do."""
+"""What an option makes no sense without, and what to set that to."""
 
 
 def _prefix(command: str) -> str:
@@ -182,7 +185,8 @@ def test_every_variable_reaches_its_option(shell: Shell, command: str) -> None:
     for name, (value, (field, _)) in cases.items():
         env = {"TW_IMAP_USER": "u", f"{_prefix(command)}_{name}": value}
         if name in NEEDS:
-            env[f"{_prefix(command)}_{NEEDS[name]}"] = "1"
+            needed, its_value = NEEDS[name]
+            env[f"{_prefix(command)}_{needed}"] = its_value
         came[name] = shell.start(command, env).value(field)
     assert came == {name: expected for name, (_, (_, expected)) in cases.items()}
 

@@ -21,22 +21,22 @@ defaults
     timeout client 60s
     timeout server 60s
 listen door
-    bind fd@{fd}
+    bind fd@{fd} {door}
     server behind {place} {options}
 """
 
 
 @contextmanager
-def haproxy(place: str, options: str) -> Iterator[int]:
-    """HAProxy in TCP mode; gives its port. `place` and `options` are of its `server` line.
+def haproxy(place: str, options: str, door: str = "") -> Iterator[int]:
+    """HAProxy in TCP mode; gives its port. `place` and `options` are of its `server` line, `door` of its `bind`.
 
     It has one thread: with more, the connections that a probe opens one after the other may reach the server the other
     way round, and a publisher's first line is then over before there is a subscriber.
     """
     need("haproxy")
-    with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as door:
+    with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as listener:
         config, errors = Path(folder, "haproxy.cfg"), Path(folder, "stderr")
-        config.write_text(CONFIG.format(fd=door.fileno(), place=place, options=options))
+        config.write_text(CONFIG.format(fd=listener.fileno(), door=door, place=place, options=options))
         with open(errors, "wb") as stderr:
             # Whoever connects before it is up waits in the socket's queue.
             process = subprocess.Popen(
@@ -44,10 +44,10 @@ def haproxy(place: str, options: str) -> Iterator[int]:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,
-                pass_fds=[door.fileno()],
+                pass_fds=[listener.fileno()],
                 env={**os.environ, "NOTIFY_SOCKET": ""},
             )
-        port: int = door.getsockname()[1]
+        port: int = listener.getsockname()[1]
         try:
             yield port
             assert process.poll() is None, errors.read_text()

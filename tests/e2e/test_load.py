@@ -57,7 +57,8 @@ def test_thousands_of_connections_are_opened_and_used() -> None:
 def test_every_request_can_have_a_connection_of_its_own() -> None:
     with serving("counter") as server:
         ran = tw("probe", "counter", server.target, "--connections", "5", "--count", "200", "--no-keepalive", "--json")
-        assert server.stop()["connections"] == 200
+        # One may be opened for which there is no request left: each connection makes itself ready by itself.
+        assert 200 <= server.stop()["connections"] < 205
     assert (ran.code, ran.json["received"], ran.json["numbers"]["gaps"]) == (0, 200, 0)
 
 

@@ -9,6 +9,7 @@ from counter_script import PORT as COUNTER_PORT
 from counter_script import Rig as CounterRig
 from counter_script import answer
 from ends import Peer
+from load_rig import CounterRig as LoadRig
 from memory import Network
 from running import Notes
 from tw.core.histogram import Histogram
@@ -38,6 +39,21 @@ def test_no_more_than_a_batch_is_held() -> None:
     assert len(times.held) == BATCH - 1
     times.record(1.0)
     assert times.held == []
+
+
+@given(st.lists(st.tuples(st.floats(0, 10), st.just(0.0) | st.floats(0, 10)), max_size=30), st.sampled_from([1, BATCH]))
+def test_answers_in_one_piece_count_as_all_others(answers: list[tuple[float, float]], times: int) -> None:
+    answers = answers * times
+    phases, oracles = Phases(), (Histogram(), Histogram())
+    for each in answers:
+        phases.answered(*each)
+        for oracle, seconds in zip(oracles, each, strict=True):
+            oracle.record(seconds)
+    assert len(phases.first_byte.held) < BATCH
+    assert len(phases.body.held) < BATCH
+    for seen, oracle in zip((phases.first_byte.histogram(), phases.body.histogram()), oracles, strict=True):
+        assert (seen.count, seen.min_s, seen.max_s) == (oracle.count, oracle.min_s, oracle.max_s)
+        assert seen.percentile(50) == oracle.percentile(50)
 
 
 def test_what_was_never_recorded_is_no_distribution() -> None:
@@ -160,6 +176,23 @@ def test_a_slow_first_byte_and_a_slow_body_are_told_apart(net: Network, notes: N
     assert (phases.body.min, phases.body.max) == (2000.0, 2000.0)
     assert (rig.report.rtt_ms.min, rig.report.rtt_ms.max) == (3000.0, 3000.0)
     assert rig.client._connector.phases.connect.histogram().count == (1 if keepalive else 2)
+
+
+def test_under_load_the_answers_of_the_warm_up_are_left_out(net: Network, notes: Notes) -> None:
+    delays = [5.0, 1.0, 1.0]
+
+    def hears(peer: Peer, _data: bytes) -> None:
+        net.callLater(delays.pop(0), peer.say, answer(1))
+
+    net.scripted(COUNTER_PORT, hears)
+    rig = LoadRig(net, notes, connections=1, warmup_s=4.0, count=2, timeout_s=9.0)
+    net.pass_s(10.0)
+    assert rig.running.over
+    phases = rig.report.phases
+    assert phases is not None
+    assert phases.first_byte is not None
+    assert (phases.first_byte.min, phases.first_byte.max) == (1000.0, 1000.0)
+    assert list(phases.measured()) == ["connect", "first_byte", "body"]
 
 
 def test_an_answer_that_never_came_has_no_phases(net: Network, notes: Notes) -> None:

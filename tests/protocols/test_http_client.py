@@ -1,5 +1,7 @@
 """The counter's client: one answer for one request, however it comes."""
 
+from itertools import count
+
 import pytest
 from twisted.python.failure import Failure
 
@@ -229,3 +231,32 @@ def test_a_server_that_closes_between_requests_is_told_of_and_is_no_error() -> N
     give(client, OK)
     end(client)
     assert (outcome.answer.number, client.usable, len(told)) == (7, False, 1)
+
+
+# When ----------------------------------------------------------------------------------------------------------------
+
+
+def ticking() -> CounterClient:
+    """A client for which 1 s passes with each piece that comes."""
+    seconds = count(1)
+    client = CounterClient(clock=lambda: float(next(seconds)))
+    client.makeConnection(Transport())
+    return client
+
+
+def test_an_answer_has_a_first_byte_and_a_last_one() -> None:
+    client = ticking()
+    for began_s, size, whole_s in ((1.0, 1, len(OK)), (len(OK) + 1.0, len(OK), len(OK) + 1.0)):
+        outcome = Outcome(client.request(REQUEST))
+        give(client, OK, size)
+        assert outcome.answer.number == 7
+        assert (client.first_byte_s, client.whole_s) == (began_s, whole_s)
+
+
+def test_an_answer_that_ends_with_its_connection_is_whole_then() -> None:
+    client = ticking()
+    outcome = Outcome(client.request(REQUEST))
+    give(client, b"HTTP/1.1 200 OK\r\n\r\nI am request #7\n")
+    end(client)
+    assert outcome.answer.number == 7
+    assert (client.first_byte_s, client.whole_s) == (1.0, 2.0)

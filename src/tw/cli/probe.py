@@ -8,6 +8,7 @@ import click
 from tw.cli.command import command, keep_json, rank, session_of, typed
 from tw.cli.options import CLIENT_CERT_OPTIONS, SERVER_NAME_OPTION, VERIFY_OPTIONS, apply, verify_from
 from tw.cli.params import DURATION_OR_ZERO, DURATION_TYPE, HeaderType, ListType, ResolveType, SizeType
+from tw.cli.probe_connect import CONNECT_OPTIONS
 from tw.cli.probe_load import LOAD_OPTIONS, load_from
 from tw.cli.texts import HOST, TEXT
 
@@ -89,6 +90,7 @@ def _only_for_ping(ctx: click.Context, talking: bool, modes: str) -> None:
 @click.argument("target", type=TEXT, required=False)
 @_count_option(default=5, show_default=True, help="Samples.")
 @apply(COMMON_OPTIONS)
+@apply(CONNECT_OPTIONS)
 @apply(LOAD_OPTIONS)
 @_size_option()
 @click.option("--udp", is_flag=True, help="Over UDP.")
@@ -123,6 +125,7 @@ def echo(ctx: click.Context, /, **options: Any) -> int:
 @click.argument("target", type=TEXT, required=False)
 @_count_option(default=5, show_default=True, help="Samples.")
 @apply(COMMON_OPTIONS)
+@apply(CONNECT_OPTIONS)
 @apply(LOAD_OPTIONS)
 @click.option("--path", type=TEXT, metavar="PATH", help="Path of the request.  [default: /, or the URL's]")
 @click.option(
@@ -154,6 +157,7 @@ def counter(ctx: click.Context, /, *, no_keepalive: bool, **options: Any) -> int
 @click.argument("target", type=TEXT, required=False)
 @_count_option(help="Samples; with --subscribe, lines to leave after.  [default: 5; unlimited with --subscribe]")
 @apply(COMMON_OPTIONS)
+@apply(CONNECT_OPTIONS)
 @apply(LOAD_OPTIONS)
 @_size_option()
 @INTERACTIVE

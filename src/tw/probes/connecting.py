@@ -15,12 +15,15 @@ from twisted.python.failure import Failure
 
 from tw.core.client_rules import refuse_idle_tls_options, tls_name
 from tw.core.histogram import Histogram
+from tw.core.proxy import HostAddress
+from tw.core.proxy_sender import Version
 from tw.core.target import HostTarget, Target, UnixTarget, parse_target
 from tw.core.text import safe
 from tw.errors import AnswerTimeout, ConnectError, UsageError
 from tw.net.dial import dial, is_literal, resolve
 from tw.net.endpoint import address_text, client_from_string, connect_error
 from tw.net.lean_tls import tls_factory
+from tw.net.send_proxy import HeaderAhead
 from tw.net.tls import client_creator
 from tw.net.tls_failures import tls_failure
 from tw.net.tls_words import silent_handshake
@@ -63,6 +66,8 @@ class Route:
     family: int | None = None
     bind: str | None = None
     resolve: tuple[tuple[str, int, str], ...] = ()
+    send_proxy: Version | None = None
+    proxy_source: HostAddress | None = None
 
     @classmethod
     def of(cls, options: ProbeOptions, target: Target, resolve: tuple[tuple[str, int, str], ...] = ()) -> "Route":
@@ -74,6 +79,8 @@ class Route:
             family=options.family,
             bind=options.bind,
             resolve=resolve,
+            send_proxy=options.send_proxy,
+            proxy_source=None if options.proxy_source is None else HostAddress(*options.proxy_source),
         )
 
 
@@ -165,6 +172,8 @@ class Connector:
         factory: Any = _OneShot(protocol, steps, self._clock)
         if self._creator is not None:
             factory = tls_factory(self._creator, True, factory, self._reactor)
+        if self._route.send_proxy is not None:
+            factory = HeaderAhead(factory, self._route.send_proxy, self._route.proxy_source)
         reaching = ensureDeferred(self._reach(factory, steps, timeout_s))
         try:
             await within(self._reactor, timeout_s, reaching, self._slow_connect)

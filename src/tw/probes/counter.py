@@ -157,7 +157,7 @@ class CounterPing:
         try:
             asked_s = self._clock()
             answer = await within(self._reactor, self._options.timeout_s, client.request(self._request), self._late)
-            self._connector.phases.answered(client.first_byte_s - asked_s, self._clock() - client.first_byte_s)
+            self._connector.phases.answered(client.first_byte_s - asked_s, client.whole_s - client.first_byte_s)
             return answer
         except ProtocolError:
             # A kept connection that its server closes just as it is used again is nobody's fault; nothing was answered.

@@ -36,6 +36,7 @@ class CounterLoad(LoadProbe):
 
     def _begin(self) -> None:
         self._tally.begin()
+        self._connector.phases.begin()
 
     async def _finish(self) -> None:
         """What comes of itself after an answer has been seen by then."""

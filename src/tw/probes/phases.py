@@ -10,24 +10,33 @@ BATCH = 1024
 
 
 class Times:
-    """Durations in seconds, for one who has many of them to record."""
+    """Durations in seconds, for one who has many of them to record: into `held` first, and then `settle`."""
 
-    __slots__ = ("_histogram", "held")
+    __slots__ = ("_histogram", "at_once", "held")
 
     def __init__(self) -> None:
         self._histogram = Histogram()
         self.held: list[float] = []
+        self.at_once = 0
+        """Durations of 0, that need no more than being counted."""
 
     def record(self, seconds: float) -> None:
         """Raises ValueError, now or with a later call, for what is no duration."""
         self.held.append(seconds)
         if len(self.held) >= BATCH:
-            self.histogram()
+            self.settle()
+
+    def settle(self) -> None:
+        """Have the histogram take what is held."""
+        self._histogram.record_many(self.held)
+        self.held.clear()
+        if self.at_once:
+            self._histogram.record(0.0, self.at_once)
+            self.at_once = 0
 
     def histogram(self) -> Histogram:
         """All of them so far."""
-        held, self.held = self.held, []
-        self._histogram.record_many(held)
+        self.settle()
         return self._histogram
 
     def figures(self) -> Distribution | None:
@@ -70,13 +79,23 @@ class Phases:
             self.tls.record(steps.ready_s - connected_s)
 
     def answered(self, first_byte_s: float, body_s: float) -> None:
-        """An answer is whole: how long its first byte took from the request, and how long all others from there."""
-        self.first_byte.held.append(first_byte_s)
-        held = self.body.held
-        held.append(body_s)
-        if len(held) >= BATCH:
-            self.first_byte.histogram()
-            self.body.histogram()
+        """An answer is whole: how long its first byte took from the request, and how long all others from there.
+
+        Under load this is called for each answer, most of which come in one piece.
+        """
+        first_bytes = self.first_byte.held
+        first_bytes.append(first_byte_s)
+        if body_s:
+            self.body.held.append(body_s)
+        else:
+            self.body.at_once += 1
+        if len(first_bytes) >= BATCH:
+            self.first_byte.settle()
+            self.body.settle()
+
+    def begin(self) -> None:
+        """A new part of a run begins: its answers are measured apart, over connections that are there."""
+        self.first_byte, self.body = Times(), Times()
 
     def report(self) -> PhaseFigures:
         return PhaseFigures(**{name: getattr(self, name).figures() for name in self.__slots__})

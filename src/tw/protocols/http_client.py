@@ -16,7 +16,7 @@ from tw.protocols.http_request import HttpRequest
 class CounterClient(ClientConnection):
     """One connection to an HTTP server, for one request at a time. `where` names the server in errors.
 
-    `first_byte_s` is when the last answer began to come in, by `clock`.
+    `first_byte_s` is when the last answer began to come in, by `clock`, and `whole_s` when it was all there.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class CounterClient(ClientConnection):
         self._where = where
         self._on_gone = gone
         self._clock = clock
-        self.first_byte_s = 0.0
+        self.first_byte_s = self.whole_s = 0.0
         self._exchange: Exchange | None = None
         self._waiting: Deferred[Answer] | None = None
         self.usable = True
@@ -65,8 +65,9 @@ class CounterClient(ClientConnection):
         if exchange is None:
             self.usable = False  # nothing was asked
             return
+        self.whole_s = self._clock()
         if not exchange.received_bytes:
-            self.first_byte_s = self._clock()
+            self.first_byte_s = self.whole_s
         try:
             exchange.feed(data)
         except ProtocolError as error:
@@ -93,6 +94,7 @@ class CounterClient(ClientConnection):
         exchange = self._exchange
         if exchange is not None:
             if reason.check(ConnectionDone) and exchange.end():
+                self.whole_s = self._clock()
                 self._conclude(exchange)
             else:
                 self._fail(early_end(reason, self._where, exchange))

@@ -1,9 +1,8 @@
-"""How many descriptors the process may have: as many as its connections need, where the hard limit lets it."""
-
-import resource
-from contextlib import suppress
+"""How many descriptors a server may have: as many as its connections need, where the hard limit lets it."""
 
 from twisted.logger import Logger
+
+from tw.net.descriptors import raise_limit_to
 
 OWN_DESCRIPTORS = 50
 """What a server needs besides its connections. 14 were seen open with TLS and a state, and `net.gate` keeps 8 spare;
@@ -15,19 +14,13 @@ _log = Logger()
 def raise_limit(connections: int) -> None:
     """Raise the soft limit to what `connections` need. What the hard limit does not allow is warned of, once."""
     needed = connections + OWN_DESCRIPTORS
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY or soft >= needed:
-        return
-    wanted = needed if hard == resource.RLIM_INFINITY else min(hard, needed)
-    with suppress(OSError, ValueError):  # macOS says unlimited, and then allows less
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-        soft = wanted
-    if soft < needed:
+    allowed = raise_limit_to(needed)
+    if allowed < needed:
         _log.warn(
             "room for {room} connections, not {connections}: {soft} descriptors are allowed; raise the hard limit"
             " (ulimit -Hn {needed}) or lower --max-connections",
-            room=max(0, soft - OWN_DESCRIPTORS),
+            room=max(0, int(allowed) - OWN_DESCRIPTORS),
             connections=connections,
-            soft=soft,
+            soft=int(allowed),
             needed=needed,
         )
