@@ -199,6 +199,9 @@ class FaultyUdpEchoServer(UdpEchoServer):
         self.dropped = 0
         """Datagrams that came while too many were held already."""
 
+    def counts(self) -> dict[str, int]:
+        return {**super().counts(), "dropped_datagrams": self.dropped}
+
     def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:
         self.received_bytes += len(datagram)
         self.datagrams += 1

@@ -13,9 +13,7 @@ from tw.events import Listening, ServerSummary, StateWritten
 from tw.protocols.answers import CounterSite
 from tw.protocols.connection import Keeper, ServerConnection
 from tw.protocols.counter import CounterServer
-from tw.protocols.faulty_counter import FaultyCounterServer
 from tw.serve_options import ServeCounterOptions
-from tw.services.faulty import asked_faults, with_faults
 from tw.services.listener import Emit, Listener
 from tw.services.state import NumberFile, Numbers
 from tw.services.sweep import Sweep
@@ -33,7 +31,14 @@ class CounterService:
         self, reactor: Any, options: ServeCounterOptions, emit: Emit, clock: Callable[[], float] = time.time
     ) -> None:
         self.listener = Listener(reactor, "counter", options, emit, alpn=(b"http/1.1",))
-        self._faults = asked_faults(self.listener, options.faults)
+        self._make: Callable[[Keeper, IAddress | None], CounterServer] = self._plain
+        if options.faults is not None:
+            # Loaded only then, as everything that a command does not always need.
+            from tw.protocols.faulty_counter import FaultyCounterServer
+            from tw.services.faulty import make_faults
+
+            faults = make_faults(self.listener, options.faults)
+            self._make = lambda keeper, address: FaultyCounterServer(self._site, faults, keeper, address)
         self._reactor = reactor
         self._options = options
         self._clock = clock
@@ -65,8 +70,9 @@ class CounterService:
 
     def _build(self, keeper: Keeper, address: IAddress | None) -> ServerConnection:
         self._sweep.wake()
-        if self._faults is not None:
-            return FaultyCounterServer(self._site, self._faults, keeper, address)
+        return self._make(keeper, address)
+
+    def _plain(self, keeper: Keeper, address: IAddress | None) -> CounterServer:
         return CounterServer(self._site, keeper, address)
 
     def _failed(self, error: LocalError) -> None:
@@ -101,8 +107,7 @@ class CounterService:
                 # Nothing is repeated: the next start leaves a gap, as after a crash.
                 self.log.error("{error}; the numbers will have a gap", error=error)
         site = self._site
-        more = {"requests": site.requests, "errors": site.errors, "timeouts": site.timeouts}
-        return with_faults(self.listener.summary(more), self._faults)
+        return self.listener.summary({"requests": site.requests, "errors": site.errors, "timeouts": site.timeouts})
 
 
 def _wait_limits(options: ServeCounterOptions) -> WaitLimits:

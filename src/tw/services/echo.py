@@ -7,10 +7,8 @@ from twisted.internet.interfaces import IAddress
 from tw.events import Listening, ServerSummary
 from tw.protocols.connection import Keeper, ServerConnection
 from tw.protocols.echo import EchoServer, UdpEchoServer
-from tw.protocols.faulty_echo import FaultyEchoServer, FaultyUdpEchoServer
 from tw.serve_options import ServeEchoOptions
-from tw.services.faulty import asked_faults, with_faults
-from tw.services.listener import Emit, Listener
+from tw.services.listener import Build, Emit, Listener
 
 
 class EchoService:
@@ -18,35 +16,32 @@ class EchoService:
 
     def __init__(self, reactor: Any, options: ServeEchoOptions, emit: Emit) -> None:
         self.listener = Listener(reactor, "echo", options, emit)
-        self._reactor = reactor
-        self._faults = asked_faults(self.listener, options.faults)
         # No question for each datagram where there are no lists to ask.
         admits = self.listener.admits_datagram if self.listener.admission.lists else None
-        self._udp: UdpEchoServer | FaultyUdpEchoServer | None = None
-        if options.udp:
-            faults = self._faults
-            self._udp = UdpEchoServer(admits) if faults is None else FaultyUdpEchoServer(reactor, faults, admits)
+        self._build: Build = _build
+        self._udp = UdpEchoServer(admits) if options.udp else None
+        if options.faults is not None:
+            # Loaded only then, as everything that a command does not always need.
+            from tw.protocols.faulty_echo import FaultyEchoServer, FaultyUdpEchoServer
+            from tw.services.faulty import make_faults
+
+            faults = make_faults(self.listener, options.faults)
+            self._build = lambda keeper, address: FaultyEchoServer(reactor, faults, keeper, address)
+            self._udp = FaultyUdpEchoServer(reactor, faults, admits) if options.udp else None
 
     async def start(self) -> list[Listening]:
         """Bind. Raises TwError, and leaves nothing bound then."""
-        return await self.listener.bind(_build if self._faults is None else self._build_faulty, self._udp)
-
-    def _build_faulty(self, keeper: Keeper, address: IAddress | None) -> ServerConnection:
-        assert self._faults is not None
-        return FaultyEchoServer(self._reactor, self._faults, keeper, address)
+        return await self.listener.bind(self._build, self._udp)
 
     async def stop(self) -> ServerSummary:
         """Stop accepting, drain, and tell what was done."""
         await self.listener.drain()
         udp = self._udp
         if udp is None:
-            return with_faults(self.listener.summary({}), self._faults)
+            return self.listener.summary({})
         self.listener.received_bytes += udp.received_bytes
         self.listener.sent_bytes += udp.sent_bytes
-        more = {"datagrams": udp.datagrams, "ignored_datagrams": udp.ignored}
-        if isinstance(udp, FaultyUdpEchoServer):
-            more["dropped_datagrams"] = udp.dropped
-        return with_faults(self.listener.summary(more), self._faults)
+        return self.listener.summary(udp.counts())
 
 
 def _build(keeper: Keeper, address: IAddress | None) -> ServerConnection:
