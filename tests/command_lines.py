@@ -21,8 +21,9 @@ class Started:
     options: Any
 
     def value(self, field: str) -> Any:
-        """The value of one option; those that all commands of mail share are in an object of their own."""
-        return getattr(self.options if hasattr(self.options, field) else self.options.imap, field)
+        """The value of one option; some that commands share are in an object of their own."""
+        holders = [self.options, *(getattr(self.options, name, None) for name in ("imap", "judge"))]
+        return getattr(next(holder for holder in holders if hasattr(holder, field)), field)
 
 
 @dataclass

@@ -29,6 +29,7 @@ class End:
         """Whether nothing that is written here gets through."""
         self.heeds_end = True
         """Whether it takes the peer's end for its own."""
+        self.met_itself = False
         self.producer: Any = None
         self._paused = False
 
@@ -69,7 +70,12 @@ class End:
     def getPeer(self) -> object:
         return self.address
 
-    getHost = getPeer
+    def getHost(self) -> Any:
+        """Another port than the peer's, unless this is one that met itself."""
+        address: Any = self.address
+        if self.met_itself or not hasattr(address, "port"):
+            return address
+        return type(address)(address.type, address.host, 61_000)
 
     def move(self) -> bool:
         """Let go of what waits here, first bytes, then the end; whether there was any."""

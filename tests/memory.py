@@ -64,6 +64,8 @@ class Network(MemoryReactorClock):
         super().__init__()
         self.ports: dict[Any, Any] = {}
         self.silent: set[Any] = set()
+        self.mirrors: set[Any] = set()
+        """Places where whoever connects meets itself."""
         self.names: dict[str, list[str]] = {"localhost": ["127.0.0.1"]}
         self.lookups: list[Any] = []
         self.ends: list[End] = []
@@ -130,6 +132,7 @@ class Network(MemoryReactorClock):
                 return
             near, far = End(factory.buildProtocol(address), address), End(serves.buildProtocol(address), address)
             near.peer, far.peer = far, near
+            near.met_itself = place in self.mirrors
             self.ends += [near, far]
             far.protocol.makeConnection(far)
             near.protocol.makeConnection(near)

@@ -20,6 +20,7 @@ from tw.load_options import LoadOptions
 from tw.options import CommonOptions, TlsClientOptions
 from tw.probe_options import ProbeCounterOptions, ProbeEchoOptions, ProbePubSubOptions
 from tw.runtime import Stop
+from tw.survey_options import SurveyOptions
 
 COMMON = CommonOptions()
 
@@ -205,6 +206,33 @@ def test_every_probe_proves_its_own_server(
     assert launch.running.result == ExitCode.OK
     report = json.loads(capsys.readouterr().out)
     assert (report["ok"], report["sent"], report["received"]) == (True, 2, 2)
+    assert net.ports == {}
+
+
+DIFF, IDLE = SurveyOptions(kind="diff"), SurveyOptions(kind="idle", max_idle_s=2.0)
+SURVEYS: list[tuple[Callable[..., int], Any, str]] = [
+    (clients.probe_echo, ProbeEchoOptions(self_test=True, json=True, tls=True, survey=DIFF), "diff"),
+    (clients.probe_counter, ProbeCounterOptions(self_test=True, json=True, survey=DIFF), "diff"),
+    (clients.probe_echo, ProbeEchoOptions(self_test=True, json=True, survey=IDLE), "idle_timeout"),
+    (clients.probe_counter, ProbeCounterOptions(self_test=True, json=True, tls=True, survey=IDLE), "idle_timeout"),
+]
+
+
+@pytest.mark.parametrize(("command", "options", "found"), SURVEYS)
+def test_a_path_to_its_own_server_can_be_asked_about(
+    net: Network,
+    launch: Launch,
+    capsys: pytest.CaptureFixture[str],
+    command: Callable[..., int],
+    options: Any,
+    found: str,
+) -> None:
+    command(COMMON, options)
+    net.pass_s(20.0)
+    assert launch.running.result == ExitCode.OK
+    report = json.loads(capsys.readouterr().out)
+    assert report["ok"]
+    assert report[found]
     assert net.ports == {}
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from tw.errors import UsageError
 from tw.fault_options import FaultOptions
-from tw.serve_options import ServeEchoOptions
+from tw.serve_options import ServeCounterOptions, ServeEchoOptions
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,9 @@ def test_tenths_that_add_up_to_all_are_taken() -> None:
 def test_echo_has_no_status() -> None:
     with pytest.raises(UsageError, match="--status without HTTP"):
         ServeEchoOptions(faults=FaultOptions(statuses=((503, 1.0),)))
+
+
+@pytest.mark.parametrize("options", [ServeEchoOptions, ServeCounterOptions])
+def test_what_was_seen_is_not_told_wrongly_on_purpose(options: Any) -> None:
+    with pytest.raises(UsageError, match="--describe beside faults"):
+        options(describe=True, faults=FaultOptions(reset_percent=1.0))

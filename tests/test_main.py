@@ -93,6 +93,15 @@ def test_a_failing_client_gives_one_object_where_json_was_asked_for(
     }
 
 
+def test_a_failing_stream_ends_in_an_object_with_the_reports_name(
+    fail: Fail, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fail(ConnectError("refused"))
+    assert _run("probe", "echo", "--json-stream") == 3
+    error = {"kind": "connect", "exit": 3, "message": "refused"}
+    assert json.loads(capsys.readouterr().out) == {"v": 1, "event": "report", "ok": False, "error": error}
+
+
 def test_an_error_that_is_in_the_report_already_gives_no_second_object(
     fail: Fail, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -112,6 +121,9 @@ def test_an_error_that_is_in_the_report_already_gives_no_second_object(
         (["--bogus", "--json"], {}),
         (["--json", "--self", "h:1"], {}),
         (["--json", "a", "b"], {}),
+        (["--json-stream", "--bogus"], {}),
+        (["--count", "x", "--json-stream"], {}),
+        ([], {"TW_PROBE_ECHO_JSON_STREAM": "1", "TW_PROBE_ECHO_COUNT": "x"}),
         (["--count", "x"], {"TW_PROBE_ECHO_JSON": "1"}),
         (["--bogus"], {"TW_PROBE_ECHO_JSON": "yes"}),
         (["--json"], {"TW_PROBE_ECHO_COUNT": "x"}),

@@ -1,47 +1,19 @@
 """A server's output: it waits for no reader, keeps what fits, and says what it has dropped."""
 
-import fcntl
+import io
 import os
 import select
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from typing import IO
 
 import pytest
 from twisted.internet.task import Clock
 
+from small_pipe import Pipe
 from tw import patient
 from tw.errors import LocalError
-from tw.patient import AGAIN_S, KEPT_BYTES, PatientOutput
+from tw.patient import KEPT_BYTES, PatientOutput
 
 LINE = "x" * 999
-
-
-class Pipe:
-    """A pipe of the least size, with an output at its one end."""
-
-    def __init__(self, clock: Clock) -> None:
-        self.read_fd, write_fd = os.pipe()
-        fcntl.fcntl(write_fd, fcntl.F_SETPIPE_SZ, select.PIPE_BUF)
-        self.stream: IO[str] = open(write_fd, "w", encoding="utf-8")  # noqa: SIM115 - closed by `close`
-        self.output = PatientOutput(self.stream, clock.callLater, lambda lines: f"dropped {lines}")  # type: ignore[arg-type]
-        self.clock = clock
-
-    def read(self) -> bytes:
-        """What there is, once it has been given time to come."""
-        found = b""
-        while True:
-            poll = select.poll()
-            poll.register(self.read_fd, select.POLLIN)
-            if not poll.poll(0):
-                return found
-            found += os.read(self.read_fd, 65_536)
-            self.clock.advance(AGAIN_S)
-
-    def close(self) -> None:
-        os.close(self.read_fd)
-        with suppress(BrokenPipeError):
-            self.stream.close()
 
 
 @pytest.fixture
@@ -125,3 +97,37 @@ def test_a_full_disk_is_an_error() -> None:
         output.line("x")
         assert isinstance(output.failure, LocalError)
         output.finish()
+
+
+def test_a_last_line_comes_after_all_that_is_kept(pipe: Pipe) -> None:
+    for number in range(20):
+        pipe.output.line(f"{number} {LINE}")
+    with pipe.read_to_its_end() as read:
+        pipe.output.last_line("the last")
+    assert b"".join(read).decode().splitlines() == [*(f"{number} {LINE}" for number in range(20)), "the last"]
+
+
+def test_a_last_line_comes_although_others_were_dropped(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patient, "KEPT_BYTES", 5_000)
+    for _ in range(20):
+        pipe.output.line(LINE)
+    with pipe.read_to_its_end() as read:
+        pipe.output.last_line("the last")
+    *kept, notice, last = b"".join(read).decode().splitlines()
+    assert last == "the last"
+    assert notice == f"dropped {20 - len(kept)}"
+
+
+def test_a_last_line_does_not_wait_for_a_reader_that_has_left(pipe: Pipe) -> None:
+    for _ in range(10):
+        pipe.output.line(LINE)
+    os.close(pipe.read_fd)
+    pipe.read_fd = os.open(os.devnull, os.O_RDONLY)
+    pipe.output.last_line("the last")
+    assert pipe.output.broken
+
+
+def test_what_is_only_in_memory_takes_a_last_line() -> None:
+    memory = io.StringIO()
+    PatientOutput(memory, Clock().callLater, str).last_line("x")  # type: ignore[arg-type]
+    assert memory.getvalue() == "x\n"

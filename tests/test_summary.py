@@ -1,12 +1,23 @@
 """A probe's report in words."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tw.errors import AnswerTimeout, Interrupted
-from tw.report import Delivery, Distribution, FirstFault, HarmFigures, Numbers, PhaseFigures, ProbeReport
-from tw.summary import distribution_text, report_lines, report_rows, verdict_text
+from tw.report import (
+    Delivery,
+    Distribution,
+    FirstFault,
+    HarmFigures,
+    LoadFigures,
+    Numbers,
+    PhaseFigures,
+    ProbeReport,
+    Warmup,
+)
+from tw.summary import distribution_text, limit_warning, report_lines, report_rows, verdict_text
 
 TIMES = Distribution(min=0.1, mean=0.25, p50=0.2, p90=0.3, p95=0.4, p99=0.5, p999=0.6, max=0.7)
 
@@ -132,3 +143,61 @@ def test_no_text_of_a_stranger_moves_the_cursor() -> None:
     assert "\x07" not in text
     assert "\\x1b[2Jh" in text
     assert text.count("status \\x1b]0;x\\x07") == 2
+
+
+# Load runs ------------------------------------------------------------------------------------------------------------
+
+
+def _load(**more: Any) -> ProbeReport:
+    return _report(load=LoadFigures(**{"pacing": "closed", "connections": 50, "cpu_share": 0.424, **more}))
+
+
+def test_a_closed_loop_tells_its_connections_and_what_the_probe_took() -> None:
+    lines = report_lines(_load())
+    assert lines[1] == "load: closed loop, 50 connections"
+    assert lines[-1] == "probe: 42 % of a core"
+    assert report_lines(_load(connections=1))[1] == "load: closed loop, 1 connection"
+
+
+def test_an_open_loop_has_its_service_time_and_its_lateness_beside_the_round_trip() -> None:
+    late = Distribution(min=0.0, mean=0.01, p50=0.0, p90=0.0, p95=0.0, p99=0.1, p999=0.1, max=0.2)
+    figures = {"pacing": "open", "rate_asked_per_s": 1000.0, "service_ms": TIMES, "late_ms": late}
+    report = _load(**figures, held=3)
+    lines = report_lines(replace(report, rtt_ms=TIMES, duration_s=1.0))
+    assert lines[1:3] == [
+        "load: open loop, 1000 per second asked for, 50 connections",
+        "  a round trip counts from when its message was due, its service time from the sending",
+    ]
+    start = lines.index(f"round trip: {distribution_text(TIMES)}")
+    assert lines[start + 1 : start + 3] == [
+        f"service time: {distribution_text(TIMES)}",
+        f"sent late by: {distribution_text(late)}",
+    ]
+    assert "held: 3 sent after they were due, since every connection waited for answers" in lines
+
+
+def test_the_warm_up_stands_apart() -> None:
+    warmup = Warmup(sent=10, received=9, duration_s=1.5, rtt_ms=TIMES)
+    assert report_lines(_load(warmup=warmup))[2] == (
+        "warm-up: 1.500 s apart from the rest, 10 sent, 9 received, p50 0.200  p99 0.500  max 0.700 ms"
+    )
+    silent = Warmup(sent=10, received=0, duration_s=1.5, rtt_ms=Distribution())
+    assert report_lines(_load(warmup=silent))[2] == "warm-up: 1.500 s apart from the rest, 10 sent, 0 received"
+
+
+def test_what_could_not_be_sent_is_a_fault() -> None:
+    report = replace(_load(unsent=7), ok=False)
+    assert verdict_text(report) == "bad: 7 unsent"
+    assert ("unsent", "7 were due, and found no room before the end", False) in report_rows(report)
+
+
+def test_reconnecting_is_told() -> None:
+    assert "reconnected: 2" in report_lines(_load(reconnected=2))
+
+
+def test_a_limit_is_the_last_row_and_a_warning_and_safe_in_both() -> None:
+    report = _load(limit="no more\x1b[2J")
+    assert report_rows(report)[-1] == ("limit", "no more\\x1b[2J", False)
+    assert limit_warning(report) == "no more\\x1b[2J"
+    assert limit_warning(_load()) is None
+    assert limit_warning(_report()) is None

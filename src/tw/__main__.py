@@ -135,7 +135,7 @@ def _origin(error: click.ClickException) -> str:
 
 def _fail(error: TwError, session: Session) -> int:
     if session.json_client and not session.nagios and not error.reported:
-        _print_failure(error)
+        _print_failure(error, streamed="json_stream" in session.json_forms)
     from tw.core.text import safe, safe_lines
 
     if session.common.get("verbosity", 0) > 1:
@@ -168,12 +168,12 @@ def _say(text: str) -> None:
         click.echo(text, err=True)
 
 
-def _print_failure(error: TwError) -> None:
+def _print_failure(error: TwError, *, streamed: bool) -> None:
     from tw.output import as_utf8, to_text
     from tw.schema import failure_json
 
     try:
-        click.echo(to_text(failure_json(error)), file=as_utf8(sys.stdout))
+        click.echo(to_text(failure_json(error, streamed=streamed)), file=as_utf8(sys.stdout))
     except OSError:
         _silence_stdout()
 

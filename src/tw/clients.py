@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from tw.core.target import format_peer
 from tw.display import Screen, make_display
 from tw.errors import ExitCode, Interrupted, TwError
 from tw.events import Listening, ServerEvent
+from tw.judge import ClientRun, Judge
 from tw.net.room import make_room_for
 from tw.options import CommonOptions, TlsClientOptions
 from tw.probe_options import ProbeCounterOptions, ProbeEchoOptions, ProbeOptions, ProbePubSubOptions
@@ -15,14 +16,7 @@ from tw.progress import Display
 from tw.runtime import Stop, run, spawn, until_stopped
 from tw.serve_options import ServeCounterOptions, ServeEchoOptions, ServeOptions, ServePubSubOptions
 from tw.servers import Service
-
-
-class ClientRun(Protocol):
-    """A client's run. `run` raises TwError where it cannot go on; `conclude` shows what there is, and judges it."""
-
-    async def run(self) -> None: ...
-    def conclude(self, failed: TwError | None) -> ExitCode: ...
-
+from tw.survey_options import SurveyOptions
 
 Options = TypeVar("Options", bound=ProbeOptions)
 MakeClient: TypeAlias = Callable[[Any, Options, Display], ClientRun]
@@ -30,33 +24,38 @@ MakeServer: TypeAlias = Callable[[Any, Options], Service]
 
 
 def probe_echo(common: CommonOptions, options: ProbeEchoOptions) -> int:
-    return probe(common, options, _echo_client, _echo_server)
+    return probe(common, options, Judge("echo", options), _echo_client, _echo_server)
 
 
 def probe_counter(common: CommonOptions, options: ProbeCounterOptions) -> int:
-    return probe(common, options, _counter_client, _counter_server)
+    return probe(common, options, Judge("counter", options), _counter_client, _counter_server)
 
 
 def probe_pubsub(common: CommonOptions, options: ProbePubSubOptions) -> int:
-    return probe(common, options, _pubsub_client, _pubsub_server)
+    return probe(common, options, Judge("pubsub", options), _pubsub_client, _pubsub_server)
 
 
-def probe(common: CommonOptions, options: Options, make: MakeClient[Options], make_server: MakeServer[Options]) -> int:
+def probe(
+    common: CommonOptions, options: Options, judge: Judge, make: MakeClient[Options], make_server: MakeServer[Options]
+) -> int:
     """Run a probe to its end, or until a signal: its summary is shown either way. Gives the exit code."""
 
     async def main(reactor: Any, stop: Stop) -> int:
-        display = make_display(common, as_json=options.json)
+        display = make_display(common, as_json=options.json, stream=reactor.callLater if options.json_stream else None)
         display.out.on_failure = stop.fire
-        if (connections := connections_of(options)) is not None:
-            make_room_for(connections, self_test=options.self_test, over_tcp=over_tcp(options))
-        if not options.self_test:
-            return await run_client(stop, display, make(reactor, options, display))
-        server = make_server(reactor, options)
-        listening = await server.start()
-        try:
-            return await run_client(stop, display, make(reactor, aimed_at(options, listening), display))
-        finally:
-            await server.stop()
+        stop.at_once = display.finish
+        with judge.told_of_failure(display.now):
+            if (connections := connections_of(options)) is not None:
+                make_room_for(connections, self_test=options.self_test, over_tcp=over_tcp(options))
+            if not options.self_test:
+                return await run_client(stop, display, judge.client(reactor, options, display, make))
+            server = make_server(reactor, options)
+            listening = await server.start()
+            try:
+                aimed = aimed_at(options, listening)
+                return await run_client(stop, display, judge.client(reactor, aimed, display, make))
+            finally:
+                await server.stop()
 
     return run(common, main)
 
@@ -113,6 +112,7 @@ def _own_server(options: ProbeOptions) -> dict[str, Any]:
         "tls_self_signed": options.tls,
         "proxy_protocol": options.send_proxy is not None,
         "max_connections": max(connections_of(options) or 0, ServeOptions().max_connections),
+        "describe": options.survey is not None and options.survey.kind == "diff",
     }
 
 
@@ -139,6 +139,8 @@ def _echo_client(reactor: Any, options: ProbeEchoOptions, display: Display) -> C
         from tw.probes.udp import UdpEchoPing
 
         return UdpEchoPing(reactor, options, display)
+    if options.survey is not None:
+        return _echo_survey(reactor, options, display, options.survey)
     from tw.probes.echo import EchoPing, talk
 
     if options.load is not None:
@@ -149,6 +151,8 @@ def _echo_client(reactor: Any, options: ProbeEchoOptions, display: Display) -> C
 
 
 def _counter_client(reactor: Any, options: ProbeCounterOptions, display: Display) -> ClientRun:
+    if options.survey is not None:
+        return _counter_survey(reactor, options, display, options.survey)
     if options.load is not None:
         from tw.probes.counter_load import CounterLoad
 
@@ -156,6 +160,26 @@ def _counter_client(reactor: Any, options: ProbeCounterOptions, display: Display
     from tw.probes.counter import CounterPing
 
     return CounterPing(reactor, options, display)
+
+
+def _echo_survey(reactor: Any, options: ProbeEchoOptions, display: Display, survey: SurveyOptions) -> ClientRun:
+    if survey.kind == "diff":
+        from tw.probes.echo_diff import EchoDiff
+
+        return EchoDiff(reactor, options, display)
+    from tw.probes.idle_timeout import EchoIdle
+
+    return EchoIdle(reactor, options, display, survey)
+
+
+def _counter_survey(reactor: Any, options: ProbeCounterOptions, display: Display, survey: SurveyOptions) -> ClientRun:
+    if survey.kind == "diff":
+        from tw.probes.counter_diff import CounterDiff
+
+        return CounterDiff(reactor, options, display)
+    from tw.probes.idle_timeout import CounterIdle
+
+    return CounterIdle(reactor, options, display, survey)
 
 
 def _pubsub_client(reactor: Any, options: ProbePubSubOptions, display: Display) -> ClientRun:

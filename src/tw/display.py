@@ -4,20 +4,27 @@ stdout carries results alone, flushed by line; everything else goes to stderr. T
 on its way to a person; JSON escapes it by itself.
 """
 
+import shutil
 import sys
 import time
 from collections.abc import Callable
 from typing import Protocol, TextIO
 
+from tw.charts import bar_lines
+from tw.core.bars import bars
 from tw.core.text import SafeStream, safe, safe_bytes
 from tw.events import Closed, Opened, Requested, ServerEvent, Unwritten
 from tw.options import CommonOptions
-from tw.output import Output, as_utf8, look_of, to_text
+from tw.output import Output, as_utf8, look_of, shows_blocks, to_text
 from tw.patient import Later, PatientOutput
 from tw.progress import Display
 from tw.report import LineReceived, ProbeReport, Sample, Snapshot, SubscribeSummary
-from tw.schema import Json
-from tw.summary import event_text, report_lines, report_rows
+from tw.schema import Json, iso_utc
+from tw.summary import event_text, limit_warning, report_lines, report_rows
+from tw.view import LiveView, make_view
+
+STREAM_EVERY_S = 1.0
+"""From one line of `--json-stream` to the next."""
 
 
 class Screen(Display, Protocol):
@@ -71,13 +78,47 @@ class JsonDisplay:
         self.out.line(to_text(document))
 
 
-class TextDisplay:
-    """Lines for people. `watched`: a person sees the samples as they come (stderr is a terminal, and not `--quiet`)."""
+class JsonStreamDisplay(JsonDisplay):
+    """`--json-stream`: a line for each sample or for each second of a load, then the report. Nobody who reads slowly
+    holds up the run; what he is too slow for is dropped, and counted in an `unwritten` line. The report always comes.
+    """
 
-    def __init__(self, out: Output, err: Output, *, quiet: bool, watched: bool, color: bool, table: bool) -> None:
+    def __init__(self, out: PatientOutput, clock: Callable[[], float] = time.time) -> None:
+        super().__init__(out, clock)
+        self.progress_every_s = STREAM_EVERY_S
+        self._last_line = out.last_line
+
+    def sample(self, sample: Sample) -> None:
+        self._write(sample.to_json(self.now()))
+
+    def progress(self, snapshot: Snapshot) -> None:
+        self._write(snapshot.to_json(self.now()))
+
+    def report(self, report: ProbeReport) -> None:
+        document = report.to_json()
+        head = {"v": document["v"], "event": "report", "at": iso_utc(self.now())}
+        self._last_line(to_text(head | document))
+
+
+class TextDisplay:
+    """Lines for people. `watched`: a person sees the samples as they come (stderr is a terminal, and not `--quiet`).
+    `view` draws a load run for him."""
+
+    def __init__(
+        self,
+        out: Output,
+        err: Output,
+        *,
+        quiet: bool,
+        watched: bool,
+        color: bool,
+        table: bool,
+        view: LiveView | None = None,
+    ) -> None:
         self.out = out
         self.now = time.time
-        self.progress_every_s: float | None = None
+        self.progress_every_s: float | None = None if view is None else view.every_s
+        self._view = view
         self._err = err
         self._quiet = quiet
         self._watched = watched
@@ -86,6 +127,8 @@ class TextDisplay:
         self._talk = SafeStream()
 
     def finish(self) -> None:
+        if self._view is not None:
+            self._view.clear()
         self._err.finish()
 
     # Servers --------------------------------------------------------------------------------------------------------
@@ -105,18 +148,38 @@ class TextDisplay:
         self._err.line(self._painted(text, sample.ok) if self._color else text)
 
     def progress(self, snapshot: Snapshot) -> None:
-        """Nobody asked for it."""
+        if self._view is not None:
+            self._view.show(snapshot)
 
     def report(self, report: ProbeReport) -> None:
+        if self._view is not None:
+            self._view.clear()
         if report.error is not None and not report.sent:
             return  # nothing was measured, and the error says why
-        if self._table:
-            from tw.tables import render_report
-
-            self.out.text(render_report(report_rows(report), color=self._color))
+        if not self._quiet and not self.out.stream.isatty():
+            self._warn(report)  # on a terminal, the table says it already
+        if not self._table:
+            for line in report_lines(report):
+                self.out.line(line)
             return
-        for line in report_lines(report):
-            self.out.line(line)
+        from tw.tables import render_report
+
+        text = render_report(report_rows(report), color=self._color)
+        self.out.text(text + "".join(f"{line}\n" for line in self._pictures(report)))
+
+    def _warn(self, report: ProbeReport) -> None:
+        """Tell on stderr what makes a report worth less than it looks: scripts keep stdout, and people read stderr."""
+        if (text := limit_warning(report)) is not None:
+            self._err.line(f"tw: {text}")
+
+    def _pictures(self, report: ProbeReport) -> list[str]:
+        """The round trips of a load run as bars, below a blank line."""
+        times = report.rtt_ms.histogram
+        if report.load is None or times is None:
+            return []
+        rows = bars(times.buckets(), times.min_s, times.max_s)
+        columns = shutil.get_terminal_size().columns
+        return ["", *bar_lines(rows, columns, unicode=shows_blocks(self.out.stream))] if rows else []
 
     def received_line(self, line: bytes) -> None:
         """One line of `--subscribe`: as it came into a pipe or a file, made safe on a terminal."""
@@ -151,12 +214,15 @@ def make_display(
     common: CommonOptions,
     *,
     as_json: bool,
+    stream: Later | None = None,
     stdout: TextIO | None = None,
     stderr: TextIO | None = None,
 ) -> Screen:
-    """The display for this run's flags and streams."""
+    """The display for this run's flags and streams. `stream`: the reactor's `callLater`, for `--json-stream`."""
     out = stdout or sys.stdout
     err = stderr or sys.stderr
+    if stream is not None:
+        return JsonStreamDisplay(PatientOutput(as_utf8(out), stream, _unwritten))
     if as_json:
         return JsonDisplay(Output(as_utf8(out)))
     color, table = look_of(common, out)
@@ -167,15 +233,18 @@ def make_display(
         watched=err.isatty() and not common.quiet,
         color=color,
         table=table,
+        view=make_view(common, err),
     )
+
+
+def _unwritten(lines: int) -> str:
+    return to_text(Unwritten(lines=lines).to_json(time.time()))
 
 
 def make_server_display(common: CommonOptions, *, as_json: bool, later: Later) -> Screen:
     """The display of a server: whoever does not read its events does not hold it up. `later` is the reactor's."""
     if as_json:
         out = as_utf8(sys.stdout)
-        return JsonDisplay(
-            PatientOutput(out, later, lambda lines: to_text(Unwritten(lines=lines).to_json(time.time())))
-        )
+        return JsonDisplay(PatientOutput(out, later, _unwritten))
     err = PatientOutput(sys.stderr, later, lambda lines: event_text(Unwritten(lines=lines)))
     return TextDisplay(Output(sys.stdout), err, quiet=common.quiet, watched=False, color=False, table=False)

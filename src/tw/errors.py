@@ -29,7 +29,7 @@ class ExitCode(IntEnum):
 
 EXIT_CODE_HELP: dict[ExitCode, str] = {
     ExitCode.OK: "fine",
-    ExitCode.BAD_VERDICT: "ran, and the verdict is bad: loss, a mismatch, an unexpected status",
+    ExitCode.BAD_VERDICT: "ran, and the verdict is bad: loss, a mismatch, a missed assertion, an unexpected status",
     ExitCode.USAGE: "usage",
     ExitCode.CONNECT: "cannot connect or bind",
     ExitCode.TIMEOUT: "timeout: connected, and not one answer came",

@@ -114,6 +114,15 @@ def as_utf8(stream: TextIO) -> TextIO:
     return stream
 
 
+def shows_blocks(stream: TextIO) -> bool:
+    """Whether the stream's encoding has the characters that pictures are made of."""
+    try:
+        "▁█▏━─".encode(stream.encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def look_of(common: CommonOptions, out: TextIO) -> tuple[bool, bool]:
     """Whether there are colours on `out`, and whether there are tables: on a terminal, unless flags say otherwise."""
     terminal = out.isatty()

@@ -64,6 +64,19 @@ class PatientOutput(Output):
             if self._has_room(left):
                 self._write_some()
 
+    def last_line(self, text: str) -> None:
+        """Write a line that must come, after everything that is kept: waits as long as the reader takes."""
+        if self._descriptor < 0:
+            self.line(text)
+            return
+        if self._dropped:
+            dropped, self._dropped = self._dropped, 0
+            self._keep(self._notice(dropped) + "\n")
+        self._keep(text + "\n")
+        while self._kept and not self.broken:
+            if self._has_room(None):
+                self._write_some()
+
     def _keep(self, text: str) -> None:
         data = text.encode(self.stream.encoding or "utf-8", self.stream.errors or "strict")
         self._kept.append(data)
@@ -81,10 +94,11 @@ class PatientOutput(Output):
         self._is_waiting = False
         self._push()
 
-    def _has_room(self, wait_s: float) -> bool:
+    def _has_room(self, wait_s: float | None) -> bool:
         room = select.poll()
         room.register(self._descriptor, select.POLLOUT)
-        return bool(room.poll(wait_s * 1000))  # a broken pipe has room as well: the write says so
+        # A broken pipe has room as well: the write says so.
+        return bool(room.poll(None if wait_s is None else wait_s * 1000))
 
     def _write_some(self) -> None:
         def write() -> None:

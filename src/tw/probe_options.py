@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from tw.judge_options import JudgeOptions
 from tw.load_options import LoadOptions
 from tw.options import TlsClientOptions, require
+from tw.survey_options import SurveyOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +27,10 @@ class ProbeOptions:
     bind: str | None = None
     self_test: bool = False
     json: bool = False
+    json_stream: bool = False
     load: LoadOptions | None = None
+    judge: JudgeOptions = JudgeOptions()
+    survey: SurveyOptions | None = None
     send_proxy: Literal["v1", "v2"] | None = None
     proxy_source: tuple[str, int] | None = None
 
@@ -46,6 +51,16 @@ class ProbeOptions:
             "--proxy-source without --send-proxy",
             "add --send-proxy v1 or v2",
         )
+        self._refuse_beside_survey("a load", self.load is not None)
+
+    def _refuse_beside_survey(self, what: str, on: bool) -> None:
+        if self.survey is not None:
+            require(not on, f"{self.survey.flag} beside {what}", "ask about the path alone")
+
+
+def _require_no_json(options: ProbeOptions, interactive: bool) -> None:
+    for flag, asked in (("--json", options.json), ("--json-stream", options.json_stream)):
+        require(not (interactive and asked), f"-i beside {flag}", "talk mode writes what the server sends")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +89,9 @@ class ProbeEchoOptions(ProbeOptions):
             f"--size {self.size_bytes} does not fit into a datagram",
             f"use at most {MAX_DATAGRAM_BYTES}",
         )
-        require(not (self.interactive and self.json), "-i beside --json", "talk mode writes what the server sends")
+        _require_no_json(self, self.interactive)
+        self._refuse_beside_survey("--udp", self.udp)
+        self._refuse_beside_survey("-i", self.interactive)
 
 
 MAX_DATAGRAM_BYTES = 65_507
@@ -91,6 +108,14 @@ class ProbeCounterOptions(ProbeOptions):
     expect_status: int = 200
     resolve: tuple[tuple[str, int, str], ...] = ()
     keepalive: bool = True
+
+    def __post_init__(self) -> None:
+        ProbeOptions.__post_init__(self)
+        if self.survey is not None:
+            # Others are not answered with what was seen, or not at all.
+            asks = self.survey.kind == "idle" or self.method == "GET"
+            require(asks, f"--diff beside --method {self.method}", "leave it out: a GET is what is described")
+            self._refuse_beside_survey("--no-keepalive", self.survey.kind == "idle" and not self.keepalive)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +134,12 @@ class ProbePubSubOptions(ProbeOptions):
         ProbeOptions.__post_init__(self)
         modes = [name for name, on in self._modes() if on]
         require(len(modes) < 2, " beside ".join(modes), "choose one mode")
-        require(not (self.interactive and self.json), "-i beside --json", "talk mode writes what the server sends")
+        _require_no_json(self, self.interactive)
+        require(
+            not (self.subscribe and self.json_stream),
+            "--subscribe beside --json-stream",
+            "use --json: there it is one object a line already",
+        )
         require(self.wait or bool(self.publish), "--no-wait without --publish", "add --publish LINE")
         require(self.publish.count("-") < 2, "--publish - given twice", "stdin can be read once")
         for line in self.publish:

@@ -20,6 +20,8 @@ def error_json(error: TwError) -> Json:
     return told if error.reason is None else {**told, "reason": error.reason}
 
 
-def failure_json(error: TwError) -> Json:
-    """The one object that a client prints when it has no report: it failed before it could have one."""
-    return {"v": VERSION, "ok": False, "error": error_json(error)}
+def failure_json(error: TwError, *, streamed: bool = False) -> Json:
+    """The one object that a client prints when it has no report: it failed before it could have one. `streamed`: it
+    is the last line of `--json-stream`, whose lines have names."""
+    event: Json = {"event": "report"} if streamed else {}
+    return {"v": VERSION, **event, "ok": False, "error": error_json(error)}

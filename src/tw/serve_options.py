@@ -9,13 +9,17 @@ from tw.options import require
 LEAST_IDLE_S = 0.1
 """Every connection is looked at several times in an idle timeout, which a shorter one would make a load of its own."""
 
+MAX_TCP_KEEPALIVE_S = 32_767
+"""Of TCP_KEEPIDLE (tcp(7)): Linux takes no more."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeOptions:
     """What the three servers share. `listen` holds Twisted server endpoint strings and replaces `host` and `port`.
 
-    `accept_rate` is connections per second. `allow`, `deny` and `proxy_trust` hold networks in CIDR form
-    (`core.networks`); no `proxy_trust` means loopback.
+    `accept_rate` is connections per second, `tcp_keepalive_s` 0 for none. `allow`, `deny` and `proxy_trust` hold
+    networks in CIDR form (`core.networks`); no `proxy_trust` means loopback. `describe` (echo, counter): each client is
+    told what was seen of it.
     """
 
     host: str = "127.0.0.1"
@@ -35,11 +39,13 @@ class ServeOptions:
     max_per_host: int | None = None
     accept_rate: int | None = None
     idle_timeout_s: float | None = None
+    tcp_keepalive_s: float = 60.0
     allow: tuple[str, ...] = ()
     deny: tuple[str, ...] = ()
     ready_file: str | None = None
     json: bool = False
     access_log: bool = False
+    describe: bool = False
 
     def __post_init__(self) -> None:
         pem = self.tls_cert is not None or self.tls_key is not None
@@ -62,6 +68,11 @@ class ServeOptions:
             self.proxy_protocol or not self.proxy_trust,
             "--proxy-trust without --proxy-protocol",
             "add --proxy-protocol",
+        )
+        require(
+            self.tcp_keepalive_s <= MAX_TCP_KEEPALIVE_S,
+            f"--tcp-keepalive above {MAX_TCP_KEEPALIVE_S} s",
+            "give it less, or 0 for none",
         )
         require(
             self.idle_timeout_s is None or self.idle_timeout_s >= LEAST_IDLE_S,
@@ -90,6 +101,7 @@ class ServeEchoOptions(ServeOptions):
             "--udp beside --listen",
             "UDP goes with --host and --port only",
         )
+        _refuse_described_faults(self.describe, self.faults)
         require(not (self.udp and self.tls), "--udp beside TLS", "echo over UDP has no TLS; leave one of them out")
         require(
             not (self.udp and self.proxy_protocol),
@@ -100,6 +112,11 @@ class ServeEchoOptions(ServeOptions):
             self.faults is None or not self.faults.statuses,
             "--status without HTTP",
             "tw serve counter has it",
+        )
+        require(
+            not (self.udp and self.describe),
+            "--udp beside --describe",
+            "a datagram's sender is told nothing but its own bytes; leave one of them out",
         )
 
 
@@ -117,6 +134,10 @@ class ServeCounterOptions(ServeOptions):
     max_header_bytes: int = 32 * 1024
     max_body_bytes: int = 1024 * 1024
     faults: FaultOptions | None = None
+
+    def __post_init__(self) -> None:
+        ServeOptions.__post_init__(self)
+        _refuse_described_faults(self.describe, self.faults)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,3 +161,11 @@ class ServePubSubOptions(ServeOptions):
             "--block-timeout without --slow block",
             "add --slow block: nobody else waits for a slow subscriber",
         )
+
+
+def _refuse_described_faults(describe: bool, faults: FaultOptions | None) -> None:
+    require(
+        not describe or faults is None,
+        "--describe beside faults",
+        "what was seen has to arrive as it is; leave one of them out",
+    )

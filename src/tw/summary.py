@@ -19,7 +19,8 @@ from tw.events import (
     Stopping,
     Unwritten,
 )
-from tw.report import Distribution, HarmFigures, PhaseFigures, ProbeReport
+from tw.report import Distribution, HarmFigures, LoadFigures, PhaseFigures, ProbeReport
+from tw.report.judgement import remaining_faults
 
 Row: TypeAlias = tuple[str, str, bool | None]
 """A name, its value, and whether that is good (None: neither)."""
@@ -33,6 +34,10 @@ ANSWER_PHASES = {"first_byte": "first byte", "body": "body"}
 def report_rows(report: ProbeReport) -> list[Row]:
     """The report's rows, the verdict first. Every text in them is safe for a terminal."""
     rows: list[Row] = [(f"{report.probe} {safe(report.target)}", verdict_text(report), report.ok)]
+    if report.difference is not None or report.idle_timeout is not None:
+        return rows + _path_rows(report) + _assertion_rows(report)
+    if report.load is not None:
+        rows += _load_rows(report.load)
     rows.append(("sent", f"{report.sent} ({report.sent_bytes} bytes)", None))
     rows.append(("received", f"{report.received} ({report.received_bytes} bytes)", None))
     for name in ("lost", "duplicated", "reordered", "corrupted"):
@@ -50,6 +55,31 @@ def report_rows(report: ProbeReport) -> list[Row]:
         counts = f"{numbers.gaps} gaps, {numbers.duplicates} duplicates, {numbers.resets} resets"
         rows.append(("", f"{counts}, {numbers.instances} instances", None))
     rows.extend((name, text, None) for name, text in _times(report) if text)
+    if report.load is not None:
+        rows += _probe_rows(report.load)
+    return rows + _assertion_rows(report)
+
+
+def _assertion_rows(report: ProbeReport) -> list[Row]:
+    return [
+        (f"assert {safe(one.assertion.expr)}", f"{'ok' if one.ok else 'missed'} ({one.figure_text})", one.ok)
+        for one in report.assertions
+    ]
+
+
+def _load_rows(load: LoadFigures) -> list[Row]:
+    """How the load was made."""
+    connections = _plural(load.connections, "connection")
+    if load.pacing == "closed":
+        rows: list[Row] = [("load", f"closed loop, {connections}", None)]
+    else:
+        rows = [("load", f"open loop, {load.rate_asked_per_s:g} per second asked for, {connections}", None)]
+        rows.append(("", "a round trip counts from when its message was due, its service time from the sending", None))
+    if load.warmup is not None:
+        warmup = load.warmup
+        counts = f"{warmup.duration_s:.3f} s apart from the rest, {warmup.sent} sent, {warmup.received} received"
+        times = phase_text(warmup.rtt_ms)
+        rows.append(("warm-up", f"{counts}, {times}" if times else counts, None))
     return rows
 
 
@@ -70,15 +100,62 @@ def _harm(harm: HarmFigures | None) -> list[Row]:
     return rows
 
 
+def _probe_rows(load: LoadFigures) -> list[Row]:
+    """How well the probe itself kept up."""
+    rows: list[Row] = []
+    if load.held:
+        rows.append(("held", f"{load.held} sent after they were due, since every connection waited for answers", None))
+    if load.unsent:
+        rows.append(("unsent", f"{load.unsent} were due, and found no room before the end", False))
+    if load.reconnected:
+        rows.append(("reconnected", str(load.reconnected), None))
+    if load.cpu_share is not None:
+        rows.append(("probe", f"{load.cpu_share:.0%} of a core".replace("%", " %"), None))
+    if load.limit is not None:
+        rows.append(("limit", safe(load.limit), False))
+    return rows
+
+
+def _plural(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
+def limit_warning(report: ProbeReport) -> str | None:
+    """What a person must know before he believes the figures; None where there is nothing."""
+    return None if report.load is None or report.load.limit is None else safe(report.load.limit)
+
+
+def _path_rows(report: ProbeReport) -> list[Row]:
+    """What was asked is about the path: the counts of so few messages would only be in the way."""
+    from tw.report.path_words import difference_lines, idle_text  # here, since few reports need them
+
+    rows: list[Row] = []
+    if report.difference is not None:
+        for part, lines in difference_lines(report.difference):
+            rows += [(name, line, None) for name, line in zip([part] + [""] * len(lines), lines, strict=False)]
+    if report.idle_timeout is not None:
+        rows.append(("silent connection", idle_text(report.idle_timeout), None))
+    rows += [(name, text, None) for name, text in _times(report)[:-1] if text]
+    return [*rows, ("duration", f"{report.duration_s:.3f} s", None)]
+
+
 def _times(report: ProbeReport) -> list[tuple[str, str]]:
     rate = "" if report.rate_per_s is None else f", {report.rate_per_s:.1f} per second"
     return [
         ("round trip", distribution_text(report.rtt_ms)),
+        *_paced_times(report.load),
         *_phases(report.phases, ANSWER_PHASES),
         ("connect", distribution_text(report.connect_ms)),
         *_phases(report.phases, CONNECT_PHASES),
         ("duration", f"{report.duration_s:.3f} s{rate}"),
     ]
+
+
+def _paced_times(load: LoadFigures | None) -> list[tuple[str, str]]:
+    """What the open loop tells beside the round trip: the part of it that the server took, and the probe's own."""
+    if load is None or load.service_ms is None or load.late_ms is None:
+        return []
+    return [("service time", distribution_text(load.service_ms)), ("sent late by", distribution_text(load.late_ms))]
 
 
 def _phases(phases: PhaseFigures | None, names: dict[str, str]) -> list[tuple[str, str]]:
@@ -90,6 +167,10 @@ def _phases(phases: PhaseFigures | None, names: dict[str, str]) -> list[tuple[st
 
 def verdict_text(report: ProbeReport) -> str:
     """`ok`, or what is wrong, in a few words."""
+    if report.ok and report.difference is not None:
+        from tw.report.path_words import difference_lines, difference_text
+
+        return difference_text(difference_lines(report.difference))
     if report.ok:
         return "ok"
     if isinstance(report.error, Interrupted):
@@ -100,10 +181,9 @@ def verdict_text(report: ProbeReport) -> str:
 
 
 def _faults(report: ProbeReport) -> str:
-    faults = [f"{getattr(report, name)} {name}" for name in ("lost", "duplicated", "reordered", "corrupted")]
-    faults = [fault for fault in faults if not fault.startswith("0 ")]
-    faults += [f"{count} {safe(kind)}" for kind, count in report.errors.items()]
-    return ", ".join(faults)
+    told = [f"{count} {safe(name)}" for name, count in remaining_faults(report).items()]
+    told += [f"{safe(one.assertion.expr)} missed" for one in report.assertions if not one.ok]
+    return ", ".join(told)
 
 
 def distribution_text(times: Distribution) -> str:

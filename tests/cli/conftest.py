@@ -24,6 +24,7 @@ RUNS = (
     "tw.mail_clients.watch",
     "tw.mail_check.check",
     "tw.mail_check_all.check_all",
+    "tw.reports.compare",
 )
 
 

@@ -212,7 +212,7 @@ def test_every_command_has_a_table_and_only_those_have_one() -> None:
     tables = known_settings(root)
     servers = {"serve.echo", "serve.counter", "serve.pubsub"}
     probes = {"probe.echo", "probe.counter", "probe.pubsub"}
-    assert set(tables) == {"", "imap"} | servers | probes
+    assert set(tables) == {"", "imap", "report"} | servers | probes
     assert tables[""] == {"verbose", "quiet", "color", "reactor"}
     assert all({"port", "host", "listen", "tls-cert", "drain-timeout"} <= tables[name] for name in servers)
     assert all({"count", "timeout", "self", "ipv4"} <= tables[name] for name in probes)

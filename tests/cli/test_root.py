@@ -36,7 +36,7 @@ def test_help_lists_every_exit_code(shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("line", "commands"),
     [
-        ("--help", ["serve", "probe", "imap", "completion"]),
+        ("--help", ["serve", "probe", "imap", "report", "completion"]),
         ("serve -h", ["echo", "counter", "pubsub"]),
         ("probe -h", ["echo", "counter", "pubsub"]),
         ("imap -h", ["first-subject", "subjects", "mailboxes", "status", "watch", "check"]),
@@ -85,7 +85,7 @@ def test_reading_the_tree_of_commands_prints_no_version_and_reads_no_settings(
         with echo.make_context("echo", ["--port", "x", "--json"], parent=ctx, resilient_parsing=True):
             pass
     assert capsys.readouterr() == ("", "")
-    assert [command.name for command in read_tree(root).commands] == ["serve", "probe", "imap", "completion"]
+    assert [command.name for command in read_tree(root).commands] == ["serve", "probe", "imap", "report", "completion"]
 
 
 HEAVY = """
@@ -110,6 +110,7 @@ print(code, sorted(loaded & {"twisted", "rich", "httptools", "OpenSSL", "asyncio
         "probe counter --help",
         "imap first-subject -h",
         "imap check -h",
+        "report --help",
     ],
 )
 def test_help_and_version_load_nothing_heavy(line: str) -> None:

@@ -10,6 +10,7 @@ from tw.cli.command import TwCommand, TwGroup
 from tw.cli.root import root
 from tw.fault_options import FaultOptions
 from tw.load_options import LoadOptions
+from tw.survey_options import SurveyOptions
 
 GLOBAL = {
     "verbosity": "TW_VERBOSE",
@@ -32,6 +33,7 @@ SERVE: dict[str, tuple[str, Any]] = {
     "MAX_PER_HOST": ("7", ("max_per_host", 7)),
     "ACCEPT_RATE": ("7", ("accept_rate", 7)),
     "IDLE_TIMEOUT": ("1m", ("idle_timeout_s", 60.0)),
+    "TCP_KEEPALIVE": ("0", ("tcp_keepalive_s", 0.0)),
     "ALLOW": ("::1\n10.0.0.0/8", ("allow", ("::1", "10.0.0.0/8"))),
     "DENY": ("::1", ("deny", ("::1",))),
     "READY_FILE": ("r", ("ready_file", "r")),
@@ -57,6 +59,10 @@ PROBE: dict[str, tuple[str, Any]] = {
     "WARMUP": ("2s", ("load", LoadOptions(duration_s=1.0, warmup_s=2.0))),
     "CONNECT_RATE": ("9", ("load", LoadOptions(duration_s=1.0, connect_rate_per_s=9.0))),
     "JSON": ("1", ("json", True)),
+    "JSON_STREAM": ("1", ("json_stream", True)),
+    "ASSERT": ("p99<1s\nloss=0", ("asserted", ("p99<1s", "loss=0"))),
+    "JUNIT": ("j.xml", ("junit", "j.xml")),
+    "HGRM": ("h.hgrm", ("hgrm", "h.hgrm")),
     "SEND_PROXY": ("v2", ("send_proxy", "v2")),
     "PROXY_SOURCE": ("[::1]:7", ("proxy_source", ("::1", 7))),
 }
@@ -69,8 +75,14 @@ FAULTS: dict[str, tuple[str, Any]] = {
     "TRUNCATE": ("100", ("faults", FaultOptions(truncate_percent=100.0))),
     "SEED": ("0", ("faults", FaultOptions(delay_s=1.0, seed=0))),
 }
+PATH: dict[str, tuple[str, Any]] = {
+    "DIFF": ("1", ("survey", SurveyOptions(kind="diff"))),
+    "FIND_IDLE_TIMEOUT": ("1", ("survey", SurveyOptions(kind="idle"))),
+    "MAX_IDLE": ("9s", ("survey", SurveyOptions(kind="idle", max_idle_s=9.0))),
+    "IDLE_PRECISION": ("2s", ("survey", SurveyOptions(kind="idle", precision_s=2.0))),
+}
 OWN: dict[str, dict[str, tuple[str, Any]]] = {
-    "serve echo": {**SERVE, **FAULTS, "UDP": ("1", ("udp", True))},
+    "serve echo": {**SERVE, **FAULTS, "UDP": ("1", ("udp", True)), "DESCRIBE": ("1", ("describe", True))},
     "serve counter": {
         **SERVE,
         **FAULTS,
@@ -83,6 +95,7 @@ OWN: dict[str, dict[str, tuple[str, Any]]] = {
         "SEND_TIMEOUT": ("250ms", ("send_timeout_s", 0.25)),
         "MAX_HEADER": ("8k", ("max_header_bytes", 8192)),
         "MAX_BODY": ("0", ("max_body_bytes", 0)),
+        "DESCRIBE": ("1", ("describe", True)),
     },
     "serve pubsub": {
         **SERVE,
@@ -96,6 +109,7 @@ OWN: dict[str, dict[str, tuple[str, Any]]] = {
     },
     "probe echo": {
         **PROBE,
+        **PATH,
         "SIZE": ("20", ("size_bytes", 20)),
         "UDP": ("1", ("udp", True)),
         "INTERACTIVE": ("1", ("interactive", True)),
@@ -103,6 +117,7 @@ OWN: dict[str, dict[str, tuple[str, Any]]] = {
     },
     "probe counter": {
         **PROBE,
+        **PATH,
         "PATH": ("/x", ("path", "/x")),
         "HEADER": ("A: 1\nB: 2", ("headers", (("A", "1"), ("B", "2")))),
         "METHOD": ("HEAD", ("method", "HEAD")),
@@ -155,6 +170,8 @@ NEEDS = {
     "SEED": ("DELAY", "1"),
     "WARMUP": ("DURATION", "1"),
     "CONNECT_RATE": ("DURATION", "1"),
+    "MAX_IDLE": ("FIND_IDLE_TIMEOUT", "1"),
+    "IDLE_PRECISION": ("FIND_IDLE_TIMEOUT", "1"),
 }
 """What an option makes no sense without, and what to set that to."""
 

@@ -199,3 +199,52 @@ def test_a_count_below_one_is_refused(count: int) -> None:
 def test_a_percentile_outside_of_0_to_100_is_refused(p: float) -> None:
     with pytest.raises(ValueError, match="percentile"):
         _of([1.0]).percentile(p)
+
+
+@given(st.lists(_ANY_DURATIONS, max_size=100), st.lists(_PERCENTS, max_size=5))
+def test_percentiles_taken_together_are_those_taken_one_by_one(values: list[float], wanted: list[float]) -> None:
+    histogram = _of(values)
+    assert histogram.percentiles(wanted) == [histogram.percentile(p) for p in wanted]
+
+
+def test_a_bad_percentile_among_good_ones_is_refused_also_where_nothing_was_measured() -> None:
+    with pytest.raises(ValueError, match="not 101"):
+        Histogram().percentiles([50, 101])
+
+
+@given(st.lists(_DURATIONS, max_size=100))
+def test_the_buckets_hold_everything_in_order(values: list[float]) -> None:
+    found = [high_s for high_s, count in _of(values).buckets() for _ in range(count)]
+    assert len(found) == len(values)
+    for value, high_s in zip(sorted(values), found, strict=True):
+        assert value <= high_s <= value * 1.001
+
+
+@given(st.lists(_ANY_DURATIONS, max_size=60), st.lists(_ANY_DURATIONS, max_size=60), _PERCENTS)
+def test_what_was_recorded_since_is_what_was_recorded_alone(before: list[float], after: list[float], p: float) -> None:
+    histogram = _of(before)
+    earlier = histogram.copy()
+    histogram.record_many(after)
+    since, alone = histogram.since(earlier), _of(after)
+    assert _state(earlier) == _state(_of(before))
+    assert since.buckets() == alone.buckets()
+    assert since.sum_s == pytest.approx(alone.sum_s, abs=1e-6 * (1 + sum(before)))
+    counts = ("count", "clamped_low_count", "clamped_high_count")
+    assert [getattr(since, name) for name in counts] == [getattr(alone, name) for name in counts]
+    if after:
+        expected, measured = alone.percentile(p), since.percentile(p)
+        assert expected is not None
+        assert measured is not None
+        # Outside the range, values are known only as its end.
+        assert min(expected, HIGHEST_S) / 1.001 <= measured <= max(expected, LOWEST_S) * 1.001
+
+
+def test_nothing_since_has_no_figures() -> None:
+    histogram = _of([0.1])
+    since = histogram.since(histogram.copy())
+    assert (since.count, since.min_s, since.max_s, since.percentile(50)) == (0, None, None, None)
+
+
+def test_what_was_not_copied_from_it_is_no_earlier_one() -> None:
+    with pytest.raises(ValueError, match="not a part"):
+        _of([0.1]).since(_of([0.2]))

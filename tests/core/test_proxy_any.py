@@ -7,6 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tw.core.proxy import (
+    CHECKSUM_TYPE,
     DGRAM,
     SIGNATURE,
     STREAM,
@@ -74,7 +75,12 @@ def test_version_2_comes_back(
     pair: tuple[Address, Address], kind: int, vectors: list[tuple[int, bytes]], checksum: bool
 ) -> None:
     data = v2_header(*pair, kind=kind, vectors=vectors, checksum=checksum)
-    assert parse_header(data) == Header(2, *pair, len(data))
+    header = parse_header(data)
+    assert header is not None
+    told, sums = header.vectors[: len(vectors)], header.vectors[len(vectors) :]
+    assert header == Header(2, *pair, len(data), told + sums)
+    assert list(told) == vectors
+    assert [number for number, _ in sums] == [CHECKSUM_TYPE] * checksum
     assert data[13] & 15 == kind
 
 

@@ -23,12 +23,14 @@ defaults
 listen door
     bind fd@{fd} {door}
     server behind {place} {options}
+    {more}
 """
 
 
 @contextmanager
-def haproxy(place: str, options: str, door: str = "") -> Iterator[int]:
-    """HAProxy in TCP mode; gives its port. `place` and `options` are of its `server` line, `door` of its `bind`.
+def haproxy(place: str, options: str, door: str = "", more: str = "") -> Iterator[int]:
+    """HAProxy in TCP mode; gives its port. `place` and `options` are of its `server` line, `door` of its `bind`, and
+    `more` is lines of the section that both are in.
 
     It has one thread: with more, the connections that a probe opens one after the other may reach the server the other
     way round, and a publisher's first line is then over before there is a subscriber.
@@ -36,7 +38,7 @@ def haproxy(place: str, options: str, door: str = "") -> Iterator[int]:
     need("haproxy")
     with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as listener:
         config, errors = Path(folder, "haproxy.cfg"), Path(folder, "stderr")
-        config.write_text(CONFIG.format(fd=listener.fileno(), door=door, place=place, options=options))
+        config.write_text(CONFIG.format(fd=listener.fileno(), door=door, place=place, options=options, more=more))
         with open(errors, "wb") as stderr:
             # Whoever connects before it is up waits in the socket's queue.
             process = subprocess.Popen(

@@ -51,12 +51,28 @@ def test_a_soft_limit_is_raised_and_the_server_beside_it_takes_all(reactor: str)
     assert (ran.json["received"], ran.json["errors"]) == (500, {})
 
 
-def test_more_connections_than_ports_are_refused_and_a_unix_socket_has_none(tmp_path: Path) -> None:
-    own_net = ("unshare", "--net", "--map-root-user")
+@pytest.fixture
+def own_net() -> tuple[str, ...]:
+    """What runs a command in a network of its own."""
+    command = ("unshare", "--net", "--map-root-user")
     try:
-        subprocess.run([*own_net, "true"], check=True, capture_output=True)
+        subprocess.run([*command, "true"], check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError) as problem:
         pytest.skip(f"no network namespaces here: {problem}")
+    return command
+
+
+def test_who_can_only_meet_itself_is_refused(own_net: tuple[str, ...]) -> None:
+    """With one local port, the kernel connects whoever dials it to itself."""
+    script = "ip link set lo up && echo '40000 40000' > /proc/sys/net/ipv4/ip_local_port_range"
+    ran = within_limits(script, "probe", "echo", ":40000", "--count", "1", program=own_net)
+    assert ran.code == 3
+    assert ran.error_line == "tw: connection refused (127.0.0.1:40000); is the server running there?"
+
+
+def test_more_connections_than_ports_are_refused_and_a_unix_socket_has_none(
+    tmp_path: Path, own_net: tuple[str, ...]
+) -> None:
     ports = "echo '50000 50099' > /proc/sys/net/ipv4/ip_local_port_range"
     ran = within_limits(ports, "probe", "echo", "--connections", "101", program=own_net)
     assert ran.code == 9

@@ -229,3 +229,28 @@ def test_without_a_name_nothing_can_be_verified(net: Network, target: Target) ->
     with pytest.raises(UsageError, match="TLS needs a name to verify"):
         Rig(net, target)
     assert Connector(net, Route(target=target, timeout_s=1.0, **insecure()), net.measured).tls
+
+
+# Itself --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("target", "options"), [(HERE, {}), (HERE_TLS, insecure())])
+def test_who_meets_itself_has_met_nobody(net: Network, target: Target, options: dict[str, Any]) -> None:
+    net.scripted(PORT, hears=Peer.say)
+    net.mirrors.add(PORT)
+    rig = Rig(net, target, **options)
+    assert isinstance(rig.running.error, ConnectError)
+    assert str(rig.running.error) == "connection refused (127.0.0.1:7); is the server running there?"
+    net.settle()
+    assert [end.connected for end in net.ends] == [False, False]
+
+
+def test_who_waits_for_a_server_goes_on_after_meeting_itself(net: Network) -> None:
+    net.scripted(PORT)
+    net.mirrors.add(PORT)
+    rig = Rig(net, wait_for_s=5.0)
+    assert not rig.running.over
+    net.mirrors.clear()
+    net.pass_s(0.2)
+    assert rig.running.result is rig.built[-1]
+    rig.leave()

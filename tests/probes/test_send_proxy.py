@@ -73,8 +73,10 @@ def test_every_kind_of_target_gets_one(net: Network, version: Version, target: T
     header = parse_header(net.peers[0].got)
     assert header is not None
     assert header.size == len(net.peers[0].got)
-    own = None if isinstance(target, UnixTarget) else HostAddress("127.0.0.1", PORT)
-    assert (header.source, header.destination) == (own, own)
+    assert (header.source is None) == (header.destination is None) == isinstance(target, UnixTarget)
+    if header.source is not None:
+        assert header.destination == HostAddress("127.0.0.1", PORT)
+        assert (header.source.host, header.source.port != PORT) == ("127.0.0.1", True)
     rig.leave()
 
 

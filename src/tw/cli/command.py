@@ -34,16 +34,21 @@ RANKS: dict[ParameterSource | None, int] = {
 class Session:
     """What the edge must know although parsing may fail half-way. It is click's `ctx.obj`.
 
-    `common` holds the global options, whichever level they were given at; `ranks` where each came from. `json_client`:
-    whether a client was asked for JSON; one object is then due on stdout, whatever fails. `nagios`: whether one line
+    `common` holds the global options, whichever level they were given at; `ranks` where each came from. `json_forms`:
+    the options that ask a client for JSON; one object is then due on stdout, whatever fails. `nagios`: whether one line
     and an exit code are, as Nagios reads them.
     """
 
     def __init__(self) -> None:
         self.common: dict[str, Any] = {}
         self.ranks: dict[str, int] = {}
-        self.json_client = False
+        self.json_forms: set[str] = set()
         self.nagios = False
+
+    @property
+    def json_client(self) -> bool:
+        """Whether a client was asked for JSON."""
+        return bool(self.json_forms)
 
     def options(self) -> "CommonOptions":
         """The global options, as the runs take them."""
@@ -71,9 +76,10 @@ def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     session.ranks[name] = came
 
 
-def keep_json(ctx: click.Context, _param: click.Parameter, value: bool) -> bool:
-    """The callback of a client's `--json`: the edge must know of it also when the rest does not parse."""
-    session_of(ctx).json_client = value
+def keep_json(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
+    """The callback of a client's `--json…`: the edge must know of it also when the rest does not parse."""
+    forms = session_of(ctx).json_forms
+    (forms.add if value else forms.discard)(str(param.name))
     return value
 
 

@@ -9,7 +9,9 @@ from tw.cli.command import command, keep_json, rank, session_of, typed
 from tw.cli.options import CLIENT_CERT_OPTIONS, SERVER_NAME_OPTION, VERIFY_OPTIONS, apply, verify_from
 from tw.cli.params import DURATION_OR_ZERO, DURATION_TYPE, HeaderType, ListType, ResolveType, SizeType
 from tw.cli.probe_connect import CONNECT_OPTIONS
+from tw.cli.probe_judge import JUDGE_OPTIONS, judge_from
 from tw.cli.probe_load import LOAD_OPTIONS, load_from
+from tw.cli.probe_path import PATH_OPTIONS, survey_from
 from tw.cli.texts import HOST, TEXT
 
 MAX_SIZE = 16 * 1024 * 1024
@@ -66,8 +68,9 @@ def _count_option(**more: Any) -> Callable[..., Any]:
 INTERACTIVE = click.option("-i", "--interactive", is_flag=True, help="Talk: your lines out, the server's to stdout.")
 
 
-def _shared(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any]:
+def _shared(ctx: click.Context, options: dict[str, Any], without_report: str = "") -> dict[str, Any]:
     """The values as the options objects take them."""
+    judge = judge_from(ctx, options, without_report=without_report)
     load = load_from(ctx, options)
     verify = verify_from(ctx, options)
     ipv4, ipv6 = options.pop("ipv4"), options.pop("ipv6")
@@ -76,7 +79,7 @@ def _shared(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any]:
         if first == second:
             raise click.UsageError("-4 beside -6", ctx)
         ipv4, ipv6 = first > second, second > first
-    return {**options, "verify": verify, "family": 4 if ipv4 else 6 if ipv6 else None, "load": load}
+    return {**options, "verify": verify, "family": 4 if ipv4 else 6 if ipv6 else None, "load": load, "judge": judge}
 
 
 def _only_for_ping(ctx: click.Context, talking: bool, modes: str) -> None:
@@ -92,6 +95,8 @@ def _only_for_ping(ctx: click.Context, talking: bool, modes: str) -> None:
 @apply(COMMON_OPTIONS)
 @apply(CONNECT_OPTIONS)
 @apply(LOAD_OPTIONS)
+@apply(JUDGE_OPTIONS)
+@apply(PATH_OPTIONS)
 @_size_option()
 @click.option("--udp", is_flag=True, help="Over UDP.")
 @INTERACTIVE
@@ -113,7 +118,9 @@ def echo(ctx: click.Context, /, **options: Any) -> int:
         raise click.UsageError("--count beside -i", ctx)
     if typed(ctx, "idle_s") and not options["interactive"]:
         raise click.UsageError("--idle without -i", ctx)
-    return probe_echo(session_of(ctx).options(), ProbeEchoOptions(**_shared(ctx, options)))
+    survey = survey_from(ctx, options)
+    shared = _shared(ctx, options, "-i" if options["interactive"] else "")
+    return probe_echo(session_of(ctx).options(), ProbeEchoOptions(**shared, survey=survey))
 
 
 @command(
@@ -127,6 +134,8 @@ def echo(ctx: click.Context, /, **options: Any) -> int:
 @apply(COMMON_OPTIONS)
 @apply(CONNECT_OPTIONS)
 @apply(LOAD_OPTIONS)
+@apply(JUDGE_OPTIONS)
+@apply(PATH_OPTIONS)
 @click.option("--path", type=TEXT, metavar="PATH", help="Path of the request.  [default: /, or the URL's]")
 @click.option(
     "-H", "--header", "headers", multiple=True, type=HeaderType("name: value"), help="Send this header; repeatable."
@@ -149,7 +158,8 @@ def counter(ctx: click.Context, /, *, no_keepalive: bool, **options: Any) -> int
     from tw.clients import probe_counter
     from tw.probe_options import ProbeCounterOptions
 
-    chosen = ProbeCounterOptions(**_shared(ctx, options), keepalive=not no_keepalive)
+    survey = survey_from(ctx, options)
+    chosen = ProbeCounterOptions(**_shared(ctx, options), keepalive=not no_keepalive, survey=survey)
     return probe_counter(session_of(ctx).options(), chosen)
 
 
@@ -159,6 +169,7 @@ def counter(ctx: click.Context, /, *, no_keepalive: bool, **options: Any) -> int
 @apply(COMMON_OPTIONS)
 @apply(CONNECT_OPTIONS)
 @apply(LOAD_OPTIONS)
+@apply(JUDGE_OPTIONS)
 @_size_option()
 @INTERACTIVE
 @click.option(
@@ -183,7 +194,8 @@ def pubsub(ctx: click.Context, /, *, no_wait: bool, count: int | None, **options
         raise click.UsageError("--idle without -i or --subscribe", ctx)
     if typed(ctx, "count") and talking and not options["subscribe"]:
         raise click.UsageError("--count beside -i or --publish", ctx)
-    shared = _shared(ctx, {**options, "count": count})
+    silent = "-i" if options["interactive"] else "--subscribe" if options["subscribe"] else ""
+    shared = _shared(ctx, {**options, "count": count}, silent)
     chosen = ProbePubSubOptions(
         **{**shared, "count": count or 5},
         subscribe_count=count if options["subscribe"] else None,

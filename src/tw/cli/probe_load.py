@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tw.cli.command import given, typed
+from tw.cli.command import given, keep_json, typed
 from tw.cli.params import DURATION_OR_ZERO, DURATION_TYPE
 
 if TYPE_CHECKING:
@@ -47,6 +47,13 @@ LOAD_OPTIONS: list[Callable[..., Any]] = [
         type=RATE,
         metavar="R",
         help="Open so many connections a second.  [default: all at once]",
+    ),
+    click.option(
+        "--json-stream",
+        is_flag=True,
+        is_eager=True,
+        callback=keep_json,
+        help="JSON Lines on stdout: a line each second (each sample, in ping mode), then the report.",
     ),
 ]
 

@@ -45,6 +45,7 @@ root = TwGroup(
         "serve": ("tw.cli.root", "serve", "Stand up a known-good server."),
         "probe": ("tw.cli.root", "probe", "Prove that bytes, requests and lines get through."),
         "imap": ("tw.cli.root", "imap", "Prove that mail can be read."),
+        "report": ("tw.cli.report", "report", "Show saved reports side by side."),
         "completion": ("tw.cli.completion", "completion", "Print the completion script of a shell."),
     },
     help="A network bench for the shell: known-good servers, matching probes, and a verdict.",

@@ -8,6 +8,7 @@ import click
 from tw.cli.command import TYPED, command, rank, session_of
 from tw.cli.params import DURATION_OR_ZERO, DURATION_TYPE, PORT, ListType, SizeType
 from tw.cli.serve_counter import counter_options
+from tw.cli.serve_describe import describe_option
 from tw.cli.serve_faults import fault_options, faults_from, status_option
 from tw.cli.serve_limits import LIMITS
 from tw.cli.serve_proxy import PROXY_OPTIONS
@@ -94,6 +95,7 @@ def _place(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any]:
 @listen_options(1234)
 @click.option("--udp", is_flag=True, help="The same port over UDP as well.")
 @fault_options
+@describe_option("in one line of JSON ahead of the echo")
 @click.pass_context
 def echo(ctx: click.Context, /, **options: Any) -> int:
     from tw.serve_options import ServeEchoOptions
@@ -108,6 +110,7 @@ def echo(ctx: click.Context, /, **options: Any) -> int:
 @counter_options
 @fault_options
 @status_option
+@describe_option("the request and its header too, as the answer's body in JSON")
 @click.pass_context
 def counter(ctx: click.Context, /, **options: Any) -> int:
     from tw.serve_options import ServeCounterOptions

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from tw.cli.params import DURATION_TYPE, ListType
+from tw.cli.params import DURATION_OR_ZERO, DURATION_TYPE, ListType
 
 MAX_CONNECTIONS = 1_000_000
 MAX_RATE = 1_000_000
@@ -58,6 +58,14 @@ LIMITS: list[Callable[..., Any]] = [
         "idle_timeout_s",
         type=DURATION_TYPE,
         help="Close a connection that neither sent nor got anything for so long.",
+    ),
+    click.option(
+        "--tcp-keepalive",
+        "tcp_keepalive_s",
+        type=DURATION_OR_ZERO,
+        default="60s",
+        show_default=True,
+        help="Have the kernel ask a silent peer whether it is there after so long, which keeps a NAT awake; 0: never.",
     ),
     click.option(
         "--allow",

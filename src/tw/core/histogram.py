@@ -2,10 +2,10 @@
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from math import frexp, isfinite, ldexp, nextafter
-from operator import add
+from operator import add, sub
 
 LOWEST_S = 1e-6
 HIGHEST_S = 3600.0
@@ -15,6 +15,9 @@ HIGHEST_S = 3600.0
 # without a unit, so that 1.4 us is as exact as 1.4 s.
 _BUCKETS_PER_OCTAVE = 1024
 _PERCENTILE_DECIMALS = 10**9
+# Buckets that are added up at a time in search of a rank: short enough that a look into one costs little, long enough
+# that there are few.
+_STRIDE = 256
 
 
 def _position(seconds: float) -> int:
@@ -25,6 +28,17 @@ def _position(seconds: float) -> int:
 
 _FIRST = _position(LOWEST_S)
 _BUCKETS = _position(HIGHEST_S) - _FIRST + 1
+# Of an IEEE 754 double's 64 bits, the exponent and the mantissa's first ten: what `_position` works out, but for where
+# it counts from. This is what makes `record_many` fast.
+_DROPPED_BITS = 42
+
+
+def _bits(values: Iterable[float]) -> "memoryview[int]":
+    """The values as the machine holds them, each as one whole number."""
+    return memoryview(array("d", values)).cast("B").cast("Q")
+
+
+_FIRST_BITS = _bits([LOWEST_S])[0] >> _DROPPED_BITS
 
 
 def _clamped(seconds: float) -> float:
@@ -89,9 +103,9 @@ class Histogram:
             self.clamped_low_count += sum(value < LOWEST_S for value in values)
             self.clamped_high_count += sum(value > HIGHEST_S for value in values)
             in_range = [_clamped(value) for value in values]
-        counts = self._counts
-        for mantissa, exponent in map(frexp, in_range):  # `_position`, without a call for each value
-            counts[exponent * 1024 + int(mantissa * 2048.0) - _FIRST] += 1
+        counts, first = self._counts, _FIRST_BITS
+        for bits in _bits(in_range):  # `_position`, without a call for each value
+            counts[(bits >> 42) - first] += 1
         self._note(len(values), sum_s, min_s, max_s)
 
     def merge(self, other: "Histogram") -> None:
@@ -102,6 +116,35 @@ class Histogram:
         self.clamped_low_count += other.clamped_low_count
         self.clamped_high_count += other.clamped_high_count
         self._note(other.count, other.sum_s, other.min_s, other.max_s)
+
+    def copy(self) -> "Histogram":
+        """What it holds now, for `since`."""
+        copied = Histogram()
+        for name in self.__slots__:
+            setattr(copied, name, getattr(self, name))
+        copied._counts = self._counts[:]
+        return copied
+
+    def since(self, earlier: "Histogram") -> "Histogram":
+        """What was recorded after `earlier` was copied from this one.
+
+        The least and the greatest value are known as buckets are, to 0.1 %. Raises ValueError where `earlier` holds
+        what this one does not.
+        """
+        try:
+            counts = array("Q", map(sub, self._counts, earlier._counts))
+        except OverflowError:
+            raise ValueError("the earlier histogram is not a part of this one") from None
+        later = Histogram()
+        later._counts = counts
+        later.clamped_low_count = self.clamped_low_count - earlier.clamped_low_count
+        later.clamped_high_count = self.clamped_high_count - earlier.clamped_high_count
+        if self.count > earlier.count and self.min_s is not None and self.max_s is not None:
+            first, last = self._span(self.min_s, self.max_s)
+            held = [index for index, count in enumerate(counts[first : last + 1], first) if count]
+            ends = (min(max(_highest_equivalent_s(held[end]), self.min_s), self.max_s) for end in (0, -1))
+            later._note(self.count - earlier.count, self.sum_s - earlier.sum_s, *ends)
+        return later
 
     @property
     def mean_s(self) -> float | None:
@@ -121,19 +164,64 @@ class Histogram:
 
         Raises ValueError unless 0 <= p <= 100.
         """
-        if not 0 <= p <= 100:
-            raise ValueError(f"a percentile is from 0 to 100, not {p}")
+        return self.percentiles([p])[0]
+
+    def percentiles(self, ps: Sequence[float]) -> list[float | None]:
+        """Several of them, as `percentile` gives each, in one pass over the buckets."""
+        for p in ps:
+            if not 0 <= p <= 100:
+                raise ValueError(f"a percentile is from 0 to 100, not {p}")
         if self.min_s is None or self.max_s is None:
-            return None
-        rank = -(-round(p * _PERCENTILE_DECIMALS) * self.count // (100 * _PERCENTILE_DECIMALS))
-        if rank <= 1:
-            return self.min_s
-        if rank == self.count:
-            return self.max_s
-        first = _position(_clamped(self.min_s)) - _FIRST
-        last = _position(_clamped(self.max_s)) - _FIRST
-        index = first + bisect_left(list(accumulate(self._counts[first : last + 1])), rank)
-        return min(max(_highest_equivalent_s(index), self.min_s), self.max_s)
+            return [None] * len(ps)
+        ranks = [-(-round(p * _PERCENTILE_DECIMALS) * self.count // (100 * _PERCENTILE_DECIMALS)) for p in ps]
+        at: dict[int, float] = dict(self._at_ranks(sorted({rank for rank in ranks if 1 < rank < self.count})))
+        return [self.min_s if rank <= 1 else at.get(rank, self.max_s) for rank in ranks]
+
+    def buckets(self, per_octave: int = _BUCKETS_PER_OCTAVE) -> list[tuple[float, int]]:
+        """Each bucket that holds something: the highest value that falls into it, in seconds, and how many did.
+
+        There are `per_octave` of equal width between a value and its double; the same ones in every histogram.
+
+        Raises ValueError unless 1,024 can be divided by it.
+        """
+        width, rest = divmod(_BUCKETS_PER_OCTAVE, per_octave)
+        if rest:
+            raise ValueError(f"{_BUCKETS_PER_OCTAVE} buckets are not {per_octave} wider ones")
+        if self.min_s is None or self.max_s is None:
+            return []
+        first, last = self._span(self.min_s, self.max_s)
+        first -= (first + _FIRST) % width  # where a wider one begins; it may lie below the range
+        starts = range(first, last + 1, width)
+        if width == 1:
+            counts: Iterable[int] = self._counts[first : last + 1]
+        else:
+            counts = (sum(self._counts[max(0, start) : start + width]) for start in starts)
+        held = ((start, count) for start, count in zip(starts, counts, strict=True) if count)
+        return [(_highest_equivalent_s(start + width - 1), count) for start, count in held]
+
+    def _at_ranks(self, ranks: Sequence[int]) -> Iterator[tuple[int, float]]:
+        """The values at these positions, which rise, of the sorted values."""
+        assert self.min_s is not None
+        assert self.max_s is not None
+        first, last = self._span(self.min_s, self.max_s)
+        before = done = 0
+        for start in range(first, last + 1, _STRIDE):
+            if done == len(ranks):
+                return
+            stride = self._counts[start : min(start + _STRIDE, last + 1)]
+            until = before + sum(stride)
+            if ranks[done] <= until:
+                running = list(accumulate(stride, initial=before))[1:]
+                while done < len(ranks) and ranks[done] <= until:
+                    highest_s = _highest_equivalent_s(start + bisect_left(running, ranks[done]))
+                    yield ranks[done], min(max(highest_s, self.min_s), self.max_s)
+                    done += 1
+            before = until
+
+    @staticmethod
+    def _span(min_s: float, max_s: float) -> tuple[int, int]:
+        """The first and the last bucket that may hold something."""
+        return _position(_clamped(min_s)) - _FIRST, _position(_clamped(max_s)) - _FIRST
 
     def _note(self, count: int, sum_s: float, min_s: float, max_s: float) -> None:
         self.count += count

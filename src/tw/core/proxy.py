@@ -64,13 +64,14 @@ Address: TypeAlias = HostAddress | UnixAddress
 class Header:
     """A whole header. `source` is None where the connection's own peer is meant (LOCAL, UNKNOWN, UNSPEC).
 
-    `size` is how many bytes it took: what stands behind is the application's.
+    `size` is how many bytes it took: what stands behind is the application's. `vectors` are types and values (2.2).
     """
 
     version: int
     source: Address | None
     destination: Address | None
     size: int
+    vectors: tuple[tuple[int, bytes], ...] = ()
 
 
 class HeaderReader:
@@ -189,8 +190,7 @@ def _parse_v2(data: bytes | bytearray) -> Header | None:
         return Header(2, None, None, size)
     whole = bytes(data[:size])
     source, destination, end = _addresses(whole, family)
-    _check_vectors(whole, end)
-    return Header(2, source, destination, size)
+    return Header(2, source, destination, size, _checked_vectors(whole, end))
 
 
 def _addresses(header: bytes, family: int) -> tuple[Address, Address, int]:
@@ -208,9 +208,10 @@ def _addresses(header: bytes, family: int) -> tuple[Address, Address, int]:
     return HostAddress(hosts[0], ports[0]), HostAddress(hosts[1], ports[1]), end + 4
 
 
-def _check_vectors(header: bytes, start: int) -> None:
-    """Walk over the type-length-value vectors behind the addresses (2.2), and hold a checksum among them (2.2.3)."""
+def _checked_vectors(header: bytes, start: int) -> tuple[tuple[int, bytes], ...]:
+    """The type-length-value vectors behind the addresses (2.2); a checksum among them (2.2.3) is held."""
     checked = False
+    vectors = []
     while start < len(header):
         value = start + 3
         end = value + int.from_bytes(header[start + 1 : value], "big")
@@ -224,7 +225,9 @@ def _check_vectors(header: bytes, start: int) -> None:
                 header[value:end], "big"
             ):
                 raise ProxyHeaderError("the checksum does not fit")
+        vectors.append((header[start], header[value:end]))
         start = end
+    return tuple(vectors)
 
 
 # Writing -------------------------------------------------------------------------------------------------------------

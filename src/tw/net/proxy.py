@@ -71,6 +71,8 @@ class HeaderFirst(Factory):
         self.refuse = refuse
         self.admission = admission or _AdmitsAll()
         self.pending: set[PendingHeader] = set()
+        self.keeps_headers = False
+        """Whether each transport keeps its header as `proxy_header`, for one who tells of it (`net.sight`)."""
         self._closed = False
 
     def buildProtocol(self, addr: IAddress | None) -> "PendingHeader | None":
@@ -152,6 +154,9 @@ class PendingHeader(Protocol):
         if program is None:
             transport.abortConnection()
             return
+        if self._owner.keeps_headers:
+            # On the transport, since between it and the protocol that tells of it there may be TLS.
+            transport.proxy_header = header
         transport.protocol = program
         program.makeConnection(transport)
         rest = self._reader.rest(header)

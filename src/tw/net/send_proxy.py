@@ -5,7 +5,7 @@ from typing import Any
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 
-from tw.core.proxy import HostAddress
+from tw.core.proxy import HostAddress, parse_header
 from tw.core.proxy_sender import Version, proxy_header
 
 
@@ -29,7 +29,9 @@ class HeaderAhead(Factory):
         def announce(transport: Any) -> None:
             del program.makeConnection
             source = self._source or _host_address(transport.getHost())
-            transport.write(proxy_header(self._version, source, _host_address(transport.getPeer())))
+            header = proxy_header(self._version, source, _host_address(transport.getPeer()))
+            transport.proxy_header = parse_header(header)  # for one who tells of it (`net.sight`)
+            transport.write(header)
             connect(transport)
 
         # In the object's own names, once: a protocol of ours in between would be in the way of every byte, and keep

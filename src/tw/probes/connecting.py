@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from OpenSSL import SSL
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import CancelledError, ensureDeferred
 from twisted.internet.endpoints import UNIXClientEndpoint
 from twisted.internet.protocol import Factory
@@ -149,6 +150,10 @@ class Connector:
             timeout_s = max(RETRY_S, min(timeout_s, until - self._reactor.seconds()))
         steps = Steps(self._clock())
         await self._connect_socket(protocol, steps, timeout_s)
+        if _met_itself(protocol):
+            protocol.ready.addErrback(lambda _: None)
+            protocol.abort()
+            raise ConnectError("connection refused", self.where, "is the server running there?")
         left = timeout_s - (self._clock() - steps.began_s)
         try:
             await within(self._reactor, left, protocol.ready, self._silent_handshake)
@@ -230,6 +235,14 @@ def source_family(bind: str | None, family: int | None) -> int | None:
     if family not in (None, version):
         raise UsageError("the source address is of the other family", f"--bind {bind}")
     return version
+
+
+def _met_itself(protocol: ClientConnection) -> bool:
+    """Whether both ends are the same one: on this host, to a port that nobody listens on, the kernel may choose that
+    very port for this end, and TCP then connects it to itself (RFC 9293, 3.5). Everything would come back."""
+    transport = protocol.stream.transport
+    ours, theirs = transport.getHost(), transport.getPeer()
+    return isinstance(ours, IPv4Address | IPv6Address) and (ours.host, ours.port) == (theirs.host, theirs.port)
 
 
 def _peer(protocol: ClientConnection) -> str:

@@ -4,18 +4,22 @@ Every object carries `"v": 1`. Units end keys. What was not measured is null, ne
 keeps its name and meaning.
 """
 
+from tw.report.assertion import Checked
 from tw.report.distribution import Distribution
 from tw.report.harm import FirstFault, HarmFigures
+from tw.report.idle import IdleTimeout
 from tw.report.lines import LineReceived, SubscribeSummary
 from tw.report.load import LoadFigures, Snapshot, Warmup
 from tw.report.phases import PhaseFigures
 from tw.report.probe import Delivery, Numbers, ProbeReport, Sample
 
 __all__ = [
+    "Checked",
     "Delivery",
     "Distribution",
     "FirstFault",
     "HarmFigures",
+    "IdleTimeout",
     "LineReceived",
     "LoadFigures",
     "Numbers",

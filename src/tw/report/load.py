@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tw.report.distribution import Distribution
-from tw.schema import VERSION, Json
+from tw.schema import VERSION, Json, iso_utc
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +67,9 @@ class LoadFigures:
 class Snapshot:
     """Where a load run stands. Counts and `rtt_ms` are of the whole run so far (of the warm-up, while `warming`).
 
-    `elapsed_s` counts from the run's beginning (the warm-up's, while `warming`); `interval_s` and
-    `interval_received` are since the snapshot before. `bad` counts everything that would spoil the verdict. `count` and
-    `duration_s` are what was asked for.
+    `elapsed_s` counts from the run's beginning (the warm-up's, while `warming`); `interval_s`, `interval_received` and
+    `interval_rtt_ms` (None where it was not worked out) are since the snapshot before. `bad` counts everything that
+    would spoil the verdict. `count` and `duration_s` are what was asked for.
     """
 
     elapsed_s: float
@@ -81,6 +81,7 @@ class Snapshot:
     under_way: int
     connections: int
     rtt_ms: Distribution
+    interval_rtt_ms: Distribution | None = None
     warming: bool = False
     count: int | None = None
     duration_s: float | None = None
@@ -90,10 +91,11 @@ class Snapshot:
         """Answers per second since the snapshot before."""
         return round(self.interval_received / self.interval_s, 3) if self.interval_s > 0 else None
 
-    def to_json(self) -> Json:
+    def to_json(self, at_s: float) -> Json:
         return {
             "v": VERSION,
             "event": "progress",
+            "at": iso_utc(at_s),
             "elapsed_s": round(self.elapsed_s, 6),
             "warming": self.warming,
             "rate_per_s": self.rate_per_s,
@@ -103,4 +105,5 @@ class Snapshot:
             "under_way": self.under_way,
             "connections": self.connections,
             "rtt_ms": self.rtt_ms.to_json(),
+            "interval_rtt_ms": self.interval_rtt_ms.to_json() if self.interval_rtt_ms else None,
         }

@@ -2,13 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from tw.errors import TwError
-from tw.report.distribution import Distribution
+from tw.report.assertion import Checked
+from tw.report.distribution import MS_PER_S, Distribution, shape_json
 from tw.report.harm import HarmFigures
+from tw.report.idle import IdleTimeout
 from tw.report.load import LoadFigures
 from tw.report.phases import PhaseFigures
-from tw.schema import VERSION, Json, error_json
+from tw.schema import VERSION, Json, error_json, iso_utc
+
+if TYPE_CHECKING:
+    from tw.core.difference import PathDifference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +32,17 @@ class Sample:
     @property
     def ok(self) -> bool:
         return self.outcome == "ok"
+
+    def to_json(self, at_s: float) -> Json:
+        return {
+            "v": VERSION,
+            "event": "sample",
+            "at": iso_utc(at_s),
+            "number": self.number,
+            "outcome": self.outcome,
+            "rtt_ms": None if self.rtt_s is None else round(self.rtt_s * MS_PER_S, 6),
+            "detail": self.detail,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +97,9 @@ class ProbeReport:
     load: LoadFigures | None = None
     phases: PhaseFigures | None = None
     harm: HarmFigures | None = None
+    assertions: tuple[Checked, ...] = ()
+    difference: "PathDifference | None" = None
+    idle_timeout: IdleTimeout | None = None
     error: TwError | None = None
 
     @property
@@ -117,6 +137,17 @@ class ProbeReport:
             document["phases_ms"] = self.phases.to_json()
         if self.harm is not None:
             document |= self.harm.to_json()
+        if self.assertions:
+            document["assertions"] = [one.to_json() for one in self.assertions]
+        shape = shape_json(self.rtt_ms, anyway=self.load is not None)
+        if shape is not None:
+            document["histogram"] = {"rtt_ms": shape}
+        if self.difference is not None:
+            from tw.report.path import difference_json  # here, since few reports have one
+
+            document["diff"] = difference_json(self.difference)
+        if self.idle_timeout is not None:
+            document["idle_timeout"] = self.idle_timeout.to_json()
         if self.error is not None:
             document["error"] = error_json(self.error)
         return document

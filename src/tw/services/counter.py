@@ -31,20 +31,23 @@ class CounterService:
         self, reactor: Any, options: ServeCounterOptions, emit: Emit, clock: Callable[[], float] = time.time
     ) -> None:
         self.listener = Listener(reactor, "counter", options, emit, alpn=(b"http/1.1",))
-        self._make: Callable[[Keeper, IAddress | None], CounterServer] = self._plain
-        if options.faults is not None:
-            # Loaded only then, as everything that a command does not always need.
-            from tw.protocols.faulty_counter import FaultyCounterServer
-            from tw.services.faulty import make_faults
-
-            faults = make_faults(self.listener, options.faults)
-            self._make = lambda keeper, address: FaultyCounterServer(self._site, faults, keeper, address)
         self._reactor = reactor
         self._options = options
         self._clock = clock
         self._logged_at_s: float | None = None
         self._without_numbers = False
         connections: Any = self.listener.connections  # of CounterServer, which `_build` makes
+        self._kind: Callable[[CounterSite, Keeper, IAddress | None], CounterServer] = CounterServer
+        if options.describe:
+            from tw.protocols.describe import DescribingCounter
+
+            self._kind = DescribingCounter
+        if options.faults is not None:
+            from tw.protocols.faulty_counter import FaultyCounterServer
+            from tw.services.faulty import make_faults
+
+            faults = make_faults(self.listener, options.faults)
+            self._kind = lambda site, keeper, address: FaultyCounterServer(site, faults, keeper, address)
         self._sweep = Sweep(reactor, _wait_limits(options), connections.values)
 
     async def start(self) -> list[Listening]:
@@ -70,10 +73,7 @@ class CounterService:
 
     def _build(self, keeper: Keeper, address: IAddress | None) -> ServerConnection:
         self._sweep.wake()
-        return self._make(keeper, address)
-
-    def _plain(self, keeper: Keeper, address: IAddress | None) -> CounterServer:
-        return CounterServer(self._site, keeper, address)
+        return self._kind(self._site, keeper, address)
 
     def _failed(self, error: LocalError) -> None:
         now = self._reactor.seconds()

@@ -2,10 +2,7 @@
 
 from typing import Any
 
-from twisted.internet.interfaces import IAddress
-
 from tw.events import Listening, ServerSummary
-from tw.protocols.connection import Keeper, ServerConnection
 from tw.protocols.echo import EchoServer, UdpEchoServer
 from tw.serve_options import ServeEchoOptions
 from tw.services.listener import Build, Emit, Listener
@@ -18,7 +15,11 @@ class EchoService:
         self.listener = Listener(reactor, "echo", options, emit)
         # No question for each datagram where there are no lists to ask.
         admits = self.listener.admits_datagram if self.listener.admission.lists else None
-        self._build: Build = _build
+        self._build: Build = EchoServer
+        if options.describe:
+            from tw.protocols.describe import DescribingEcho
+
+            self._build = DescribingEcho
         self._udp = UdpEchoServer(admits) if options.udp else None
         if options.faults is not None:
             # Loaded only then, as everything that a command does not always need.
@@ -42,7 +43,3 @@ class EchoService:
         self.listener.received_bytes += udp.received_bytes
         self.listener.sent_bytes += udp.sent_bytes
         return self.listener.summary(udp.counts())
-
-
-def _build(keeper: Keeper, address: IAddress | None) -> ServerConnection:
-    return EchoServer(keeper, address)

@@ -172,6 +172,7 @@ class Listener:
         if self.options.proxy_protocol:
             trusted = Networks.parse(self.options.proxy_trust or LOOPBACK)
             factory = self._headers = HeaderFirst(self.reactor, factory, trusted, self.turn_away, self.admission)
+            self._headers.keeps_headers = self.options.describe
         return await self._ports.bind(factory, self.tls.pin if self.tls is not None else None, udp)
 
     @property

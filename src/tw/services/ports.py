@@ -84,7 +84,7 @@ class Ports:
         except Exception as problem:
             _unlock_after(problem)
             raise bind_error(problem, where) from problem
-        keep_alive(port)
+        keep_alive(port, self._options.tcp_keepalive_s)
         self.bound.append(port)
         self._gate.guard(port)
         listening = self._listening(port.getHost(), where)
