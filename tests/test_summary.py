@@ -11,6 +11,7 @@ from tw.report import (
     Distribution,
     FirstFault,
     HarmFigures,
+    InstanceShare,
     LoadFigures,
     Numbers,
     PhaseFigures,
@@ -64,6 +65,29 @@ def test_harm_is_told_where_there_was_some() -> None:
         f"  received 00000000: {'6162 64':<39}  abd",
     ]
     assert report_lines(_report(harm=HarmFigures(stalled=0))) == report_lines(_report())
+
+
+def _share(instance: str | None, answers: int) -> InstanceShare:
+    return InstanceShare(instance=instance, answers=answers, share=answers / 9, first=1, last=answers, gaps=0)
+
+
+def test_each_of_several_instances_has_a_line() -> None:
+    numbers = Numbers(first=1, last=3, instances=2, shares=(_share("ab12", 6), _share(None, 3)))
+    assert report_lines(_report(numbers=numbers))[8:11] == [
+        "  0 gaps, 0 duplicates, 0 resets, 2 instances",
+        "  instance ab12: 6 answers (66.7 %), 1 to 6, 0 gaps",
+        "  an instance without a name: 3 answers (33.3 %), 1 to 3, 0 gaps",
+    ]
+    one = Numbers(first=1, last=9, instances=1, shares=(_share("ab12", 9),))
+    assert "ab12" not in "\n".join(report_lines(_report(numbers=one)))
+
+
+def test_what_the_gaps_can_stand_for_and_what_is_in_doubt_is_told() -> None:
+    numbers = Numbers(first=1, last=9, gaps=5, instances=1, unanswered=2, doubtful=3)
+    assert report_lines(_report(numbers=numbers))[9:11] == [
+        "  2 of the gaps can be its own unanswered requests, at least 3 went to others",
+        "  3 numbers came again, not saying whose: copies, or other instances', by their pattern",
+    ]
 
 
 def test_a_counter_that_gave_no_number_has_none_to_tell() -> None:

@@ -1,7 +1,5 @@
 """Reports and events in words: the lines that a person reads, on a terminal as in a pipe."""
 
-from typing import TypeAlias
-
 from tw.core.text import safe
 from tw.errors import Interrupted
 from tw.events import (
@@ -21,9 +19,7 @@ from tw.events import (
 )
 from tw.report import Distribution, HarmFigures, LoadFigures, PhaseFigures, ProbeReport
 from tw.report.judgement import remaining_faults
-
-Row: TypeAlias = tuple[str, str, bool | None]
-"""A name, its value, and whether that is good (None: neither)."""
+from tw.summary_numbers import Row, numbers_rows
 
 FIGURES = ("min", "mean", "p50", "p90", "p95", "p99", "p999", "max")
 SHORT_FIGURES = ("p50", "p99", "max")
@@ -50,10 +46,7 @@ def report_rows(report: ProbeReport) -> list[Row]:
         rows.append(("delivered", f"{delivery.delivered} of {delivery.expected}", None))
         rows.append(("foreign", str(delivery.foreign), None))
     if report.numbers is not None and report.numbers.first is not None:
-        numbers = report.numbers
-        rows.append(("numbers", f"{numbers.first} to {numbers.last}", None))
-        counts = f"{numbers.gaps} gaps, {numbers.duplicates} duplicates, {numbers.resets} resets"
-        rows.append(("", f"{counts}, {numbers.instances} instances", None))
+        rows.extend(numbers_rows(report.numbers))
     rows.extend((name, text, None) for name, text in _times(report) if text)
     if report.load is not None:
         rows += _probe_rows(report.load)

@@ -87,6 +87,48 @@ def test_a_sample_is_sent_once_its_request_is_written_and_without_a_connection_i
     assert (report.ok, rig.code) == (False, ExitCode.BAD_VERDICT)
 
 
+# What the gaps say about them ----------------------------------------------------------------------------------------
+
+
+def test_a_gap_after_a_lost_answer_shows_that_its_request_was_counted(net: Network, notes: Notes) -> None:
+    net.scripted(PORT, script(*says(answer(1)), silent, *says(answer(3), answer(7))))
+    rig = Rig(net, notes, count=4, interval_s=0.0, timeout_s=3.0)
+    net.pass_s(3.0)
+    assert rig.running.result is None
+    assert (rig.report.lost, rig.numbers.gaps, rig.numbers.unanswered) == (1, 4, 1)
+
+
+def test_without_a_gap_it_was_not_counted(net: Network, notes: Notes) -> None:
+    net.scripted(PORT, script(*says(answer(1)), silent, *says(answer(2), answer(7))))
+    rig = Rig(net, notes, count=4, interval_s=0.0, timeout_s=3.0)
+    net.pass_s(3.0)
+    assert rig.running.result is None
+    assert (rig.report.lost, rig.numbers.gaps, rig.numbers.unanswered) == (1, 4, 1)
+
+
+def test_a_request_that_was_sent_again_may_have_been_counted_before(net: Network, notes: Notes) -> None:
+    net.scripted(PORT, script(*says(answer(1)), Peer.leave, *says(answer(3))))
+    rig = Rig(net, notes, count=2, interval_s=0.0)
+    assert rig.running.result is None
+    assert (rig.report.lost, rig.report.ok, rig.numbers.gaps, rig.numbers.unanswered) == (0, True, 1, 1)
+
+
+def test_an_answer_without_a_number_may_stand_for_one_that_was_lost_behind_a_proxy(net: Network, notes: Notes) -> None:
+    gone = answer("none", status="502 Bad Gateway", body="bad gateway")
+    net.scripted(PORT, script(*says(answer(1), gone, answer(3), answer(5))))
+    rig = Rig(net, notes, count=4, interval_s=0.0)
+    assert rig.running.result is None
+    assert (rig.report.errors, rig.report.lost) == ({"status 502": 1}, 0)
+    assert (rig.numbers.gaps, rig.numbers.unanswered) == (2, 1)
+
+
+def test_a_request_cut_short_by_a_signal_is_not_lost(net: Network, notes: Notes) -> None:
+    net.scripted(PORT, script(*says(answer(1)), silent))
+    rig = Rig(net, notes, count=3, interval_s=0.0)
+    rig.cancel()
+    assert rig.client._numbers._lost == {}
+
+
 def no_tls(peer: Peer, data: bytes) -> None:
     peer.say(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 

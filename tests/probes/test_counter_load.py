@@ -133,6 +133,8 @@ def test_an_answer_that_never_comes_costs_its_connection(net: Network, notes: No
     assert (rig.report.sent, rig.report.received, rig.report.lost) == (20, 19, 1)
     assert (rig.report.errors, server.connections) == ({"timeout": 1}, 2)
     assert rig.figures.reconnected == 1
+    assert rig.report.numbers is not None
+    assert (rig.report.numbers.gaps, rig.report.numbers.unanswered) == (1, 1)
 
 
 @pytest.mark.parametrize("act", [Peer.leave, Peer.cut])
@@ -144,6 +146,8 @@ def test_a_request_on_a_kept_connection_that_closes_is_sent_once_more(
     net.pass_s(2)
     assert (rig.report.sent, rig.report.received, rig.report.errors, rig.report.ok) == (10, 10, {}, True)
     assert (len(server.requests), server.connections) == (11, 2)
+    assert rig.report.numbers is not None
+    assert (rig.report.numbers.gaps, rig.report.numbers.unanswered) == (1, 1)
 
 
 def test_a_request_that_is_not_safe_to_repeat_is_not(net: Network, notes: Notes) -> None:

@@ -54,18 +54,6 @@ def _host_field(target: Target) -> str:
     return host if target.port == URL_PORTS["https" if target.tls else "http"] else f"{host}:{target.port}"
 
 
-def numbers_of(line: NumberLine) -> Numbers:
-    """The account of the numbers, for a report."""
-    return Numbers(
-        first=line.first,
-        last=line.last,
-        gaps=line.gaps,
-        duplicates=line.duplicates,
-        resets=line.resets,
-        instances=line.instances,
-    )
-
-
 class CounterPing:
     """`tw probe counter`. The numbers are the server's own count: they tell a lost answer from a request never seen."""
 
@@ -154,14 +142,21 @@ class CounterPing:
     async def _ask(self, client: CounterClient, reused: bool) -> Answer:
         self._sent_bytes += len(self._request.wire)
         before = client.received_bytes
+        mark = self._numbers.mark()
         try:
             asked_s = self._clock()
             answer = await within(self._reactor, self._options.timeout_s, client.request(self._request), self._late)
             self._connector.phases.answered(client.first_byte_s - asked_s, client.whole_s - client.first_byte_s)
             return answer
-        except ProtocolError:
+        except TwError as error:
+            self._numbers.lose(mark)
             # A kept connection that its server closes just as it is used again is nobody's fault; nothing was answered.
-            if not reused or client.received_bytes > before or self._request.method not in IDEMPOTENT:
+            if (
+                not isinstance(error, ProtocolError)
+                or not reused
+                or client.received_bytes > before
+                or self._request.method not in IDEMPOTENT
+            ):
                 raise
         finally:
             self._received_bytes += client.received_bytes - before
@@ -188,7 +183,9 @@ class CounterPing:
         outcome, detail = "ok", ""
         if answer.number is not None:
             detail = f"#{answer.number}"
-            self._numbers.feed(answer.number, answer.instance)
+            self._numbers.feed(answer.number, answer.instance, is_stored=answer.header("age") is not None)
+        else:
+            self._numbers.lose(self._numbers.mark())  # something answered, and the counter may have been asked
         if is_corrupted(answer, answer.number, answer.body_number):
             fault = corruption(answer)
             self._corrupted += 1
@@ -227,7 +224,7 @@ class CounterPing:
             duration_s=(self._ended_s or self._clock()) - self._began_s,
             sent_bytes=self._sent_bytes,
             received_bytes=self._received_bytes,
-            numbers=numbers_of(line),
+            numbers=Numbers.of(line),
             harm=HarmFigures(truncated=self._truncated, retried=self._retried, first_fault=self._first_fault),
             error=failed,
         )

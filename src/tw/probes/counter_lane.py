@@ -51,7 +51,8 @@ class CounterLane(Lane):
         super().__init__(load, connector, 1)
         self._tally = tally
         self._number = 0
-        self._mark = 0
+        # Of the numbers, when the request under way was sent; None while it is only to be sent again.
+        self._mark: int | None = None
         # When the answer under way began to come in, and what has read it so far, if not its shape.
         self._first_byte_s: float | None = None
         self._exchange: Exchange | None = None
@@ -64,6 +65,7 @@ class CounterLane(Lane):
         self._used = False
         if self.under_way and self.connection is not None:
             self._again = True
+            self._mark = self._tally.numbers.mark()
             self._write(self._tally.request.wire)
 
     def _next(self) -> tuple[int, bytes]:
@@ -113,8 +115,11 @@ class CounterLane(Lane):
     def _judge(self, answer: Answer, number: int | None, now_s: float) -> None:
         """A whole answer is in: count it, and have the next request sent."""
         tally = self._tally
-        if number is not None:
-            tally.numbers.feed(number, answer.instance, self._mark)
+        if number is None:
+            self._lose_number()  # something answered, and the counter may have been asked
+        else:
+            is_stored = answer.instance is None and answer.header("age") is not None
+            tally.numbers.feed(number, answer.instance, self._mark, is_stored=is_stored)
         if answer.status != tally.expect_status:
             self._load.books.errors[f"status {answer.status}"] += 1
         self._used = True
@@ -134,7 +139,7 @@ class CounterLane(Lane):
     def give_up(self, number: int) -> None:
         """No answer in time. It would be taken for the next one's, should it come: the connection is no more use."""
         del self.under_way[number]
-        self._tally.numbers.lose(self._mark)
+        self._lose_number()
         self._leave_connection(orderly=False)
         self._load.spoiled(self, 1, "timeout", heard=False)
         self.reopen()
@@ -144,7 +149,7 @@ class CounterLane(Lane):
 
     def _lose(self, error: TwError) -> None:
         if self.under_way:
-            self._tally.numbers.lose(self._mark)
+            self._lose_number()
         if not isinstance(error, CutShort):
             super()._lose(error)
             return
@@ -154,6 +159,12 @@ class CounterLane(Lane):
 
     def _kind_of(self, error: TwError) -> str:
         return kind_of(error)
+
+    def _lose_number(self) -> None:
+        """No number came for the request that was sent; one that is only to be sent again is not lost twice."""
+        if self._mark is not None:
+            self._tally.numbers.lose(self._mark)
+            self._mark = None
 
     def _gone(self, connection: ClientConnection, reason: Failure) -> None:
         if connection is not self.connection:
@@ -169,6 +180,7 @@ class CounterLane(Lane):
             self.reopen()  # a kept connection may be closed while nothing is asked
         elif self._may_repeat():
             self._load.books.retried += 1
+            self._lose_number()  # closed before it was seen, or counted and then closed
             self.reopen()
         else:
             self._broke(self._end(reason, exchange))

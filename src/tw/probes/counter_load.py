@@ -7,12 +7,12 @@ from typing import Any
 from tw.errors import TwError
 from tw.probe_options import ProbeCounterOptions
 from tw.probes.connecting import Connector, Route
-from tw.probes.counter import counter_target, numbers_of, request_for
+from tw.probes.counter import counter_target, request_for
 from tw.probes.counter_lane import CounterLane, Tally
 from tw.probes.lane import Lane
 from tw.probes.load_probe import LoadProbe
 from tw.progress import Display
-from tw.report import Distribution, HarmFigures, ProbeReport
+from tw.report import Distribution, HarmFigures, Numbers, ProbeReport
 
 
 class CounterLoad(LoadProbe):
@@ -66,7 +66,7 @@ class CounterLoad(LoadProbe):
             duration_s=books.duration_s(self.clock()),
             sent_bytes=books.sent_bytes,
             received_bytes=books.received_bytes,
-            numbers=numbers_of(line),
+            numbers=Numbers.of(line),
             load=self._figures(),
             harm=HarmFigures(truncated=tally.truncated, retried=books.retried, first_fault=tally.first_fault),
             error=failed,

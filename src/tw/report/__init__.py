@@ -10,8 +10,9 @@ from tw.report.harm import FirstFault, HarmFigures
 from tw.report.idle import IdleTimeout
 from tw.report.lines import LineReceived, SubscribeSummary
 from tw.report.load import LoadFigures, Snapshot, Warmup
+from tw.report.numbers import InstanceShare, Numbers
 from tw.report.phases import PhaseFigures
-from tw.report.probe import Delivery, Numbers, ProbeReport, Sample
+from tw.report.probe import Delivery, ProbeReport, Sample
 
 __all__ = [
     "Checked",
@@ -20,6 +21,7 @@ __all__ = [
     "FirstFault",
     "HarmFigures",
     "IdleTimeout",
+    "InstanceShare",
     "LineReceived",
     "LoadFigures",
     "Numbers",

@@ -10,6 +10,7 @@ from tw.report.distribution import MS_PER_S, Distribution, shape_json
 from tw.report.harm import HarmFigures
 from tw.report.idle import IdleTimeout
 from tw.report.load import LoadFigures
+from tw.report.numbers import Numbers
 from tw.report.phases import PhaseFigures
 from tw.schema import VERSION, Json, error_json, iso_utc
 
@@ -43,21 +44,6 @@ class Sample:
             "rtt_ms": None if self.rtt_s is None else round(self.rtt_s * MS_PER_S, 6),
             "detail": self.detail,
         }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Numbers:
-    """What the counter's numbers say by themselves. `gaps`: numbers that went to others, or whose answer was lost."""
-
-    first: int | None = None
-    last: int | None = None
-    gaps: int = 0
-    duplicates: int = 0
-    resets: int = 0
-    instances: int = 0
-
-    def to_json(self) -> Json:
-        return {name: getattr(self, name) for name in self.__slots__}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
