@@ -7,9 +7,9 @@ function __tw_takes_value # whether the option $argv[2] of the command $argv[1] 
     case 'tw serve'
         contains -- $argv[2] --color --reactor --config; and return
     case 'tw serve echo'
-        contains -- $argv[2] --port --host --listen --tls-cert --tls-key --tls-client-ca --proxy-trust --handshake-timeout --drain-timeout --duration --max-connections --on-full --max-per-host --accept-rate --idle-timeout --tcp-keepalive --allow --deny --ready-file --color --reactor --config; and return
+        contains -- $argv[2] --port --host --listen --tls-cert --tls-key --tls-client-ca --proxy-trust --handshake-timeout --drain-timeout --duration --max-connections --on-full --max-per-host --accept-rate --idle-timeout --tcp-keepalive --allow --deny --ready-file --delay --jitter --close-after --reset --corrupt --truncate --seed --color --reactor --config; and return
     case 'tw serve counter'
-        contains -- $argv[2] --port --host --listen --tls-cert --tls-key --tls-client-ca --proxy-trust --handshake-timeout --drain-timeout --duration --max-connections --on-full --max-per-host --accept-rate --idle-timeout --tcp-keepalive --allow --deny --ready-file --start --state --header-timeout --body-timeout --keepalive-timeout --send-timeout --max-header --max-body --color --reactor --config; and return
+        contains -- $argv[2] --port --host --listen --tls-cert --tls-key --tls-client-ca --proxy-trust --handshake-timeout --drain-timeout --duration --max-connections --on-full --max-per-host --accept-rate --idle-timeout --tcp-keepalive --allow --deny --ready-file --start --state --header-timeout --body-timeout --keepalive-timeout --send-timeout --max-header --max-body --delay --jitter --close-after --reset --corrupt --truncate --seed --status --color --reactor --config; and return
     case 'tw serve pubsub'
         contains -- $argv[2] --port --host --listen --tls-cert --tls-key --tls-client-ca --proxy-trust --handshake-timeout --drain-timeout --duration --max-connections --on-full --max-per-host --accept-rate --idle-timeout --tcp-keepalive --allow --deny --ready-file --max-line --history --backlog --slow --block-timeout --color --reactor --config; and return
     case 'tw probe'
@@ -115,6 +115,13 @@ complete -c tw -n '__tw_at tw serve echo' -l ready-file -r -F -d 'Written once e
 complete -c tw -n '__tw_at tw serve echo' -l json -d 'Events as JSON Lines on stdout.'
 complete -c tw -n '__tw_at tw serve echo' -l access-log -d 'Tell of every connection and request.'
 complete -c tw -n '__tw_at tw serve echo' -l udp -d 'The same port over UDP as well.'
+complete -c tw -n '__tw_at tw serve echo' -l delay -r -f -d 'Fault: answer so much later, that share of messages or all.'
+complete -c tw -n '__tw_at tw serve echo' -l jitter -r -f -d 'Fault: and up to so much more, at random.'
+complete -c tw -n '__tw_at tw serve echo' -l close-after -r -f -d 'Fault: close a connection once so many bytes were sent to it. Not over UDP.'
+complete -c tw -n '__tw_at tw serve echo' -l reset -r -f -d 'Fault: reset instead of an answer. Not over UDP.'
+complete -c tw -n '__tw_at tw serve echo' -l corrupt -r -f -d 'Fault: one byte of an answer is wrong.'
+complete -c tw -n '__tw_at tw serve echo' -l truncate -r -f -d 'Fault: an answer lacks its end.'
+complete -c tw -n '__tw_at tw serve echo' -l seed -r -f -d 'Make the same faults as the run that told this seed.'
 complete -c tw -n '__tw_at tw serve echo' -l describe -d 'Tell each client what was seen of its own connection (addresses, PROXY header, TLS), and of nobody else\'s: in one line of JSON ahead of the echo.'
 complete -c tw -n '__tw_at tw serve counter' -l port -r -f -d 'TCP port; 0 takes a free one.'
 complete -c tw -n '__tw_at tw serve counter' -l host -r -f -d 'Address; 0.0.0.0 or :: opens it to others.'
@@ -147,6 +154,14 @@ complete -c tw -n '__tw_at tw serve counter' -l keepalive-timeout -r -f -d 'How 
 complete -c tw -n '__tw_at tw serve counter' -l send-timeout -r -f -d 'How long a client may take nothing of its answers.'
 complete -c tw -n '__tw_at tw serve counter' -l max-header -r -f -d 'Largest request line with its header: 431.'
 complete -c tw -n '__tw_at tw serve counter' -l max-body -r -f -d 'Largest body of a request, which is read and forgotten: 413.'
+complete -c tw -n '__tw_at tw serve counter' -l delay -r -f -d 'Fault: answer so much later, that share of messages or all.'
+complete -c tw -n '__tw_at tw serve counter' -l jitter -r -f -d 'Fault: and up to so much more, at random.'
+complete -c tw -n '__tw_at tw serve counter' -l close-after -r -f -d 'Fault: close a connection once so many bytes were sent to it. Not over UDP.'
+complete -c tw -n '__tw_at tw serve counter' -l reset -r -f -d 'Fault: reset instead of an answer. Not over UDP.'
+complete -c tw -n '__tw_at tw serve counter' -l corrupt -r -f -d 'Fault: one byte of an answer is wrong.'
+complete -c tw -n '__tw_at tw serve counter' -l truncate -r -f -d 'Fault: an answer lacks its end.'
+complete -c tw -n '__tw_at tw serve counter' -l seed -r -f -d 'Make the same faults as the run that told this seed.'
+complete -c tw -n '__tw_at tw serve counter' -l status -r -f -d 'Fault: this error instead of an answer; repeatable.'
 complete -c tw -n '__tw_at tw serve counter' -l describe -d 'Tell each client what was seen of its own connection (addresses, PROXY header, TLS), and of nobody else\'s: the request and its header too, as the answer\'s body in JSON.'
 complete -c tw -n '__tw_at tw serve pubsub' -l port -r -f -d 'TCP port; 0 takes a free one.'
 complete -c tw -n '__tw_at tw serve pubsub' -l host -r -f -d 'Address; 0.0.0.0 or :: opens it to others.'

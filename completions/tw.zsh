@@ -650,6 +650,14 @@ _tw_serve_counter() {
         '--send-timeout=[How long a client may take nothing of its answers.]:DURATION: ' \
         '--max-header=[Largest request line with its header: 431.]:BYTES: ' \
         '--max-body=[Largest body of a request, which is read and forgotten: 413.]:BYTES: ' \
+        '--delay=[Fault: answer so much later, that share of messages or all.]:D[\:PERCENT]: ' \
+        '--jitter=[Fault: and up to so much more, at random.]:DURATION: ' \
+        '--close-after=[Fault: close a connection once so many bytes were sent to it. Not over UDP.]:BYTES: ' \
+        '--reset=[Fault: reset instead of an answer. Not over UDP.]:PERCENT: ' \
+        '--corrupt=[Fault: one byte of an answer is wrong.]:PERCENT: ' \
+        '--truncate=[Fault: an answer lacks its end.]:PERCENT: ' \
+        '--seed=[Make the same faults as the run that told this seed.]:N: ' \
+        '*--status=[Fault: this error instead of an answer; repeatable.]:CODE\:PERCENT: ' \
         '--describe[Tell each client what was seen of its own connection (addresses, PROXY header, TLS), and of nobody else'"'"'s: the request and its header too, as the answer'"'"'s body in JSON.]' \
         '*-v[Say more; -vv shows tracebacks.]' \
         '*--verbose[Say more; -vv shows tracebacks.]' \
@@ -693,6 +701,13 @@ _tw_serve_echo() {
         '--json[Events as JSON Lines on stdout.]' \
         '--access-log[Tell of every connection and request.]' \
         '--udp[The same port over UDP as well.]' \
+        '--delay=[Fault: answer so much later, that share of messages or all.]:D[\:PERCENT]: ' \
+        '--jitter=[Fault: and up to so much more, at random.]:DURATION: ' \
+        '--close-after=[Fault: close a connection once so many bytes were sent to it. Not over UDP.]:BYTES: ' \
+        '--reset=[Fault: reset instead of an answer. Not over UDP.]:PERCENT: ' \
+        '--corrupt=[Fault: one byte of an answer is wrong.]:PERCENT: ' \
+        '--truncate=[Fault: an answer lacks its end.]:PERCENT: ' \
+        '--seed=[Make the same faults as the run that told this seed.]:N: ' \
         '--describe[Tell each client what was seen of its own connection (addresses, PROXY header, TLS), and of nobody else'"'"'s: in one line of JSON ahead of the echo.]' \
         '*-v[Say more; -vv shows tracebacks.]' \
         '*--verbose[Say more; -vv shows tracebacks.]' \

@@ -6,7 +6,18 @@ from typing import Any
 import pytest
 
 from tw.errors import AnswerTimeout, Interrupted
-from tw.report import Delivery, Distribution, InstanceShare, LoadFigures, Numbers, PhaseFigures, ProbeReport, Warmup
+from tw.report import (
+    Delivery,
+    Distribution,
+    FirstFault,
+    HarmFigures,
+    InstanceShare,
+    LoadFigures,
+    Numbers,
+    PhaseFigures,
+    ProbeReport,
+    Warmup,
+)
 from tw.summary import distribution_text, limit_warning, report_lines, report_rows, verdict_text
 
 TIMES = Distribution(min=0.1, mean=0.25, p50=0.2, p90=0.3, p95=0.4, p99=0.5, p999=0.6, max=0.7)
@@ -40,6 +51,20 @@ def test_the_counters_numbers_and_the_deliveries_are_told() -> None:
     ]
     delivery = Delivery(published=5, delivered=4, expected=5, foreign=7)
     assert report_lines(_report(delivery=delivery))[7:9] == ["delivered: 4 of 5", "foreign: 7"]
+
+
+def test_harm_is_told_where_there_was_some() -> None:
+    first = FirstFault.between(b"abc", b"abd", 7)
+    harm = HarmFigures(truncated=1, stalled=2, retried=3, first_fault=first)
+    assert report_lines(_report(ok=False, harm=harm))[7:-1] == [
+        "truncated: 1 of the corrupted",
+        "stalled: 2 of the lost: nothing came any more",
+        "retried: 3: a kept connection ended as it was used again",
+        "first fault: #7 corrupted, differs from byte 2 of 3",
+        f"  expected 00000000: {'6162 63':<39}  abc",
+        f"  received 00000000: {'6162 64':<39}  abd",
+    ]
+    assert report_lines(_report(harm=HarmFigures(stalled=0))) == report_lines(_report())
 
 
 def _share(instance: str | None, answers: int) -> InstanceShare:

@@ -5,6 +5,7 @@ from tw.errors import Interrupted
 from tw.events import (
     Closed,
     Dropped,
+    FaultsAsked,
     Listening,
     Opened,
     Refused,
@@ -16,7 +17,7 @@ from tw.events import (
     Stopping,
     Unwritten,
 )
-from tw.report import Distribution, LoadFigures, PhaseFigures, ProbeReport
+from tw.report import Distribution, HarmFigures, LoadFigures, PhaseFigures, ProbeReport
 from tw.report.judgement import remaining_faults
 from tw.summary_matrix import matrix_rows
 from tw.summary_numbers import Row, numbers_rows
@@ -39,6 +40,7 @@ def report_rows(report: ProbeReport) -> list[Row]:
     for name in ("lost", "duplicated", "reordered", "corrupted"):
         count = getattr(report, name)
         rows.append((name, str(count), None if count == 0 else False))
+    rows.extend(_harm(report.harm))
     rows.extend((f"error: {safe(kind)}", str(count), False) for kind, count in report.errors.items())
     if report.delivery is not None:
         delivery = report.delivery
@@ -74,6 +76,23 @@ def _load_rows(load: LoadFigures) -> list[Row]:
         counts = f"{warmup.duration_s:.3f} s apart from the rest, {warmup.sent} sent, {warmup.received} received"
         times = phase_text(warmup.rtt_ms)
         rows.append(("warm-up", f"{counts}, {times}" if times else counts, None))
+    return rows
+
+
+def _harm(harm: HarmFigures | None) -> list[Row]:
+    """What there was of it, and of the first case a dump."""
+    if harm is None:
+        return []
+    rows: list[Row] = []
+    if harm.truncated:
+        rows.append(("truncated", f"{harm.truncated} of the corrupted", False))
+    if harm.stalled:
+        rows.append(("stalled", f"{harm.stalled} of the lost: nothing came any more", False))
+    if harm.retried:
+        rows.append(("retried", f"{harm.retried}: a kept connection ended as it was used again", None))
+    if harm.first_fault is not None:
+        rows.append(("first fault", harm.first_fault.summary, False))
+        rows.extend(("", line, None) for line in harm.first_fault.dump())
     return rows
 
 
@@ -187,6 +206,14 @@ def report_lines(report: ProbeReport) -> list[str]:
     return lines
 
 
+def _made(summary: ServerSummary) -> str:
+    """The faults that a server made on demand."""
+    if summary.faults is None:
+        return ""
+    made = ", ".join(f"{count} {name}" for name, count in summary.faults.items() if count)
+    return f"; faults made: {made or 'none'} (seed {summary.seed})"
+
+
 def event_text(event: ServerEvent) -> str:
     """One line on stderr for a server's event, safe for a terminal."""
     match event:
@@ -208,6 +235,8 @@ def event_text(event: ServerEvent) -> str:
             return f"tw: {event.peer} refused: {safe(event.reason)}{before}"
         case Reloaded():
             return f"tw: the certificate has been read again, pin {event.pin}"
+        case FaultsAsked():
+            return f"tw: faults are made on demand; --seed {event.seed} makes the same ones again"
         case StateWritten():
             return "tw: the state can be written again" if event.problem is None else f"tw: {safe(event.problem)}"
         case Unwritten():
@@ -219,6 +248,6 @@ def event_text(event: ServerEvent) -> str:
             counts = f"{event.received_bytes} bytes in, {event.sent_bytes} out{more}"
             ends = ("refused", event.refused), ("idle", event.idle), ("cut off", event.cut_off)
             ended = "".join(f", {count} {name}" for name, count in ends if count)
-            return f"tw: {event.service}: {event.connections} connections, {counts}{ended}"
+            return f"tw: {event.service}: {event.connections} connections, {counts}{ended}{_made(event)}"
         case _:
             raise AssertionError(f"no text for {event!r}")

@@ -8,6 +8,7 @@ import pytest
 from command_lines import Shell
 from tw.cli.command import TwCommand, TwGroup
 from tw.cli.root import root
+from tw.fault_options import FaultOptions
 from tw.load_options import LoadOptions
 from tw.matrix_options import MatrixOptions
 from tw.survey_options import SurveyOptions
@@ -66,6 +67,15 @@ PROBE: dict[str, tuple[str, Any]] = {
     "SEND_PROXY": ("v2", ("send_proxy", "v2")),
     "PROXY_SOURCE": ("[::1]:7", ("proxy_source", ("::1", 7))),
 }
+FAULTS: dict[str, tuple[str, Any]] = {
+    "DELAY": ("2s:7", ("faults", FaultOptions(delay_s=2.0, delay_percent=7.0))),
+    "JITTER": ("2s", ("faults", FaultOptions(delay_s=1.0, jitter_s=2.0))),
+    "CLOSE_AFTER": ("1k", ("faults", FaultOptions(close_after_bytes=1024))),
+    "RESET": ("0.1", ("faults", FaultOptions(reset_percent=0.1))),
+    "CORRUPT": ("7%", ("faults", FaultOptions(corrupt_percent=7.0))),
+    "TRUNCATE": ("100", ("faults", FaultOptions(truncate_percent=100.0))),
+    "SEED": ("0", ("faults", FaultOptions(delay_s=1.0, seed=0))),
+}
 PATH: dict[str, tuple[str, Any]] = {
     "DIFF": ("1", ("survey", SurveyOptions(kind="diff"))),
     "FIND_IDLE_TIMEOUT": ("1", ("survey", SurveyOptions(kind="idle"))),
@@ -73,9 +83,11 @@ PATH: dict[str, tuple[str, Any]] = {
     "IDLE_PRECISION": ("2s", ("survey", SurveyOptions(kind="idle", precision_s=2.0))),
 }
 OWN: dict[str, dict[str, tuple[str, Any]]] = {
-    "serve echo": {**SERVE, "UDP": ("1", ("udp", True)), "DESCRIBE": ("1", ("describe", True))},
+    "serve echo": {**SERVE, **FAULTS, "UDP": ("1", ("udp", True)), "DESCRIBE": ("1", ("describe", True))},
     "serve counter": {
         **SERVE,
+        **FAULTS,
+        "STATUS": ("503:1\n429:.5", ("faults", FaultOptions(statuses=((503, 1.0), (429, 0.5))))),
         "START": ("0", ("start", 0)),
         "STATE": ("s", ("state", "s")),
         "HEADER_TIMEOUT": ("5s", ("header_timeout_s", 5.0)),
@@ -162,6 +174,8 @@ NEEDS = {
     "PROXY_SOURCE": ("SEND_PROXY", "v1"),
     "WINDOW": ("DURATION", "1"),
     "READ_RATE": ("DURATION", "1"),
+    "JITTER": ("DELAY", "1"),
+    "SEED": ("DELAY", "1"),
     "WARMUP": ("DURATION", "1"),
     "CONNECT_RATE": ("DURATION", "1"),
     "MAX_IDLE": ("FIND_IDLE_TIMEOUT", "1"),

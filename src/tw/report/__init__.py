@@ -6,6 +6,7 @@ keeps its name and meaning.
 
 from tw.report.assertion import Checked
 from tw.report.distribution import Distribution
+from tw.report.harm import FirstFault, HarmFigures
 from tw.report.idle import IdleTimeout
 from tw.report.lines import LineReceived, SubscribeSummary
 from tw.report.load import LoadFigures, Snapshot, Warmup
@@ -17,6 +18,8 @@ __all__ = [
     "Checked",
     "Delivery",
     "Distribution",
+    "FirstFault",
+    "HarmFigures",
     "IdleTimeout",
     "InstanceShare",
     "LineReceived",

@@ -14,7 +14,7 @@ from tw.report.probe import ProbeReport
 
 FAULTS = ("lost", "duplicated", "reordered", "corrupted")
 
-NOTICING = ("timeout", "protocol")
+NOTICING = ("timeout", "protocol", "reset")
 """Errors by which a loss is noticed: no answer in time, a connection that broke. Each is counted as an error, and what
 was under way as lost."""
 

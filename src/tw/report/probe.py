@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tw.errors import TwError
 from tw.report.assertion import Checked
 from tw.report.distribution import MS_PER_S, Distribution, shape_json
+from tw.report.harm import HarmFigures
 from tw.report.idle import IdleTimeout
 from tw.report.load import LoadFigures
 from tw.report.matrix import MatrixFigures
@@ -83,6 +84,7 @@ class ProbeReport:
     load: LoadFigures | None = None
     matrix: MatrixFigures | None = None
     phases: PhaseFigures | None = None
+    harm: HarmFigures | None = None
     assertions: tuple[Checked, ...] = ()
     difference: "PathDifference | None" = None
     idle_timeout: IdleTimeout | None = None
@@ -123,6 +125,8 @@ class ProbeReport:
             document["matrix"] = self.matrix.to_json()
         if self.phases is not None:
             document["phases_ms"] = self.phases.to_json()
+        if self.harm is not None:
+            document |= self.harm.to_json()
         if self.assertions:
             document["assertions"] = [one.to_json() for one in self.assertions]
         shape = shape_json(self.rtt_ms, anyway=self.load is not None)
