@@ -207,6 +207,8 @@ def test_the_warm_up_stands_apart() -> None:
     )
     silent = Warmup(sent=10, received=0, duration_s=1.5, rtt_ms=Distribution())
     assert report_lines(_load(warmup=silent))[2] == "warm-up: 1.500 s apart from the rest, 10 sent, 0 received"
+    bad = Warmup(sent=10, received=8, duration_s=1.5, rtt_ms=Distribution(), errors={"timeout": 2})
+    assert report_lines(_load(warmup=bad))[2] == "warm-up: 1.500 s apart from the rest, 10 sent, 8 received, 2 timeout"
 
 
 def test_what_could_not_be_sent_is_a_fault() -> None:

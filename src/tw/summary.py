@@ -74,8 +74,8 @@ def _load_rows(load: LoadFigures) -> list[Row]:
     if load.warmup is not None:
         warmup = load.warmup
         counts = f"{warmup.duration_s:.3f} s apart from the rest, {warmup.sent} sent, {warmup.received} received"
-        times = phase_text(warmup.rtt_ms)
-        rows.append(("warm-up", f"{counts}, {times}" if times else counts, None))
+        words = [counts, *(f"{count} {kind}" for kind, count in warmup.errors.items()), phase_text(warmup.rtt_ms)]
+        rows.append(("warm-up", ", ".join(filter(None, words)), None))
     return rows
 
 
