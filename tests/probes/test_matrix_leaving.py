@@ -172,7 +172,7 @@ def test_where_all_are_slow_a_closed_loop_waits_for_them(net: Network, notes: No
 
 @pytest.mark.parametrize(
     ("load", "sent", "errors"),
-    [({"count": 100}, 6, {"timeout": 3, "stalled": 1}), ({"duration_s": 2.5}, 5, {"timeout": 2})],
+    [({"count": 100}, 6, {"timeout": 3, "silent": 1}), ({"duration_s": 2.5}, 5, {"timeout": 2})],
     ids=["count", "duration"],
 )
 def test_a_server_that_goes_silent_ends_a_run_that_has_no_other_end(

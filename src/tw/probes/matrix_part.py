@@ -133,7 +133,7 @@ class Part:
             now = self._clock()
             pace.sweep(now)
             if until_s == inf and pace.waits() and now - self._heard_s >= STALLS * self._timeout_s:
-                self.books.errors["stalled"] += 1
+                self.books.errors["silent"] += 1
                 return
 
     async def _pass_barrier(self, barrier: int) -> None:
