@@ -31,7 +31,7 @@ _tw_names() { # the subcommands and the options of the command $1
         options=(--count --interval --timeout --wait-for --tls --ca-file --pin --insecure --server-name --client-cert --client-key -4 --ipv4 -6 --ipv6 --bind --self --json --send-proxy --proxy-source --connections --rate --duration --warmup --connect-rate --json-stream --assert --junit --hgrm --diff --find-idle-timeout --max-idle --idle-precision --path -H --header -X --method --expect-status --resolve --no-keepalive -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
         ;;
     'tw probe pubsub')
-        options=(--count --interval --timeout --wait-for --tls --ca-file --pin --insecure --server-name --client-cert --client-key -4 --ipv4 -6 --ipv6 --bind --self --json --send-proxy --proxy-source --connections --rate --duration --warmup --connect-rate --json-stream --assert --junit --hgrm --size -i --interactive --publish --no-wait --subscribe --idle -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
+        options=(--count --interval --timeout --wait-for --tls --ca-file --pin --insecure --server-name --client-cert --client-key -4 --ipv4 -6 --ipv6 --bind --self --json --send-proxy --proxy-source --connections --rate --duration --warmup --connect-rate --json-stream --publishers --subscribers --window --read-rate --slow-subscribers --assert --junit --hgrm --size -i --interactive --publish --no-wait --subscribe --idle -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
         ;;
     'tw imap')
         commands=(first-subject subjects mailboxes status watch check)
@@ -136,7 +136,7 @@ _tw_takes() { # what the option $2 of the command $1 takes, or its argument numb
         ;;
     'tw probe pubsub')
         case $2 in
-        --count | --interval | --timeout | --wait-for | --pin | --server-name | --bind | --proxy-source | --connections | --rate | --duration | --warmup | --connect-rate | --assert | --size | --publish | --idle | 0) takes=text ;;
+        --count | --interval | --timeout | --wait-for | --pin | --server-name | --bind | --proxy-source | --connections | --rate | --duration | --warmup | --connect-rate | --publishers | --subscribers | --window | --read-rate | --slow-subscribers | --assert | --size | --publish | --idle | 0) takes=text ;;
         --ca-file | --client-cert | --client-key | --junit | --hgrm | --config) takes=file ;;
         --send-proxy) takes=words choices=(v1 v2) ;;
         --color) takes=words choices=(auto always never) ;;

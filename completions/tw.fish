@@ -19,7 +19,7 @@ function __tw_takes_value # whether the option $argv[2] of the command $argv[1] 
     case 'tw probe counter'
         contains -- $argv[2] --count --interval --timeout --wait-for --ca-file --pin --server-name --client-cert --client-key --bind --send-proxy --proxy-source --connections --rate --duration --warmup --connect-rate --assert --junit --hgrm --max-idle --idle-precision --path -H --header -X --method --expect-status --resolve --color --reactor --config; and return
     case 'tw probe pubsub'
-        contains -- $argv[2] --count --interval --timeout --wait-for --ca-file --pin --server-name --client-cert --client-key --bind --send-proxy --proxy-source --connections --rate --duration --warmup --connect-rate --assert --junit --hgrm --size --publish --idle --color --reactor --config; and return
+        contains -- $argv[2] --count --interval --timeout --wait-for --ca-file --pin --server-name --client-cert --client-key --bind --send-proxy --proxy-source --connections --rate --duration --warmup --connect-rate --publishers --subscribers --window --read-rate --slow-subscribers --assert --junit --hgrm --size --publish --idle --color --reactor --config; and return
     case 'tw imap'
         contains -- $argv[2] --color --reactor --config; and return
     case 'tw imap first-subject'
@@ -290,12 +290,17 @@ complete -c tw -n '__tw_at tw probe pubsub' -l self -d 'Start the matching serve
 complete -c tw -n '__tw_at tw probe pubsub' -l json -d 'One report object on stdout.'
 complete -c tw -n '__tw_at tw probe pubsub' -l send-proxy -r -f -a 'v1 v2' -d 'Begin each connection with a PROXY header, as a proxy does, before TLS.'
 complete -c tw -n '__tw_at tw probe pubsub' -l proxy-source -r -f -d 'Say in the PROXY header that it is from here. [default: the connection\'s own address]'
-complete -c tw -n '__tw_at tw probe pubsub' -l connections -r -f -d 'Load over so many connections, each sending as soon as its answer is in. [default: 1; 10 with --rate]'
+complete -c tw -n '__tw_at tw probe pubsub' -l connections -r -f -d 'Load by so many publishers to as many subscribers.'
 complete -c tw -n '__tw_at tw probe pubsub' -l rate -r -f -d 'Load at a fixed rate: messages a second, in total.'
 complete -c tw -n '__tw_at tw probe pubsub' -l duration -r -f -d 'Of the load. [default: 10s, if there is no --count]'
 complete -c tw -n '__tw_at tw probe pubsub' -l warmup -r -f -d 'Load for so long before it counts.'
 complete -c tw -n '__tw_at tw probe pubsub' -l connect-rate -r -f -d 'Open so many connections a second. [default: all at once]'
 complete -c tw -n '__tw_at tw probe pubsub' -l json-stream -d 'JSON Lines on stdout: a line each second (each sample, in ping mode), then the report.'
+complete -c tw -n '__tw_at tw probe pubsub' -l publishers -r -f -d 'Load by so many publishers. [default: --connections, or 1]'
+complete -c tw -n '__tw_at tw probe pubsub' -l subscribers -r -f -d 'Load to so many subscribers, each of which must get every line. [default: --connections, or 1]'
+complete -c tw -n '__tw_at tw probe pubsub' -l window -r -f -d 'Without --rate: lines of a publisher that may be under way at once. [default: 1]'
+complete -c tw -n '__tw_at tw probe pubsub' -l read-rate -r -f -d 'Make a subscriber slow on purpose: it reads so many bytes a second.'
+complete -c tw -n '__tw_at tw probe pubsub' -l slow-subscribers -r -f -d 'So many of the subscribers are slow, the last ones. [default: 1, with --read-rate]'
 complete -c tw -n '__tw_at tw probe pubsub' -l assert -r -f -d 'Exit 1 unless this holds: \'p99<50ms\', \'loss=0\', \'errors<=0.1%\', \'rate>=1000\'; repeatable.'
 complete -c tw -n '__tw_at tw probe pubsub' -l junit -r -F -d 'Write verdict and assertions as JUnit XML.'
 complete -c tw -n '__tw_at tw probe pubsub' -l hgrm -r -F -d 'Write the round trips for HdrHistogram\'s plotters.'

@@ -381,12 +381,17 @@ _tw_probe_pubsub() {
         '--json[One report object on stdout.]' \
         '--send-proxy=[Begin each connection with a PROXY header, as a proxy does, before TLS.]:CHOICE:(v1 v2)' \
         '--proxy-source=[Say in the PROXY header that it is from here. \[default: the connection'"'"'s own address\]]:ADDR\:PORT: ' \
-        '--connections=[Load over so many connections, each sending as soon as its answer is in. \[default: 1; 10 with --rate\]]:N: ' \
+        '--connections=[Load by so many publishers to as many subscribers.]:N: ' \
         '--rate=[Load at a fixed rate: messages a second, in total.]:R: ' \
         '--duration=[Of the load. \[default: 10s, if there is no --count\]]:DURATION: ' \
         '--warmup=[Load for so long before it counts.]:DURATION: ' \
         '--connect-rate=[Open so many connections a second. \[default: all at once\]]:R: ' \
         '--json-stream[JSON Lines on stdout: a line each second (each sample, in ping mode), then the report.]' \
+        '--publishers=[Load by so many publishers. \[default: --connections, or 1\]]:P: ' \
+        '--subscribers=[Load to so many subscribers, each of which must get every line. \[default: --connections, or 1\]]:S: ' \
+        '--window=[Without --rate: lines of a publisher that may be under way at once. \[default: 1\]]:N: ' \
+        '--read-rate=[Make a subscriber slow on purpose: it reads so many bytes a second.]:BYTES: ' \
+        '--slow-subscribers=[So many of the subscribers are slow, the last ones. \[default: 1, with --read-rate\]]:K: ' \
         '*--assert=[Exit 1 unless this holds: '"'"'p99<50ms'"'"', '"'"'loss=0'"'"', '"'"'errors<=0.1%'"'"', '"'"'rate>=1000'"'"'; repeatable.]:EXPR: ' \
         '--junit=[Write verdict and assertions as JUnit XML.]:FILE:_files' \
         '--hgrm=[Write the round trips for HdrHistogram'"'"'s plotters.]:FILE:_files' \
