@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from tw.fault_options import FaultOptions
 from tw.options import require
 from tw.via_options import ViaOptions
 
@@ -88,10 +89,11 @@ class ServeOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeEchoOptions(ServeOptions):
-    """`tw serve echo`. `udp`: the same port over UDP as well."""
+    """`tw serve echo`. `udp`: the same port over UDP as well. `faults`: None for a server that makes none."""
 
     port: int = 1234
     udp: bool = False
+    faults: FaultOptions | None = None
 
     def __post_init__(self) -> None:
         ServeOptions.__post_init__(self)
@@ -100,11 +102,17 @@ class ServeEchoOptions(ServeOptions):
             "--udp beside --listen",
             "UDP goes with --host and --port only",
         )
+        _refuse_described_faults(self.describe, self.faults)
         require(not (self.udp and self.tls), "--udp beside TLS", "echo over UDP has no TLS; leave one of them out")
         require(
             not (self.udp and self.proxy_protocol),
             "--udp beside --proxy-protocol",
             "datagrams carry no PROXY header here; leave one of them out",
+        )
+        require(
+            self.faults is None or not self.faults.statuses,
+            "--status without HTTP",
+            "tw serve counter has it",
         )
         require(
             not (self.udp and self.describe),
@@ -115,8 +123,10 @@ class ServeEchoOptions(ServeOptions):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeCounterOptions(ServeOptions):
-    """`tw serve counter`. `start`: the first number, None where the user did not say. `lease`: with `via`, how many
-    numbers are fetched at once, None for as many as are asked for."""
+    """`tw serve counter`. `start`: the first number, None where the user did not say. `faults`: None for none.
+
+    `lease`: with `via`, how many numbers are fetched at once, None for as many as are asked for.
+    """
 
     port: int = 8080
     start: int | None = None
@@ -127,20 +137,22 @@ class ServeCounterOptions(ServeOptions):
     send_timeout_s: float = 60.0
     max_header_bytes: int = 32 * 1024
     max_body_bytes: int = 1024 * 1024
+    faults: FaultOptions | None = None
     via: ViaOptions | None = None
     lease: int | None = None
 
     def __post_init__(self) -> None:
         ServeOptions.__post_init__(self)
+        _refuse_described_faults(self.describe, self.faults)
         require(
             self.via is None or self.state is None,
             "--state beside --via",
             "the count is kept in one place: leave one of them out",
         )
         require(
-            self.via is None or not self.describe,
-            "--describe beside --via",
-            "an answer that waits for its number describes nothing: leave one of them out",
+            self.via is None or (not self.describe and self.faults is None),
+            f"{'--describe' if self.describe else 'a fault'} beside --via",
+            "answers that wait for their numbers have neither: leave one of them out",
         )
         require(self.lease is None or self.via is not None, "--lease without --via", "add --via redis://HOST")
 
@@ -170,3 +182,11 @@ class ServePubSubOptions(ServeOptions):
             "add --slow block: nobody else waits for a slow subscriber",
         )
         require(self.via_maxlen is None or self.via is not None, "--via-maxlen without --via", "add --via redis://HOST")
+
+
+def _refuse_described_faults(describe: bool, faults: FaultOptions | None) -> None:
+    require(
+        not describe or faults is None,
+        "--describe beside faults",
+        "what was seen has to arrive as it is; leave one of them out",
+    )

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol, TypeAlias
 
@@ -11,7 +11,7 @@ from twisted.logger import Logger
 from tw.core.text import safe
 from tw.display import Screen, make_server_display
 from tw.errors import ExitCode, TwError
-from tw.events import Listening, Reloaded, ServerSummary, Stopping
+from tw.events import Listening, Reloaded, ServerEvent, ServerSummary, Stopping
 from tw.options import CommonOptions
 from tw.runtime import Stop, run
 from tw.secret import Secret
@@ -99,7 +99,7 @@ def serve(common: CommonOptions, options: ServeOptions, make: MakeService) -> in
         service = make(reactor, display.event)
         listening = await service.start()
         ready = ReadyFile(options.ready_file) if options.ready_file is not None else None
-        front = Front(display, notifier, ready, listening)
+        front = Front(display, notifier, ready, listening, service.listener.announced)
         stop.at_once = front.leave
         # Before anybody is told that it serves: whoever is may send a SIGHUP at once.
         stop.on_hangup = lambda: None if stop.fired else front.reload(service.listener.tls)
@@ -133,12 +133,18 @@ class Front:
     _log = Logger()
 
     def __init__(
-        self, display: Screen, notifier: Notifier, ready: ReadyFile | None, listening: list[Listening]
+        self,
+        display: Screen,
+        notifier: Notifier,
+        ready: ReadyFile | None,
+        listening: list[Listening],
+        announced: Sequence[ServerEvent] = (),
     ) -> None:
         self._display = display
         self._notifier = notifier
         self._ready = ready
         self._listening = listening
+        self._announced = announced
 
     def write_ready_file(self) -> None:
         """Raises LocalError."""
@@ -146,7 +152,7 @@ class Front:
             self._ready.write([event.to_json(self._display.now()) for event in self._listening])
 
     def open(self) -> None:
-        for event in self._listening:
+        for event in (*self._listening, *self._announced):
             self._display.event(event)
         self._tell_ready()
 

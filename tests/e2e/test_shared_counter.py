@@ -243,6 +243,7 @@ def test_a_redis_that_is_not_there_is_exit_3(tmp_path: Path) -> None:
         ("--via", "redis://h?stream=n"),
         ("--via", "redis://h", "--state", "file"),
         ("--via", "redis://h", "--describe"),
+        ("--via", "redis://h", "--delay", "5ms"),
         ("--via", "redis://h", "--via-ca-file", "ca.pem"),
         ("--via-ca-file", "ca.pem"),
         ("--via-password-file", "file"),

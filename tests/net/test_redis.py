@@ -185,6 +185,18 @@ def test_a_link_that_is_lost_at_once_again_and_again_is_made_more_rarely_too() -
     rig.stop()
 
 
+def test_a_link_that_has_stayed_for_a_while_is_made_again_as_soon_as_the_first_time() -> None:
+    rig = Rig().start()
+    rig.redis.down()
+    rig.net.pass_s(20)
+    rig.redis.up()
+    rig.net.pass_s(MOST_PAUSE_S + 2 * PING_S)
+    rig.redis.cut()
+    rig.net.pass_s(LEAST_PAUSE_S)
+    assert [word.partition(":")[0] for word in rig.told] == ["away", "back", "away", "back"]
+    rig.stop()
+
+
 def test_a_connection_may_be_given_up_for_another() -> None:
     rig = Rig().start()
     rig.link.reset("a replica")

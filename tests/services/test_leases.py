@@ -47,6 +47,9 @@ def test_who_waits_for_a_lease_that_does_not_come_is_told_in_time() -> None:
     assert node.numbers(5) == [1, 2]
     rig.net.pass_s(ANSWER_S + 0.1)
     assert [answer.status for answer in node.client.read()] == [503] * 3
+    rig.redis.is_silent = False
+    rig.net.pass_s(10)
+    assert [answer.status for answer in node.ask(5)] == [200] * 5
 
 
 def test_a_count_that_goes_back_gives_no_lease_that_was_given() -> None:

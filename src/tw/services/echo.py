@@ -21,6 +21,14 @@ class EchoService:
 
             self._build = DescribingEcho
         self._udp = UdpEchoServer(admits) if options.udp else None
+        if options.faults is not None:
+            # Loaded only then, as everything that a command does not always need.
+            from tw.protocols.faulty_echo import FaultyEchoServer, FaultyUdpEchoServer
+            from tw.services.faulty import make_faults
+
+            faults = make_faults(self.listener, options.faults)
+            self._build = lambda keeper, address: FaultyEchoServer(reactor, faults, keeper, address)
+            self._udp = FaultyUdpEchoServer(reactor, faults, admits) if options.udp else None
 
     async def start(self) -> list[Listening]:
         """Bind. Raises TwError, and leaves nothing bound then."""
@@ -34,4 +42,4 @@ class EchoService:
             return self.listener.summary({})
         self.listener.received_bytes += udp.received_bytes
         self.listener.sent_bytes += udp.sent_bytes
-        return self.listener.summary({"datagrams": udp.datagrams, "ignored_datagrams": udp.ignored})
+        return self.listener.summary(udp.counts())
