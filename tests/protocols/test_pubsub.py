@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from counter_memory import Keeper, TcpTransport
 from pubsub_memory import FAREWELL, Client, Hub
 from tw.core.fanout import FanOut
-from tw.protocols.pubsub import PubSubServer
+from tw.protocols.pubsub import FOR_THE_RELAY, FOR_THE_SLOW, PubSubServer
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
@@ -88,6 +88,20 @@ def test_a_subscriber_that_reads_slowly_is_still_read_from(client: Client) -> No
     assert client.transport.is_reading
     client.server.dataReceived(b"heard\n")
     assert client.hub.lines == [b"heard"]
+    client.lose()
+
+
+def test_who_is_held_for_two_reasons_is_read_from_when_both_are_gone(client: Client) -> None:
+    states = []
+    for change in (
+        lambda: client.server.hold(FOR_THE_SLOW),
+        lambda: client.server.hold(FOR_THE_RELAY),
+        lambda: client.server.release(FOR_THE_SLOW),
+        lambda: client.server.release(FOR_THE_RELAY),
+    ):
+        change()
+        states.append((client.server.held, client.transport.producerState))
+    assert states == [(True, "paused")] * 3 + [(False, "producing")]
     client.lose()
 
 

@@ -111,6 +111,7 @@ def test_a_line_that_is_too_long_is_told_of_once_and_after_those_before_it() -> 
     client.shuts()
     node.move()
     assert client.reads() == b"<192.0.2.1:7> fine\n<tw> line too long (max 5 bytes)\n"
+    assert node.service.listener.refusals.total == 1
     node.end()
 
 

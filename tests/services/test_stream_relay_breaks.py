@@ -7,7 +7,6 @@ from tw.core.relayed import fields_of, node_name
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
-
 # Connections that break -----------------------------------------------------------------------------------------------
 
 
