@@ -167,7 +167,7 @@ class StreamRelay:
             fields = fields_of(self._node, batch.number, batch.total_lines, batch.body)
             words: tuple[bytes | str | int, ...] = (b"XADD", self._name, b"MAXLEN", b"~", self._maxlen, b"*", *fields)
             # What was sent before it must pass first.
-            timeout_s = ANSWER_S + self._outbox.held_bytes / SLOWEST_BYTES_S
+            timeout_s = ANSWER_S + self._outbox.held_bytes // SLOWEST_BYTES_S
             self._writer.call(*words, timeout_s=timeout_s).addCallbacks(
                 self._taken, self._not_taken, callbackArgs=(batch,)
             )
