@@ -112,10 +112,12 @@ class SharedNumbers:
 
     def take(self) -> int:
         """A number of the lease. Raises LocalError where none is at hand."""
-        if self._lease is None or not self._lease.left:
+        lease = self._lease
+        if lease is None or not lease.left:
             raise LocalError("no number at hand", self._link.where)
-        number = self._lease.take()
-        self._fetch()
+        number = lease.take()
+        if lease.is_low:
+            self._fetch()
         return number
 
     def want(self, answer: LateAnswer) -> None:
