@@ -3,6 +3,9 @@
 from itertools import pairwise
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from twisted.python.failure import Failure
 
 from redis_rig import Rig
 from running import Running
@@ -105,6 +108,37 @@ def test_what_nobody_asked_for_ends_the_connection() -> None:
     rig.redis.peers[-1].say(b"+hello\r\n")
     rig.net.settle()
     assert rig.told == ["away: an answer that nobody asked for"]
+    rig.stop()
+
+
+PIECES = [
+    b":1\r\n",
+    b"*2\r\n",
+    b"*0\r\n",
+    b"$3\r\n",
+    b"-E\r\n",
+    b"\r\n",
+    b"%1\r\n",
+    b"~1\r\n",
+    b"(x\r\n",
+    b",x\r\n",
+    b"#f\r\n",
+]
+
+
+@given(st.lists(st.binary(max_size=20) | st.sampled_from(PIECES)))
+@example([b"%1\r\n", b"*0\r\n", b":1\r\n"])
+def test_any_bytes_are_an_answer_or_the_end_of_the_link(pieces: list[bytes]) -> None:
+    rig = Rig().start()
+    rig.redis.is_silent = True
+    calls = [rig.call("GET", "k") for _ in range(2)]
+    for piece in pieces:
+        rig.redis.peers[-1].say(piece)
+        rig.net.settle()
+    rig.net.pass_s(ANSWER_S + 0.1)
+    for call in calls:
+        assert call.over
+        assert not isinstance(call.ends[0], Failure) or isinstance(call.error, LinkLost | Refusal)
     rig.stop()
 
 

@@ -146,6 +146,31 @@ def test_until_the_count_was_seen_again_nobody_is_given_a_number() -> None:
     assert node.numbers() == [10]
 
 
+@pytest.mark.parametrize("reply", [b"+OK\r\n", b"$-1\r\n", b"*1\r\n:1\r\n"])
+def test_an_answer_that_is_no_number_is_a_503_and_another_connection(reply: bytes) -> None:
+    rig = Rig()
+    node = rig.node().start()
+    rig.redis.answers[b"INCRBY"] = reply
+    assert [answer.status for answer in node.ask(2)] == [503, 503]
+    del rig.redis.answers[b"INCRBY"]
+    rig.net.pass_s(5)
+    assert node.numbers(2) == [1, 2]
+
+
+def test_who_waits_for_a_number_is_not_idle() -> None:
+    rig = Rig(idle_timeout_s=0.2)
+    node = rig.node().start()
+    rig.redis.is_silent = True
+    node.client.ask()
+    rig.net.pass_s(1)
+    assert not node.client.lost
+    rig.redis.peers[-1].say(b":1\r\n")
+    rig.net.settle()
+    assert [answer.number for answer in node.client.read()] == [1]
+    rig.net.pass_s(1)
+    assert node.client.lost
+
+
 def test_a_silent_redis_is_noticed_before_anybody_asks() -> None:
     rig = Rig()
     node = rig.node().start()
@@ -249,6 +274,7 @@ def test_a_start_above_the_count_contradicts_it() -> None:
         (b"-NOPERM this user has no permissions to run the 'incrby' command\r\n", AuthError),
         (b"-READONLY You can't write against a read only replica.\r\n", ProtocolError),
         (b"-MOVED 1 10.0.0.1:6379\r\n", ProtocolError),
+        (b"+OK\r\n", ProtocolError),
     ],
 )
 def test_a_key_that_is_no_count_ends_the_start(reply: bytes, kind: type[TwError]) -> None:

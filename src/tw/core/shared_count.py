@@ -37,6 +37,11 @@ class Lease:
         self.left = 0
         """How many numbers are at hand."""
 
+    @property
+    def is_low(self) -> bool:
+        """Whether it is time for the next block."""
+        return self.left <= self._size // 2
+
     def take(self) -> int:
         """The next number; there must be one."""
         block = self._blocks[0]
@@ -51,7 +56,7 @@ class Lease:
     def begin(self, waiting: int) -> bool:
         """Whether a block is to be fetched now, with so many requests waiting. Whoever is told so calls `add` or
         `miss` once it is known."""
-        if self._fetching or (self.left > self._size // 2 and not waiting):
+        if self._fetching or not (self.is_low or waiting):
             return False
         self._fetching = True
         return True

@@ -21,6 +21,10 @@ MAX_REPLY_BYTES = 256 * 1024 * 1024
 """Of one reply. Redis itself would send more, and a stranger without an end; nobody here asks for half as much."""
 
 
+PARSE_ERRORS = (InvalidData, hiredis.ProtocolError, TypeError, ValueError, OverflowError)
+"""hiredis also raises what Python does, of types of RESP3, which nobody here asks for: a map with a list for a key."""
+
+
 class RedisConnection(HiredisProtocol):  # type: ignore[misc] # txredisapi has no types
     """Commands out, replies in, in their order; bytes both ways. Every command has a deadline.
 
@@ -94,7 +98,7 @@ class RedisConnection(HiredisProtocol):  # type: ignore[misc] # txredisapi has n
         self._unanswered_bytes += len(data)
         try:
             super().dataReceived(data, unpause)
-        except (InvalidData, hiredis.ProtocolError):
+        except PARSE_ERRORS:
             self.give_up("it does not speak Redis's protocol")
         if self._unanswered_bytes > MAX_REPLY_BYTES:
             self.give_up(f"a reply of over {MAX_REPLY_BYTES} bytes")

@@ -170,6 +170,7 @@ class LateCounter(CounterServer):
         if ready:
             del out[: len(ready)]
             self.stream.write(b"".join(ready))
+        self.held = bool(out)  # who waits for us is not idle
         if self._requests.over and not out:
             self._end()
 

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -87,7 +88,7 @@ class SharedNumbers:
             if start is not None:
                 await self._link.call("SET", self._key, start - 1, "NX")
             # It adds nothing, and meets all that a real one would: another type, no right to, a replica, a full memory.
-            value = int(await self._link.call("INCRBY", self._key, 0))
+            value = await self._add(0)
         except Refusal as refusal:
             raise refusal_error(refusal.text, where) from None
         except LinkLost as lost:
@@ -111,10 +112,12 @@ class SharedNumbers:
 
     def take(self) -> int:
         """A number of the lease. Raises LocalError where none is at hand."""
-        if self._lease is None or not self._lease.left:
+        lease = self._lease
+        if lease is None or not lease.left:
             raise LocalError("no number at hand", self._link.where)
-        number = self._lease.take()
-        self._fetch()
+        number = lease.take()
+        if lease.is_low:
+            self._fetch()
         return number
 
     def want(self, answer: LateAnswer) -> None:
@@ -126,6 +129,17 @@ class SharedNumbers:
         if not self._turn_noted:
             self._turn_noted = True
             at_turn_end(self._reactor, self._end_turn)
+
+    def _add(self, count: int) -> Deferred[int]:
+        """Where the count stands with so many more."""
+        return self._link.call("INCRBY", self._key, count).addCallback(self._whole)
+
+    def _whole(self, reply: object) -> int:
+        if isinstance(reply, int):
+            return reply
+        what = "INCRBY was answered with something else"
+        self._link.reset(what)
+        raise LinkLost(what)
 
     # Fetching -------------------------------------------------------------------------------------------------------
 
@@ -139,7 +153,7 @@ class SharedNumbers:
         answers, self._waiting = self._waiting, []
         if answers:
             self._under_way += len(answers)
-            self._link.call("INCRBY", self._key, len(answers)).addCallbacks(
+            self._add(len(answers)).addCallbacks(
                 self._granted, self._missed, callbackArgs=(answers,), errbackArgs=(answers,)
             ).addErrback(self._bug)
 
@@ -164,7 +178,7 @@ class SharedNumbers:
         """Have the next lease come, where it is time to."""
         if self._lease is not None and self.problem is None and self._lease.begin(len(self._waiting)):
             size = max(self._size, len(self._waiting))
-            fetched = self._link.call("INCRBY", self._key, size)
+            fetched = self._add(size)
             fetched.addCallbacks(self._leased, self._no_lease, callbackArgs=(size,)).addErrback(self._bug)
 
     def _leased(self, end: int, size: int) -> None:
@@ -208,7 +222,7 @@ class SharedNumbers:
 
     def _is_back(self) -> None:
         """Before anybody is given a number: whether the count is where it was."""
-        self._link.call("INCRBY", self._key, 0).addCallbacks(self._seen_again, self._note).addErrback(self._bug)
+        self._add(0).addCallbacks(self._seen_again, self._note).addErrback(self._bug)
 
     def _seen_again(self, value: int) -> None:
         if value < self._count.highest:
@@ -227,7 +241,7 @@ class SharedNumbers:
             missing=missing,
         )
         if missing > 0:
-            self._link.call("INCRBY", self._key, missing).addErrback(self._note)
+            self._add(missing).addErrback(self._note).addErrback(self._bug)
 
     def _note(self, failure: Failure) -> None:
         """Why there is no number. A lost link is told of by `_is_away`."""
