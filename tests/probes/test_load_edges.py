@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
+from connecting_rig import over_tls
 from counter_script import answer
 from ends import Peer
 from load_rig import COUNTER_PORT, ECHO_PORT, CounterRig, EchoRig, SlowEcho, closing_down
 from memory import Network
 from running import Notes
 from tw.errors import AnswerTimeout, ConnectError
+from tw.options import TlsClientOptions
 from tw.probes.echo_lane import EchoLane
 from tw.probes.opening import OPENING
 
@@ -252,3 +254,20 @@ def test_silence_counts_from_when_a_message_was_due(net: Network, notes: Notes) 
     net.pass_s(3)
     assert "silent" not in rig.report.errors
     assert rig.report.received == 2
+
+
+def test_connections_whose_peer_does_not_end_them_do_not_pile_up(net: Network, notes: Notes) -> None:
+    """Over TLS an end in good order takes the peer's word for it."""
+
+    def hears(peer: Peer, data: bytes) -> None:
+        peer.say(answer(len(net.peers), "X-Instance: i", "Connection: close"))
+        peer.stop()
+
+    net.scripted(COUNTER_PORT, hears, wrapped=over_tls(net))
+    insecure = TlsClientOptions(insecure=True)
+    rig = CounterRig(net, notes, connections=1, rate_per_s=10, count=30, tls=True, verify=insecure)
+    net.pass_s(2.05)
+    assert len(net.peers) > 10
+    assert sum(end.connected for end in net.ends) <= 6
+    rig.cancel()
+    closing_down(net)

@@ -56,6 +56,8 @@ class CounterLane(Lane):
         # When the answer under way began to come in, and what has read it so far, if not its shape.
         self._first_byte_s: float | None = None
         self._exchange: Exchange | None = None
+        # The connection that was left last, while it closes.
+        self._left: ClientConnection | None = None
         # Whether this connection has been used, and whether the request under way has been sent before.
         self._used = False
         self._again = False
@@ -206,6 +208,18 @@ class CounterLane(Lane):
         if connection is not None and not connection.is_lost:
             connection.received = _ignore
             connection.stream.close() if orderly else connection.abort()
+            self._cut_left()
+            self._left = connection
+
+    def _cut_left(self) -> None:
+        """A TLS connection ends in good order only once the peer has agreed: those that never do would pile up."""
+        if self._left is not None:
+            self._left.abort()
+            self._left = None
+
+    def leave(self, *, orderly: bool) -> None:
+        super().leave(orderly=orderly)
+        self._cut_left()
 
 
 def _ignore(_data: bytes) -> None:
