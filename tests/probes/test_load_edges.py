@@ -271,3 +271,14 @@ def test_connections_whose_peer_does_not_end_them_do_not_pile_up(net: Network, n
     assert sum(end.connected for end in net.ends) <= 6
     rig.cancel()
     closing_down(net)
+
+
+def test_half_an_answer_when_the_run_is_cut_short_is_not_a_truncated_one(net: Network, notes: Notes) -> None:
+    def hears(peer: Peer, data: bytes) -> None:
+        peer.say(answer(1, "X-Instance: i")[:-5])
+
+    net.scripted(COUNTER_PORT, hears)
+    rig = CounterRig(net, notes, connections=1, count=4)
+    net.pass_s(0.5)
+    report = rig.cancel()
+    assert (report.sent, report.received, report.lost, report.corrupted) == (1, 0, 0, 0)

@@ -172,6 +172,8 @@ class CounterLane(Lane):
         if connection is not self.connection:
             return
         self.connection = None
+        if self.leaving:
+            return
         exchange, self._exchange = self._exchange, None
         if exchange is not None and reason.check(ConnectionDone) and exchange.end():
             answer = exchange.answer()
