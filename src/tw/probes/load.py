@@ -208,7 +208,7 @@ class LoadRun:
                 self._ready.append(lane)
                 if self._holding and now < self._until_s:
                     self._send_due(now)
-        if not self.under_way:
+        if not self.under_way and not self._has_more(now):
             self._bell.ring()
 
     # Sending ---------------------------------------------------------------------------------------------------------
