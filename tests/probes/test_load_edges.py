@@ -282,3 +282,15 @@ def test_half_an_answer_when_the_run_is_cut_short_is_not_a_truncated_one(net: Ne
     net.pass_s(0.5)
     report = rig.cancel()
     assert (report.sent, report.received, report.lost, report.corrupted) == (1, 0, 0, 0)
+
+
+def test_an_answer_behind_a_strangers_line_is_not_late(net: Network, notes: Notes) -> None:
+    """The line was taken for the oldest message's answer; nothing was given up."""
+
+    def hears(peer: Peer, data: bytes) -> None:
+        peer.say(b"hello\n" + data if len(peer.got) == 64 else data)
+
+    net.scripted(ECHO_PORT, hears)
+    rig = EchoRig(net, notes, connections=1, count=5)
+    closing_down(net)
+    assert (rig.report.corrupted, rig.report.errors) == (1, {})

@@ -98,9 +98,11 @@ class EchoLane(Lane):
     def _note_late(self) -> None:
         """It had been given up: late, and no longer one that never came."""
         errors = self._load.books.errors
+        if not errors["timeout"]:
+            return  # what was taken for its answer was none of the probe's
         errors["late"] += 1
         errors["timeout"] -= 1
-        if errors["timeout"] <= 0:
+        if not errors["timeout"]:
             del errors["timeout"]
 
     def give_up(self, number: int) -> None:
