@@ -227,6 +227,7 @@ def test_a_silent_server_ends_the_run_with_the_counts_so_far(net: Network, notes
     assert isinstance(rig.running.error, AnswerTimeout)
     assert rig.report.received == 0
     assert rig.report.errors["timeout"] == 2
+    assert rig.report.lost == rig.report.sent
 
 
 def test_a_run_that_is_cut_short_counts_what_was_under_way_as_neither(net: Network, notes: Notes) -> None:

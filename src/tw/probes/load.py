@@ -99,14 +99,17 @@ class LoadRun:
         self._holding, self._held = False, 0
         self._running = True
         cpu_s = self._cpu()
+        over = False
         try:
             self._set_off(now)
             await self._until_over()
-            if rate and self._quota < inf:
-                books.unsent = int(self._quota) - books.sent
+            over = True
+            if self._schedule is not None:
+                # A silent server ends a run early: what was not due by then has missed nothing.
+                books.unsent = int(min(self._schedule.due_by(self.clock()), self._quota)) - books.sent
         finally:
-            # What broke off has lost what was under way; what was stopped has not.
-            books.unsettled = self.under_way if self._failed is None else 0
+            # What broke off, or was given up, has lost what was under way; what was stopped has not.
+            books.unsettled = 0 if over or self._failed is not None else self.under_way
             self._running = False
             self.cpu_s = self._cpu() - cpu_s
             self._stop_tick()
