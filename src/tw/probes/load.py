@@ -63,6 +63,7 @@ class LoadRun:
         self._ever_heard = False
         self._running = False
         self._heard_s = 0.0
+        self._given_up_s = 0.0
         self._quota: float = 0
         self._until_s = 0.0
         self._schedule: Schedule | None = None
@@ -92,7 +93,7 @@ class LoadRun:
     async def _part(self, quota: float, duration_s: float) -> None:
         """Load until `quota` messages were sent or `duration_s` is over, and until the last answer is in."""
         books, rate = self.books, self._options.rate_per_s
-        now = books.began_s = self._heard_s = self.clock()
+        now = books.began_s = self._heard_s = self._given_up_s = self.clock()
         self._until_s = now + duration_s
         self._schedule = Schedule(now, rate) if rate else None
         self._quota = min(quota, ceil(rate * duration_s) if rate and duration_s < inf else inf)
@@ -182,6 +183,8 @@ class LoadRun:
         if heard:
             self._ever_heard = True
             self._heard_s = now
+        else:
+            self._given_up_s = now
         self._room(lane, now)
 
     def opened(self, lane: Lane) -> None:
@@ -210,7 +213,8 @@ class LoadRun:
     # Sending ---------------------------------------------------------------------------------------------------------
 
     def _send(self, lane: Lane, due_s: float, now: float) -> None:
-        if not self.under_way:
+        if not self.under_way and self._schedule is not None and due_s > max(self._heard_s, self._given_up_s):
+            # Since the last message there was nothing to answer. Who sends because he gave one up still hears nothing.
             self._heard_s = now
         self.under_way += 1
         self.books.sent += 1
