@@ -194,6 +194,16 @@ def test_a_server_that_goes_silent_ends_a_run_that_has_no_other_end(
     assert (report.lost, rig.code) == (sent - 2, ExitCode.BAD_VERDICT)
 
 
+def test_the_time_in_which_nothing_came_counts_for_every_figure_per_second(net: Network, notes: Notes) -> None:
+    lost = [b"-%010d" % number for number in range(2, 21)]
+    net.scripted(PORT, fan_out(net, {0: lambda line: [] if any(each in line for each in lost) else [line]}))
+    rig = MatrixRig(net, notes, 1, 1, load={"rate_per_s": 10.0, "duration_s": 2.0}, timeout_s=1.0)
+    net.pass_s(4.0)
+    assert (rig.report.received, rig.report.sent) == (1, 20)
+    assert rig.report.duration_s == pytest.approx(1.95, abs=0.06)
+    assert rig.matrix.published_per_s == pytest.approx(10.25, abs=0.3)
+
+
 def test_where_the_last_one_leaves_while_the_rest_is_awaited_the_run_is_over(net: Network, notes: Notes) -> None:
     share = fan_out(net, {})
 

@@ -108,8 +108,8 @@ class Part:
                 subscriber.begin()
             pace.begin(books.began_s)
             await self._until_over(pace, until_s)
-            if self._clock() >= until_s:
-                self._heard_s = max(until_s, self._heard_s)
+            # Also where nothing came at the end of it: figures per second are of the whole load.
+            self._heard_s = max(self._heard_s, min(self._clock(), until_s))
             pace.finish()
             pace.stop()
             for subscriber in self._crew.subscribers:
