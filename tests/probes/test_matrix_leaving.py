@@ -114,6 +114,14 @@ def test_where_nobody_is_left_the_run_is_over(net: Network, notes: Notes, places
     assert (rig.report.ok, rig.report.received) == (False, 4)
 
 
+def test_where_nobody_is_left_the_servers_last_word_says_why(net: Network, notes: Notes) -> None:
+    net.scripted(PORT, leaving(net, {0: b"<tw> disconnected: more than 5 bytes behind\n"}, 2))
+    rig = MatrixRig(net, notes, 1, 1, load={"count": 8})
+    assert str(rig.running.error) == (
+        "the server said '<tw> disconnected: more than 5 bytes behind' (127.0.0.1:1025); ask for less with --rate"
+    )
+
+
 def test_a_server_that_takes_no_such_lines_says_so(net: Network, notes: Notes) -> None:
     service = serve(net, max_line_bytes=50)
     rig = MatrixRig(net, notes, 2, 1, load={"count": 4})

@@ -179,20 +179,22 @@ class Part:
     def subscriber_gone(self, index: int, reason: Failure) -> None:
         """A subscriber's connection has ended. The run goes on with the others."""
         now, row = self._clock(), self.matrix.rows[index]
-        said = row.last_notice.startswith(FAREWELLS)
-        self._leave(row, safe_bytes(row.last_notice) if said else f"the peer {how_it_ended(reason)}", now)
-        self._check_crew(lost_connection(reason, self._crew.where))
+        farewell = safe_bytes(row.last_notice) if row.last_notice.startswith(FAREWELLS) else ""
+        self._leave(row, farewell or f"the peer {how_it_ended(reason)}", now)
+        self._check_crew(self._parted(farewell, reason))
         self._go_on(now)
 
     def publisher_gone(self, index: int, reason: Failure) -> None:
         self.matrix.lose(self.matrix.sources[index])
-        farewell = safe_bytes(self._crew.publishers[index].farewell)
-        self._check_crew(
-            ProtocolError(f"the server said {farewell!r}", self._crew.where, "use a smaller --size")
-            if "too long" in farewell
-            else lost_connection(reason, self._crew.where)
-        )
+        self._check_crew(self._parted(safe_bytes(self._crew.publishers[index].farewell), reason))
         self._go_on(self._clock())
+
+    def _parted(self, farewell: str, reason: Failure) -> TwError:
+        """Why a connection ended: in the server's own words, where it had any."""
+        if not farewell:
+            return lost_connection(reason, self._crew.where)
+        action = "use a smaller --size" if "too long" in farewell else "ask for less with --rate"
+        return ProtocolError(f"the server said {farewell!r}", self._crew.where, action)
 
     def unblocked(self, index: int) -> None:
         if self._pace is not None:
