@@ -132,6 +132,7 @@ def test_a_connection_that_was_nothing_but_its_one_phase_is_told_of_once(phases:
         ({"sent": 0, "received": 0}, "bad: nothing was measured"),
         ({"lost": 5, "error": AnswerTimeout("no answer")}, "failed: timeout"),
         ({"error": Interrupted("SIGINT")}, "ended by SIGINT: ok until then"),
+        ({"sent": 0, "error": Interrupted("SIGINT")}, "ended by SIGINT: nothing was sent yet"),
         ({"lost": 1, "error": Interrupted("SIGTERM")}, "ended by SIGTERM: 1 lost"),
     ],
 )

@@ -173,7 +173,7 @@ def verdict_text(report: ProbeReport) -> str:
     if report.ok:
         return "ok"
     if isinstance(report.error, Interrupted):
-        return f"{report.error.what}: {_faults(report) or 'ok until then'}"
+        return f"{report.error.what}: {_faults(report) or ('ok until then' if report.sent else 'nothing was sent yet')}"
     if report.error is not None:
         return f"failed: {report.error.kind}"
     return "bad: " + (_faults(report) or "nothing was measured")
