@@ -169,6 +169,15 @@ def test_a_slow_subscriber_holds_up_nobody_and_reads_the_rest_when_the_load_is_o
     assert (eager.slow, slow.slow) == (False, True)
 
 
+def test_the_time_until_the_last_line_has_come_is_none_of_publishing(net: Network, notes: Notes) -> None:
+    share = fan_out(net, {})
+    net.scripted(PORT, lambda peer, data: net.callLater(3.0, share, peer, data))
+    rig = MatrixRig(net, notes, 1, 1, load={"rate_per_s": 10.0, "duration_s": 2.0}, timeout_s=5.0)
+    net.pass_s(20.0)
+    assert (rig.report.ok, rig.report.duration_s) == (True, pytest.approx(4.9, abs=0.1))
+    assert rig.matrix.published_per_s == pytest.approx(10.25, abs=0.3)
+
+
 def test_where_all_are_slow_a_closed_loop_waits_for_them(net: Network, notes: Notes) -> None:
     net.scripted(PORT, fan_out(net, {}))
     rig = MatrixRig(net, notes, 1, 1, read_rate=65, load={"count": 3})  # a line, and its end, a second

@@ -74,6 +74,8 @@ class Part:
         self.cpu_s = 0.0
         self.settled = False
         """Whether all that was published is delivered, or lost."""
+        self.load_s: float | None = None
+        """How long it was published for; None while it is."""
         self._crew = crew
         self._timeout_s = timeout_s
         self._clock = clock
@@ -109,7 +111,9 @@ class Part:
             pace.begin(books.began_s)
             await self._until_over(pace, until_s)
             # Also where nothing came at the end of it: figures per second are of the whole load.
-            self._heard_s = max(self._heard_s, min(self._clock(), until_s))
+            loaded_s = min(self._clock(), until_s)
+            self.load_s = loaded_s - books.began_s
+            self._heard_s = max(self._heard_s, loaded_s)
             pace.finish()
             pace.stop()
             for subscriber in self._crew.subscribers:
