@@ -10,7 +10,7 @@ from typing import Any, TextIO
 import pytest
 
 from tw.display import Screen, event_text, make_display
-from tw.errors import ConnectError
+from tw.errors import ConnectError, Interrupted
 from tw.events import (
     Closed,
     Dropped,
@@ -159,6 +159,13 @@ def test_a_pipe_gets_the_report_as_plain_lines(file: TextIO) -> None:
     lines = _read(file).decode().splitlines()
     assert lines[0] == "echo h\\x1b[2J: bad: 1 lost, 1 timeout"
     assert "lost: 1" in lines
+
+
+def test_a_run_that_was_stopped_before_it_sent_anything_says_so(file: TextIO) -> None:
+    """A signal has no error of its own on stderr."""
+    error = Interrupted("SIGINT")
+    _made(file).report(ProbeReport(probe="echo", target="h", ok=False, sent=0, received=0, error=error))
+    assert _read(file).decode().splitlines()[0] == "echo h: ended by SIGINT: nothing was sent yet"
 
 
 def test_a_run_that_failed_before_it_sent_anything_has_no_report_beside_its_error(file: TextIO) -> None:

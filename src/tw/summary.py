@@ -69,7 +69,7 @@ def _load_rows(load: LoadFigures) -> list[Row]:
     if load.pacing == "closed":
         rows: list[Row] = [("load", f"closed loop, {connections}", None)]
     else:
-        rows = [("load", f"open loop, {load.rate_asked_per_s:g} per second asked for, {connections}", None)]
+        rows = [("load", f"open loop, {load.rate_asked_per_s:.10g} per second asked for, {connections}", None)]
         rows.append(("", "a round trip counts from when its message was due, its service time from the sending", None))
     if load.warmup is not None:
         warmup = load.warmup
@@ -139,19 +139,22 @@ def _times(report: ProbeReport) -> list[tuple[str, str]]:
     rate = "" if report.rate_per_s is None else f", {report.rate_per_s:.1f} per second"
     return [
         ("round trip", distribution_text(report.rtt_ms)),
-        *_paced_times(report.load),
-        *_phases(report.phases, ANSWER_PHASES),
+        *_paced_times(report.load, _phases(report.phases, ANSWER_PHASES)),
         ("connect", distribution_text(report.connect_ms)),
         *_phases(report.phases, CONNECT_PHASES),
         ("duration", f"{report.duration_s:.3f} s{rate}"),
     ]
 
 
-def _paced_times(load: LoadFigures | None) -> list[tuple[str, str]]:
-    """What the open loop tells beside the round trip: the part of it that the server took, and the probe's own."""
+def _paced_times(load: LoadFigures | None, phases: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """What the open loop tells beside the round trip: the part of it that the server took, and the probe's own.
+
+    An answer's `phases` count from the sending, and stand below the time that they are parts of.
+    """
     if load is None or load.service_ms is None or load.late_ms is None:
-        return []
-    return [("service time", distribution_text(load.service_ms)), ("sent late by", distribution_text(load.late_ms))]
+        return phases
+    service = ("service time", distribution_text(load.service_ms))
+    return [service, *phases, ("sent late by", distribution_text(load.late_ms))]
 
 
 def _phases(phases: PhaseFigures | None, names: dict[str, str]) -> list[tuple[str, str]]:
@@ -170,7 +173,7 @@ def verdict_text(report: ProbeReport) -> str:
     if report.ok:
         return "ok"
     if isinstance(report.error, Interrupted):
-        return f"{report.error.what}: {_faults(report) or 'ok until then'}"
+        return f"{report.error.what}: {_faults(report) or ('ok until then' if report.sent else 'nothing was sent yet')}"
     if report.error is not None:
         return f"failed: {report.error.kind}"
     return "bad: " + (_faults(report) or "nothing was measured")

@@ -63,6 +63,7 @@ class LoadRun:
         self._ever_heard = False
         self._running = False
         self._heard_s = 0.0
+        self._given_up_s = 0.0
         self._quota: float = 0
         self._until_s = 0.0
         self._schedule: Schedule | None = None
@@ -92,7 +93,7 @@ class LoadRun:
     async def _part(self, quota: float, duration_s: float) -> None:
         """Load until `quota` messages were sent or `duration_s` is over, and until the last answer is in."""
         books, rate = self.books, self._options.rate_per_s
-        now = books.began_s = self._heard_s = self.clock()
+        now = books.began_s = self._heard_s = self._given_up_s = self.clock()
         self._until_s = now + duration_s
         self._schedule = Schedule(now, rate) if rate else None
         self._quota = min(quota, due_within(rate, duration_s) if rate else inf)
@@ -103,8 +104,9 @@ class LoadRun:
             self._set_off(now)
             await self._until_over()
             over = True
-            if rate and self._quota < inf:
-                books.unsent = int(self._quota) - books.sent
+            if self._schedule is not None:
+                # A silent server ends a run early: what was not due by then has missed nothing.
+                books.unsent = int(min(self._schedule.due_by(self.clock()), self._quota)) - books.sent
         finally:
             # What broke off, or was given up, has lost what was under way; what was stopped has not.
             books.unsettled = 0 if over or self._failed is not None else self.under_way
@@ -186,6 +188,8 @@ class LoadRun:
         if heard:
             self._ever_heard = True
             self._heard_s = now
+        elif count:
+            self._given_up_s = now
         self._room(lane, now)
 
     def opened(self, lane: Lane) -> None:
@@ -214,7 +218,8 @@ class LoadRun:
     # Sending ---------------------------------------------------------------------------------------------------------
 
     def _send(self, lane: Lane, due_s: float, now: float) -> None:
-        if not self.under_way:
+        if not self.under_way and self._schedule is not None and due_s > max(self._heard_s, self._given_up_s):
+            # Since the last message there was nothing to answer. Who sends because he gave one up still hears nothing.
             self._heard_s = now
         self.under_way += 1
         self.books.sent += 1
