@@ -143,6 +143,7 @@ class CounterLane(Lane):
         del self.under_way[number]
         self._lose_number()
         self._leave_connection(orderly=False)
+        self._at_fault = True
         self._load.spoiled(self, 1, "timeout", heard=False)
         self.reopen()
 

@@ -56,6 +56,8 @@ class Lane(ABC):
         self.connection: ClientConnection | None = None
         self._opening: Deferred[None] | None = None
         self.leaving = False
+        # Whether the connection before ended otherwise than it should.
+        self._at_fault = False
         # Whether the run knows that this lane can take a message.
         self.queued = False
 
@@ -124,6 +126,7 @@ class Lane(ABC):
         """There is no connection, and none to be had: what was under way is lost."""
         lost = len(self.under_way)
         self.under_way.clear()
+        self._at_fault = True
         self._load.books.errors[self._kind_of(error)] += 1
         self._load.spoiled(self, lost, heard=False)
         self._load.broken(error)
@@ -156,7 +159,8 @@ class Lane(ABC):
                     self._lose(error)
                     await pause(self._load.reactor, REOPEN_S)
                     continue
-                self._load.books.reconnected += 1
+                self._load.books.reconnected += self._at_fault
+                self._at_fault = False
         finally:
             self._opening = None
         if self.open:

@@ -61,6 +61,8 @@ class LoadRun:
         self._bell = Bell(reactor)
         self._failed: TwError | None = None
         self._ever_heard = False
+        self._first_break: TwError | None = None
+        self._breaks = 0
         self._running = False
         self._heard_s = 0.0
         self._given_up_s = 0.0
@@ -90,6 +92,12 @@ class LoadRun:
         duration_s = self._options.duration_s
         await self._part(self._options.count or inf, inf if duration_s is None else duration_s)
 
+    def give_up_warming(self) -> None:
+        """The warm-up is as far as it went: the run itself has measured nothing."""
+        self.books = Books(self.clock())
+        self.books.close(self.clock())
+        self.cpu_s = 0.0
+
     async def _part(self, quota: float, duration_s: float) -> None:
         """Load until `quota` messages were sent or `duration_s` is over, and until the last answer is in."""
         books, rate = self.books, self._options.rate_per_s
@@ -114,6 +122,8 @@ class LoadRun:
             self.cpu_s = self._cpu() - cpu_s
             self._stop_tick()
             books.close(self.clock())
+        if not self._ever_heard and self._first_break is not None:
+            raise self._first_break
         if not self._ever_heard:
             waited = f"waited {self._timeout_s:g} s for each; --timeout gives them longer"
             raise AnswerTimeout("connected, and not one answer came", self._where, waited)
@@ -196,8 +206,13 @@ class LoadRun:
         self._room(lane, self.clock())
 
     def broken(self, error: TwError) -> None:
-        if not self._ever_heard and self._failed is None:
-            self._failed = error
+        if self._ever_heard or self._failed is not None:
+            return
+        self._first_break = self._first_break or error
+        self._breaks += 1
+        # One connection may be unlucky; where as many broke as there are, and nothing ever came, it is the server.
+        if self._breaks >= len(self.lanes):
+            self._failed = self._first_break
             self._bell.ring()
 
     def _room(self, lane: Lane, now: float) -> None:
