@@ -24,6 +24,7 @@ from tw.events import (
     StateWritten,
     Stopping,
     Unwritten,
+    ViaChanged,
 )
 from tw.options import CommonOptions
 from tw.report import ProbeReport, Sample, SubscribeSummary
@@ -114,6 +115,8 @@ def _made(out: TextIO, err: TextIO | None = None, **common: Any) -> Screen:
         (Reloaded(pin="sha256//x"), "tw: the certificate has been read again, pin sha256//x"),
         (StateWritten(problem=f"x{ESC}"), "tw: x\\x1b[2J"),
         (StateWritten(problem=None), "tw: the state can be written again"),
+        (ViaChanged(problem=f"x{ESC}"), "tw: x\\x1b[2J"),
+        (ViaChanged(problem=None), "tw: what is shared is there again"),
         (Unwritten(lines=7), "tw: 7 lines were dropped here, since nobody read them"),
         (Stopping(signal="SIGINT"), "tw: stopping (SIGINT)"),
         (Stopping(signal=None), "tw: stopping (duration over)"),

@@ -23,6 +23,7 @@ from tw.events import (
     StateWritten,
     Stopping,
     Unwritten,
+    ViaChanged,
 )
 from tw.schema import iso_utc
 
@@ -56,6 +57,8 @@ EVENTS: list[tuple[ServerEvent, str, dict[str, Any]]] = [
     (Reloaded(pin="sha256//x"), "reloaded", {"pin": "sha256//x"}),
     (StateWritten(problem="no space"), "state", {"ok": False, "problem": "no space"}),
     (StateWritten(problem=None), "state", {"ok": True, "problem": None}),
+    (ViaChanged(problem="lost"), "via", {"ok": False, "problem": "lost"}),
+    (ViaChanged(problem=None), "via", {"ok": True, "problem": None}),
     (Unwritten(lines=7), "unwritten", {"lines": 7}),
     (Stopping(signal="SIGINT"), "stopping", {"signal": "SIGINT"}),
     (Stopping(signal=None), "stopping", {"signal": None}),

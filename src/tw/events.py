@@ -160,6 +160,17 @@ class StateWritten(ServerEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ViaChanged(ServerEvent):
+    """What the servers share (`--via`) is out of reach, for `problem`, or there again (None)."""
+
+    name: ClassVar[str] = "via"
+    problem: str | None
+
+    def _fields(self) -> Json:
+        return {"ok": self.problem is None, "problem": self.problem}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unwritten(ServerEvent):
     """So many lines of output were dropped, since nobody read them."""
 

@@ -77,6 +77,13 @@ def read_credentials(
     return Credentials(user=user, password=secret)
 
 
+def read_password(file: str | None, variable: str, environ: Mapping[str, str], timeout_s: float) -> Secret | None:
+    """The password in a file, or else in a variable; None where there is neither. Raises LocalError."""
+    if file is not None:
+        return _from_file(file, timeout_s)
+    return Secret(environ[variable]) if environ.get(variable) else None
+
+
 def read_token(command: str, timeout_s: float) -> Secret:
     """The OAuth token that a shell command prints, without the white space around it. Raises LocalError."""
     return _from_command(command, _Origin("--token-command", timeout_s, "token"))

@@ -5,6 +5,7 @@ from typing import Literal
 
 from tw.fault_options import FaultOptions
 from tw.options import require
+from tw.via_options import ViaOptions
 
 LEAST_IDLE_S = 0.1
 """Every connection is looked at several times in an idle timeout, which a shorter one would make a load of its own."""
@@ -122,7 +123,10 @@ class ServeEchoOptions(ServeOptions):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeCounterOptions(ServeOptions):
-    """`tw serve counter`. `start`: the first number, None where the user did not say. `faults`: None for none."""
+    """`tw serve counter`. `start`: the first number, None where the user did not say. `faults`: None for none.
+
+    `lease`: with `via`, how many numbers are fetched at once, None for as many as are asked for.
+    """
 
     port: int = 8080
     start: int | None = None
@@ -134,10 +138,23 @@ class ServeCounterOptions(ServeOptions):
     max_header_bytes: int = 32 * 1024
     max_body_bytes: int = 1024 * 1024
     faults: FaultOptions | None = None
+    via: ViaOptions | None = None
+    lease: int | None = None
 
     def __post_init__(self) -> None:
         ServeOptions.__post_init__(self)
         _refuse_described_faults(self.describe, self.faults)
+        require(
+            self.via is None or self.state is None,
+            "--state beside --via",
+            "the count is kept in one place: leave one of them out",
+        )
+        require(
+            self.via is None or (not self.describe and self.faults is None),
+            f"{'--describe' if self.describe else 'a fault'} beside --via",
+            "answers that wait for their numbers have neither: leave one of them out",
+        )
+        require(self.lease is None or self.via is not None, "--lease without --via", "add --via redis://HOST")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +170,7 @@ class ServePubSubOptions(ServeOptions):
     backlog_bytes: int = 8 * 1024 * 1024
     slow: Literal["disconnect", "drop", "block"] = "disconnect"
     block_timeout_s: float | None = None
+    via: ViaOptions | None = None
 
     def __post_init__(self) -> None:
         ServeOptions.__post_init__(self)

@@ -14,12 +14,14 @@ from tw.errors import ExitCode, TwError
 from tw.events import Listening, Reloaded, ServerEvent, ServerSummary, Stopping
 from tw.options import CommonOptions
 from tw.runtime import Stop, run
+from tw.secret import Secret
 from tw.serve_options import ServeCounterOptions, ServeEchoOptions, ServeOptions, ServePubSubOptions
 from tw.services.certificates import Certificates
 from tw.services.descriptors import raise_limit
 from tw.services.listener import Emit, Listener
 from tw.services.notify import Notifier
 from tw.services.ready import ReadyFile
+from tw.via_options import VARIABLE, ViaOptions
 
 
 class Service(Protocol):
@@ -34,6 +36,19 @@ class Service(Protocol):
 MakeService: TypeAlias = Callable[[Any, Emit], Service]
 
 
+PASSWORD_S = 10.0
+"""How long the file with a password may take: a FIFO that nobody writes to is waited for no longer."""
+
+
+def via_secret(via: ViaOptions | None) -> Secret | None:
+    """The password for what servers share, None where there is none. Raises LocalError."""
+    if via is None:
+        return None
+    from tw.password import read_password
+
+    return read_password(via.password_file, VARIABLE, os.environ, PASSWORD_S)
+
+
 def serve_echo(common: CommonOptions, options: ServeEchoOptions) -> int:
     def make(reactor: Any, emit: Emit) -> Service:
         from tw.services.echo import EchoService
@@ -44,7 +59,13 @@ def serve_echo(common: CommonOptions, options: ServeEchoOptions) -> int:
 
 
 def serve_counter(common: CommonOptions, options: ServeCounterOptions) -> int:
+    secret = via_secret(options.via)
+
     def make(reactor: Any, emit: Emit) -> Service:
+        if options.via is not None:
+            from tw.services.shared_counter import SharedCounterService
+
+            return SharedCounterService(reactor, options, emit, secret)
         from tw.services.counter import CounterService
 
         return CounterService(reactor, options, emit)

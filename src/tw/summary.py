@@ -16,6 +16,7 @@ from tw.events import (
     StateWritten,
     Stopping,
     Unwritten,
+    ViaChanged,
 )
 from tw.report import Distribution, HarmFigures, LoadFigures, PhaseFigures, ProbeReport
 from tw.report.judgement import remaining_faults
@@ -242,6 +243,8 @@ def event_text(event: ServerEvent) -> str:
             return f"tw: faults are made on demand; --seed {event.seed} makes the same ones again"
         case StateWritten():
             return "tw: the state can be written again" if event.problem is None else f"tw: {safe(event.problem)}"
+        case ViaChanged():
+            return "tw: what is shared is there again" if event.problem is None else f"tw: {safe(event.problem)}"
         case Unwritten():
             return f"tw: {event.lines} lines were dropped here, since nobody read them"
         case Stopping():

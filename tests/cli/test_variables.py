@@ -12,6 +12,7 @@ from tw.fault_options import FaultOptions
 from tw.load_options import LoadOptions
 from tw.matrix_options import MatrixOptions
 from tw.survey_options import SurveyOptions
+from tw.via_options import ViaOptions
 
 GLOBAL = {
     "verbosity": "TW_VERBOSE",
@@ -90,6 +91,10 @@ OWN: dict[str, dict[str, tuple[str, Any]]] = {
         "STATUS": ("503:1\n429:.5", ("faults", FaultOptions(statuses=((503, 1.0), (429, 0.5))))),
         "START": ("0", ("start", 0)),
         "STATE": ("s", ("state", "s")),
+        "VIA": ("redis://h/1?key=k", ("via", ViaOptions(url="redis://h/1?key=k"))),
+        "VIA_CA_FILE": ("ca", ("via", ViaOptions(url="rediss://h", ca_file="ca"))),
+        "VIA_PASSWORD_FILE": ("p", ("via", ViaOptions(url="rediss://h", password_file="p"))),
+        "LEASE": ("9", ("lease", 9)),
         "HEADER_TIMEOUT": ("5s", ("header_timeout_s", 5.0)),
         "BODY_TIMEOUT": ("1m", ("body_timeout_s", 60.0)),
         "KEEPALIVE_TIMEOUT": ("1h", ("keepalive_timeout_s", 3600.0)),
@@ -180,6 +185,9 @@ NEEDS = {
     "CONNECT_RATE": ("DURATION", "1"),
     "MAX_IDLE": ("FIND_IDLE_TIMEOUT", "1"),
     "IDLE_PRECISION": ("FIND_IDLE_TIMEOUT", "1"),
+    "VIA_CA_FILE": ("VIA", "rediss://h"),
+    "VIA_PASSWORD_FILE": ("VIA", "rediss://h"),
+    "LEASE": ("VIA", "redis://h"),
 }
 """What an option makes no sense without, and what to set that to."""
 

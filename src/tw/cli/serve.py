@@ -12,6 +12,7 @@ from tw.cli.serve_describe import describe_option
 from tw.cli.serve_faults import fault_options, faults_from, status_option
 from tw.cli.serve_limits import LIMITS
 from tw.cli.serve_proxy import PROXY_OPTIONS
+from tw.cli.serve_via import settle_via, via_options
 from tw.cli.texts import FILE, HOST
 
 MAX_LINE_LIMIT = 64 * 1024 * 1024
@@ -108,6 +109,7 @@ def echo(ctx: click.Context, /, **options: Any) -> int:
 @command("counter", "serve.counter", help="Answer every GET and HEAD with `I am request #N`.")
 @listen_options(8080)
 @counter_options
+@via_options("key", "Number the requests of every server with this URL together")
 @fault_options
 @status_option
 @describe_option("the request and its header too, as the answer's body in JSON")
@@ -117,7 +119,8 @@ def counter(ctx: click.Context, /, **options: Any) -> int:
     from tw.servers import serve_counter
 
     faults = faults_from(options)
-    return serve_counter(session_of(ctx).options(), ServeCounterOptions(**_place(ctx, options), faults=faults))
+    chosen = ServeCounterOptions(**settle_via(ctx, _place(ctx, options), "key"), faults=faults)
+    return serve_counter(session_of(ctx).options(), chosen)
 
 
 @command("pubsub", "serve.pubsub", help="Send each line that a client sends to every client, prefixed with its source.")

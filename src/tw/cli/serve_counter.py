@@ -9,6 +9,7 @@ from tw.cli.params import DURATION_TYPE, SizeType
 from tw.cli.texts import FILE
 
 MAX_NUMBER = 2**63 - 1
+MAX_LEASE = 1_000_000_000
 LEAST_HEADER = 1024
 MAX_HEADER = 1024 * 1024
 MAX_BODY = 1024**4
@@ -28,6 +29,12 @@ _NUMBER = click.IntRange(0, MAX_NUMBER)
 _OPTIONS = [
     click.option("--start", type=_NUMBER, help="First number.  [default: 1, or the state file's]"),
     click.option("--state", type=FILE, metavar="FILE", help="Keep the count across restarts in this file."),
+    click.option(
+        "--lease",
+        type=click.IntRange(1, MAX_LEASE),
+        metavar="N",
+        help="With --via: fetch N numbers at once, ahead of need, rather than one for each request.",
+    ),
     _timeout("--header-timeout", "10s", "How long a request's header may take, or a first request: 408."),
     _timeout("--body-timeout", "60s", "How long a request's body may take as a whole: 408."),
     _timeout("--keepalive-timeout", "75s", "How long a connection may stay idle between two requests."),

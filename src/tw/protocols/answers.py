@@ -35,7 +35,7 @@ REASONS = {
 RETRY_AFTER_S = 10
 """Somebody has to make space first. Who asks earlier does no harm: each request looks whether there is some."""
 
-_EXTRA = {405: b"Allow: GET, HEAD\r\n", 503: b"Retry-After: %d\r\n" % RETRY_AFTER_S}
+_ALLOW = b"Allow: GET, HEAD\r\n"
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _PLACE = rb"(?:\[[0-9A-Za-z:.%_~-]+\]|[0-9A-Za-z._~!$&'()*+;=%-]+)(?::[0-9]*)?"
@@ -59,6 +59,8 @@ class CounterSite:
     counts the answers with a number, `errors` those with a 4xx or 5xx status, `timeouts` the connections that ended
     because a request, or taking its answer, took too long.
     """
+
+    retry_after_s = RETRY_AFTER_S
 
     def __init__(
         self,
@@ -131,7 +133,7 @@ class CounterSite:
         self.errors += 1
         reason = REASONS.get(status) or _reason(status)
         body = b"%d %s: %s\n" % (status, reason, detail.encode("ascii"))
-        extra = _EXTRA.get(status, b"")
+        extra = _ALLOW if status == 405 else b"Retry-After: %d\r\n" % self.retry_after_s if status == 503 else b""
         head = self._head(status, reason, b"text/plain; charset=utf-8", kind)
         return head + extra + b"Content-Length: %d\r\n\r\n" % len(body) + (b"" if kind & HEAD else body)
 

@@ -1,6 +1,7 @@
 """What goes out for one connection's requests: numbers, refusals, and a word of each for the access log."""
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 from tw.events import Requested
 from tw.protocols.answers import CLOSE, HEAD, CounterSite
@@ -18,7 +19,7 @@ class Replies(ABC):
 
     def __init__(self, site: CounterSite) -> None:
         self._site = site
-        self.out: list[bytes] = []
+        self.out: list[Any] = []  # bytes, or in `protocols.late` what will be
         self.peer = ""
         self.over = False
         self.lingers = False

@@ -59,17 +59,23 @@ class CounterService:
             self._reactor,
             self._numbers,
             self._clock,
-            requested=self.listener.emit if options.access_log else None,
             failed=self._failed,
             recovered=self._recovered,
-            header_limit_bytes=options.max_header_bytes,
-            body_limit_bytes=options.max_body_bytes,
+            **self._site_options(),
         )
         try:
             return await self.listener.bind(self._build)
         except BaseException:
             self._numbers.discard()
             raise
+
+    def _site_options(self) -> dict[str, Any]:
+        options = self._options
+        return {
+            "requested": self.listener.emit if options.access_log else None,
+            "header_limit_bytes": options.max_header_bytes,
+            "body_limit_bytes": options.max_body_bytes,
+        }
 
     def _build(self, keeper: Keeper, address: IAddress | None) -> ServerConnection:
         self._sweep.wake()
@@ -106,6 +112,9 @@ class CounterService:
             except LocalError as error:
                 # Nothing is repeated: the next start leaves a gap, as after a crash.
                 self.log.error("{error}; the numbers will have a gap", error=error)
+        return self._summary()
+
+    def _summary(self) -> ServerSummary:
         site = self._site
         return self.listener.summary({"requests": site.requests, "errors": site.errors, "timeouts": site.timeouts})
 

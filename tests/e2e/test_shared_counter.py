@@ -1,0 +1,257 @@
+"""Counters that share a real Redis: numbers unique over all of them, whatever is killed."""
+
+import json
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from e2e.certificates import make_certificates
+from e2e.haproxy import haproxy
+from e2e.harness import TIMEOUT_S, TW, Server, environment, serving, tw, until
+from e2e.redis import Redis, redis
+
+# A redis-server's own port can only be named, so one that was free a moment ago is tried, and another if it is taken.
+ATTEMPTS = 5
+
+
+def url(server: Redis, user: str = "", key: str = "n") -> str:
+    return f"unix://{user}{server.path}?key={key}"
+
+
+@contextmanager
+def nodes(server: Redis, count: int, *args: str) -> Iterator[list[Server]]:
+    with ExitStack() as stack:
+        yield [stack.enter_context(serving("counter", "--via", url(server), *args)) for _ in range(count)]
+
+
+def asked(server: Server) -> tuple[int, str | None, str]:
+    """One request of curl's: status, number, Retry-After."""
+    form = "%{http_code} %header{x-request-number} %header{retry-after}"
+    done = subprocess.run(
+        ["curl", "-s", "-o", "/dev/null", "-w", form, f"http://{server.target}/"],
+        capture_output=True,
+        timeout=TIMEOUT_S,
+        check=True,
+    )
+    status, number, after = done.stdout.decode().split(" ")
+    return int(status), number or None, after
+
+
+def loaded(server: Server, *args: str) -> subprocess.Popen[bytes]:
+    """A probe that asks for a while."""
+    return subprocess.Popen(
+        [TW, "probe", "counter", server.target, "--connections", "4", "--json", *args],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        env=environment(),
+    )
+
+
+def report(process: subprocess.Popen[bytes]) -> Any:
+    out, _ = process.communicate(timeout=TIMEOUT_S)
+    return json.loads(out)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port
+
+
+@pytest.mark.parametrize("lease", [(), ("--lease", "500")])
+def test_behind_a_balancer_two_servers_are_one_counter(tmp_path: Path, lease: tuple[str, ...]) -> None:
+    with redis(tmp_path) as server, nodes(server, 2, *lease) as (one, two):
+        with haproxy(one.target, "", more=f"server other {two.target}") as port:
+            args = ("--connections", "4", "--count", "4000", "--json")
+            ran = tw("probe", "counter", f"127.0.0.1:{port}", *args)
+        assert ran.code == 0, ran
+        numbers = ran.json["numbers"]
+        assert (numbers["instances"], numbers["duplicates"], ran.json["received"]) == (2, 0, 4000)
+        if not lease:
+            assert (numbers["first"], server.says("GET", "n")) == (1, "4000")
+        requests = [node.stop()["requests"] for node in (one, two)]
+        assert sum(requests) == 4000
+        assert min(requests) > 0
+
+
+def test_a_node_that_is_killed_leaves_a_gap_and_the_other_counts_on(tmp_path: Path) -> None:
+    with redis(tmp_path) as server, nodes(server, 2) as (one, two):
+        loads = [loaded(node, "--duration", "2") for node in (one, two)]
+        until(lambda: int(server.says("GET", "n")) > 500)
+        one.process.kill()
+        dead, alive = map(report, loads)
+        assert alive["ok"], alive
+        assert not dead["ok"]
+        assert dead["numbers"]["duplicates"] == alive["numbers"]["duplicates"] == 0
+        given = dead["received"] + alive["received"]
+        counted = int(server.says("GET", "n"))
+        assert given <= counted, "nobody had a number that was not counted"
+        assert asked(two)[:2] == (200, str(counted + 1))
+
+
+@pytest.mark.parametrize("lease", [(), ("--lease", "50")])
+def test_redis_is_killed_and_comes_back_under_load(tmp_path: Path, lease: tuple[str, ...]) -> None:
+    with redis(tmp_path) as server, nodes(server, 2, *lease) as (one, two):
+        loads = [loaded(node, "--duration", "4") for node in (one, two)]
+        until(lambda: int(server.says("GET", "n")) > 500)
+        server.kill()
+        assert not one.wait_for("via")["ok"]
+        until(lambda: asked(one)[0] == 503)  # what is left of a lease is its own
+        status, number, after = asked(one)
+        assert (status, number) == (503, None)
+        assert int(after) > 0
+        server.start()
+        assert one.wait_for("via")["ok"]
+        reports = [report(each) for each in loads]
+        for each in reports:
+            assert each["numbers"]["duplicates"] == each["reordered"] == 0, each
+        given = sum(node.stop()["requests"] for node in (one, two))
+        assert given <= int(server.says("GET", "n"))
+
+
+def test_numbers_of_two_servers_are_apart_through_it_all(tmp_path: Path) -> None:
+    """Every single one, as curl gets it."""
+    with redis(tmp_path) as server, nodes(server, 2) as both:
+        numbers = [asked(node)[1] for node in both for _ in range(3)]
+        server.kill()
+        for node in both:
+            assert not node.wait_for("via")["ok"]
+        assert [asked(node)[0] for node in both] == [503, 503]
+        server.start()
+        for node in both:
+            assert node.wait_for("via")["ok"]
+        numbers += [asked(node)[1] for node in both for _ in range(3)]
+        assert [int(number or -1) for number in numbers] == list(range(1, 13))
+
+
+def test_a_paused_redis_is_a_503_in_time(tmp_path: Path) -> None:
+    with redis(tmp_path) as server, nodes(server, 1) as (node,):
+        server.pause()
+        began_s = time.monotonic()
+        assert asked(node)[0] == 503
+        assert time.monotonic() - began_s < 5.0, "a probe would have given up"
+        server.go_on()
+        event = node.wait_for("via")
+        while not event["ok"]:
+            event = node.wait_for("via")
+        assert asked(node)[0] == 200
+
+
+def test_a_redis_that_sleeps_is_a_503_too_and_comes_back(tmp_path: Path) -> None:
+    with redis(tmp_path, "--enable-debug-command", "yes") as server, nodes(server, 1) as (node,):
+        sleeping = subprocess.Popen(
+            ["redis-cli", "-s", str(server.path), "DEBUG", "SLEEP", "4"], stdout=subprocess.PIPE
+        )
+        assert not node.wait_for("via")["ok"], "noticed though nobody asks"
+        assert asked(node)[0] == 503
+        assert node.wait_for("via")["ok"]
+        assert asked(node)[0] == 200
+        sleeping.communicate(timeout=TIMEOUT_S)
+
+
+def test_redis_and_its_servers_may_both_start_again(tmp_path: Path) -> None:
+    with redis(tmp_path) as server:
+        for first in ("100", "101", "102"):
+            with nodes(server, 1, "--start", "100") as (node,):
+                assert asked(node)[1] == first
+                node.stop()
+            server.kill()
+            server.start()
+
+
+# Logging in ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_user_of_redis_is_logged_in_from_a_file_or_the_environment(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("pass word\n")
+    with redis(tmp_path) as server:
+        server.says("ACL", "SETUSER", "joe", "on", ">pass word", "~n", "+incrby", "+set", "+ping")
+        server.says("CONFIG", "SET", "requirepass", "other")
+        args = ("--via", url(server, "joe@"), "--via-password-file", str(file), "--access-log")
+        with serving("counter", *args) as node:
+            assert asked(node)[1] == "1"
+            assert "pass word" not in str(node.events)
+        ran = tw("serve", "counter", "--port", "0", "--via", url(server), env={"TW_VIA_PASSWORD": "wrong"})
+        assert (ran.code, "WRONGPASS" in ran.error_line, "wrong" in ran.error_line.replace("WRONG", "")) == (
+            6,
+            True,
+            False,
+        )
+        ran = tw("serve", "counter", "--port", "0", "--via", url(server))
+        assert (ran.code, "TW_VIA_PASSWORD" in ran.error_line) == (6, True)
+        env = {"TW_VIA_PASSWORD": "other"}
+        ran = tw("serve", "counter", "--port", "0", "--duration", "10ms", "--via", url(server), env=env)
+        assert ran.code == 0, ran
+
+
+def test_over_tls_redis_is_verified(tmp_path: Path) -> None:
+    made = make_certificates(tmp_path, "localhost")
+    other = tmp_path / "other"
+    other.mkdir()
+    stranger = make_certificates(other, "localhost")
+    tls = ("--tls-cert-file", made.cert, "--tls-key-file", made.key, "--tls-auth-clients", "no")
+    with ExitStack() as stack:
+        for _ in range(ATTEMPTS):
+            port = free_port()
+            server = stack.enter_context(redis(tmp_path, "--tls-port", str(port), *tls))
+            if server.process.poll() is None:
+                break
+        via = ("--port", "0", "--via", f"rediss://localhost:{port}?key=n")
+        with serving("counter", *via[2:], "--via-ca-file", made.ca) as node:
+            assert asked(node)[1] == "1"
+        ran = tw("serve", "counter", *via, "--via-ca-file", stranger.ca)
+        assert ran.code == 5, ran
+        assert ran.error_line.count("localhost") == 1
+        ran = tw("serve", "counter", *via)
+        assert ran.code == 5, ran
+        ran = tw("serve", "counter", "--port", "0", "--via", f"rediss://127.0.0.1:{port}", "--via-ca-file", made.ca)
+        assert ran.code == 5, "another name"
+
+
+# What cannot be used -------------------------------------------------------------------------------------------------
+
+
+def test_a_key_of_another_type_is_left_alone(tmp_path: Path) -> None:
+    with redis(tmp_path) as server:
+        server.says("LPUSH", "list", "x")
+        server.says("SET", "text", "x")
+        for key in ("list", "text"):
+            ran = tw("serve", "counter", "--port", "0", "--via", url(server, key=key))
+            assert (ran.code, "the key holds something else" in ran.error_line) == (9, True)
+        assert server.says("LRANGE", "list", "0", "-1") == "x"
+
+
+def test_a_redis_that_is_not_there_is_exit_3(tmp_path: Path) -> None:
+    ran = tw("serve", "counter", "--port", "0", "--via", f"unix://{tmp_path}/none?key=n")
+    assert (ran.code, "no such file" in ran.error_line) == (3, True)
+    ran = tw("serve", "counter", "--port", "0", "--via", f"redis://127.0.0.1:{free_port()}")
+    assert (ran.code, "connection refused" in ran.error_line) == (3, True)
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("--via", "http://h"),
+        ("--via", "redis://joe:hunter2@h"),
+        ("--via", "redis://h?stream=n"),
+        ("--via", "redis://h", "--state", "file"),
+        ("--via", "redis://h", "--describe"),
+        ("--via", "redis://h", "--delay", "5ms"),
+        ("--via", "redis://h", "--via-ca-file", "ca.pem"),
+        ("--via-ca-file", "ca.pem"),
+        ("--via-password-file", "file"),
+        ("--lease", "5"),
+        ("--via", "redis://h", "--lease", "0"),
+    ],
+)
+def test_what_makes_no_sense_is_exit_2_in_one_line(args: tuple[str, ...]) -> None:
+    ran = tw("serve", "counter", "--port", "0", *args)
+    assert (ran.code, ran.out) == (2, "")
+    assert "hunter2" not in ran.error_line
