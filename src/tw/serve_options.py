@@ -18,7 +18,7 @@ class ServeOptions:
 
     `accept_rate` is connections per second, `tcp_keepalive_s` 0 for none. `allow`, `deny` and `proxy_trust` hold
     networks in CIDR form (`core.networks`); no `proxy_trust` means loopback. `describe` (echo, counter): each client is
-    told what was seen of it.
+    told what was seen of it. `workers`: processes that serve together (`tw.workers`); 1 is this one, and no other.
     """
 
     host: str = "127.0.0.1"
@@ -45,8 +45,14 @@ class ServeOptions:
     json: bool = False
     access_log: bool = False
     describe: bool = False
+    workers: int = 1
 
     def __post_init__(self) -> None:
+        require(
+            self.workers == 1 or self.max_per_host is None,
+            "--max-per-host beside --workers",
+            "the workers do not know of each other's connections; leave one of them out",
+        )
         pem = self.tls_cert is not None or self.tls_key is not None
         require(
             (self.tls_cert is None) == (self.tls_key is None),
@@ -99,6 +105,11 @@ class ServeEchoOptions(ServeOptions):
             "--udp beside --listen",
             "UDP goes with --host and --port only",
         )
+        require(
+            not (self.udp and self.workers > 1),
+            "--udp beside --workers",
+            "workers share TCP ports only; leave one of them out",
+        )
         require(not (self.udp and self.tls), "--udp beside TLS", "echo over UDP has no TLS; leave one of them out")
         require(
             not (self.udp and self.proxy_protocol),
@@ -143,6 +154,11 @@ class ServePubSubOptions(ServeOptions):
 
     def __post_init__(self) -> None:
         ServeOptions.__post_init__(self)
+        require(
+            self.workers == 1,
+            "--workers for pubsub",
+            "a line that reaches one process does not reach the clients of the others; leave it out",
+        )
         require(
             self.block_timeout_s is None or self.slow == "block",
             "--block-timeout without --slow block",
