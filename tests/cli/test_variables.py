@@ -27,6 +27,7 @@ SERVE: dict[str, tuple[str, Any]] = {
     "HANDSHAKE_TIMEOUT": ("2s", ("handshake_timeout_s", 2.0)),
     "DRAIN_TIMEOUT": ("0", ("drain_timeout_s", 0.0)),
     "DURATION": ("1m", ("duration_s", 60.0)),
+    "WORKERS": ("1", ("workers", 1)),
     "MAX_CONNECTIONS": ("7", ("max_connections", 7)),
     "ON_FULL": ("wait", ("on_full", "wait")),
     "MAX_PER_HOST": ("7", ("max_per_host", 7)),

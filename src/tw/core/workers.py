@@ -24,10 +24,9 @@ def share(total: int, workers: int) -> int:
 
 
 class Restarts:
-    """When the place of one worker is filled again. `count` is how often it was."""
+    """When the place of one worker is filled again."""
 
     def __init__(self) -> None:
-        self.count = 0
         self._wait_s = 0.0
         self._failures = 0
 
@@ -41,7 +40,6 @@ class Restarts:
             self._wait_s = 0.0
         wait_s = self._wait_s
         self._wait_s = min(LONGEST_WAIT_S, max(FIRST_WAIT_S, 2 * wait_s))
-        self.count += 1
         return wait_s
 
 

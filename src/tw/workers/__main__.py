@@ -9,9 +9,10 @@ from tw.errors import SIGNALS
 
 
 def main() -> NoReturn:
-    # ^C and a hang-up are for the parent, which says what is to be done. SIGTERM ends this worker alone, in order.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    # ^C and a hang-up are for the parent, which says what is to be done. SIGTERM, too, while this worker starts; later
+    # on it ends this worker alone, in order (`runtime` puts a handler in its place).
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     from tw.workers.worker import work
 

@@ -216,8 +216,8 @@ class Supervisor:
                 self._numbers.close()
             except LocalError as error:
                 self._log.error("{error}; the numbers will have a gap", error=error)
-        restarts = sum(place.restarts.count for place in self._places)
-        more = {"workers": self._options.workers, "restarts": restarts}
+        workers = self._options.workers
+        more = {"workers": workers, "restarts": self._started - workers}
         duration_s = self._reactor.seconds() - self._began_at_s
         return sum_of(self._service, list(self._counts.values()), more, duration_s)
 

@@ -3,8 +3,11 @@
 import os
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
+from twisted.internet import defer
+from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
@@ -32,6 +35,10 @@ from tw.workers.messages import (
     read_message,
 )
 from tw.workers.numbers import BorrowedNumbers
+
+ITS_SAY_S = 0.2
+"""How long a worker that gets SIGTERM waits for its parent to say that all of them end, before it leaves alone, and has
+another one started in its place."""
 
 COUNTS_EVERY_S = 1.0
 """How much of its counts a worker that is killed takes with it."""
@@ -109,6 +116,8 @@ class Work:
         self._parent.tell("ready")
         self._counting = self._reactor.callLater(COUNTS_EVERY_S, self._count)
         await stop.wait()
+        if stop.signal is not None:
+            await self._parent.has_its_say()
         self._parent.tell("leaving")
         summary = await self._service.stop()
         self._counting.cancel()
@@ -137,8 +146,10 @@ class Parent(Protocol):
         inbox: Inbox,
         gone: Callable[[], None] = lambda: os._exit(ExitCode.LOCAL),
     ) -> None:
+        self._reactor = reactor
         self._gone = gone
         self._inbox = inbox
+        self._stopped: Deferred[None] = Deferred()
         self._stop: Callable[[], None] = lambda: None
         self._show: Callable[[Any], None] = lambda handed: None
         channel.setblocking(False)
@@ -150,6 +161,11 @@ class Parent(Protocol):
     def hears(self, stop: Callable[[], None], show: Callable[[Any], None]) -> None:
         self._stop, self._show = stop, show
         self.dataReceived(b"")
+
+    async def has_its_say(self) -> None:
+        """A signal came. It may be meant for all of us (a service manager's, a process group's): the parent says so."""
+        with suppress(defer.TimeoutError):
+            await self._stopped.addTimeout(ITS_SAY_S, self._reactor)
 
     def event(self, event: Any) -> None:
         self._out.line(event_text(event))
@@ -165,6 +181,8 @@ class Parent(Protocol):
     def dataReceived(self, data: bytes) -> None:
         for name, content in self._inbox.feed(data):
             if name == "stop":
+                if not self._stopped.called:
+                    self._stopped.callback(None)
                 self._stop()
             elif name == "tls":
                 self._show(content)
