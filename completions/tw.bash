@@ -4,7 +4,7 @@ _tw_names() { # the subcommands and the options of the command $1
     commands=() options=()
     case $1 in
     tw)
-        commands=(serve probe imap completion)
+        commands=(serve probe imap report completion)
         options=(--version -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
         ;;
     'tw serve')
@@ -12,26 +12,26 @@ _tw_names() { # the subcommands and the options of the command $1
         options=(-v --verbose -q --quiet --color --reactor --config --no-config -h --help)
         ;;
     'tw serve echo')
-        options=(--port --host --listen --tls-cert --tls-key --tls-client-ca --tls-self-signed --proxy-protocol --proxy-trust --handshake-timeout --drain-timeout --duration --max-connections --on-full --max-per-host --accept-rate --idle-timeout --allow --deny --ready-file --json --access-log --udp -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
+        options=(--port --host --listen --tls-cert --tls-key --tls-client-ca --tls-self-signed --proxy-protocol --proxy-trust --handshake-timeout --drain-timeout --duration --max-connections --on-full --max-per-host --accept-rate --idle-timeout --tcp-keepalive --allow --deny --ready-file --json --access-log --udp --delay --jitter --close-after --reset --corrupt --truncate --seed --describe -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
         ;;
     'tw serve counter')
-        options=(--port --host --listen --tls-cert --tls-key --tls-client-ca --tls-self-signed --proxy-protocol --proxy-trust --handshake-timeout --drain-timeout --duration --max-connections --on-full --max-per-host --accept-rate --idle-timeout --allow --deny --ready-file --json --access-log --start --state --header-timeout --body-timeout --keepalive-timeout --send-timeout --max-header --max-body -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
+        options=(--port --host --listen --tls-cert --tls-key --tls-client-ca --tls-self-signed --proxy-protocol --proxy-trust --handshake-timeout --drain-timeout --duration --max-connections --on-full --max-per-host --accept-rate --idle-timeout --tcp-keepalive --allow --deny --ready-file --json --access-log --start --state --header-timeout --body-timeout --keepalive-timeout --send-timeout --max-header --max-body --delay --jitter --close-after --reset --corrupt --truncate --seed --status --describe -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
         ;;
     'tw serve pubsub')
-        options=(--port --host --listen --tls-cert --tls-key --tls-client-ca --tls-self-signed --proxy-protocol --proxy-trust --handshake-timeout --drain-timeout --duration --max-connections --on-full --max-per-host --accept-rate --idle-timeout --allow --deny --ready-file --json --access-log --no-prefix --no-echo --crlf --max-line --history --backlog --slow --block-timeout -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
+        options=(--port --host --listen --tls-cert --tls-key --tls-client-ca --tls-self-signed --proxy-protocol --proxy-trust --handshake-timeout --drain-timeout --duration --max-connections --on-full --max-per-host --accept-rate --idle-timeout --tcp-keepalive --allow --deny --ready-file --json --access-log --no-prefix --no-echo --crlf --max-line --history --backlog --slow --block-timeout -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
         ;;
     'tw probe')
         commands=(echo counter pubsub)
         options=(-v --verbose -q --quiet --color --reactor --config --no-config -h --help)
         ;;
     'tw probe echo')
-        options=(--count --interval --timeout --wait-for --tls --ca-file --pin --insecure --server-name --client-cert --client-key -4 --ipv4 -6 --ipv6 --bind --self --json --connections --rate --duration --warmup --connect-rate --size --udp -i --interactive --idle -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
+        options=(--count --interval --timeout --wait-for --tls --ca-file --pin --insecure --server-name --client-cert --client-key -4 --ipv4 -6 --ipv6 --bind --self --json --send-proxy --proxy-source --connections --rate --duration --warmup --connect-rate --json-stream --assert --junit --hgrm --diff --find-idle-timeout --max-idle --idle-precision --size --udp -i --interactive --idle -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
         ;;
     'tw probe counter')
-        options=(--count --interval --timeout --wait-for --tls --ca-file --pin --insecure --server-name --client-cert --client-key -4 --ipv4 -6 --ipv6 --bind --self --json --connections --rate --duration --warmup --connect-rate --path -H --header -X --method --expect-status --resolve --no-keepalive -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
+        options=(--count --interval --timeout --wait-for --tls --ca-file --pin --insecure --server-name --client-cert --client-key -4 --ipv4 -6 --ipv6 --bind --self --json --send-proxy --proxy-source --connections --rate --duration --warmup --connect-rate --json-stream --assert --junit --hgrm --diff --find-idle-timeout --max-idle --idle-precision --path -H --header -X --method --expect-status --resolve --no-keepalive -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
         ;;
     'tw probe pubsub')
-        options=(--count --interval --timeout --wait-for --tls --ca-file --pin --insecure --server-name --client-cert --client-key -4 --ipv4 -6 --ipv6 --bind --self --json --connections --rate --duration --warmup --connect-rate --size -i --interactive --publish --no-wait --subscribe --idle -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
+        options=(--count --interval --timeout --wait-for --tls --ca-file --pin --insecure --server-name --client-cert --client-key -4 --ipv4 -6 --ipv6 --bind --self --json --send-proxy --proxy-source --connections --rate --duration --warmup --connect-rate --json-stream --publishers --subscribers --window --read-rate --slow-subscribers --assert --junit --hgrm --size -i --interactive --publish --no-wait --subscribe --idle -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
         ;;
     'tw imap')
         commands=(first-subject subjects mailboxes status watch check)
@@ -54,6 +54,9 @@ _tw_names() { # the subcommands and the options of the command $1
         ;;
     'tw imap check')
         options=(--user --host --port --endpoint --tunnel --security --auth --password-file --password-fd --password-command --netrc --netrc-file --keyring --token-command --send-id --trace --timeout --ca-file --pin --insecure --server-name --client-cert --client-key --json --mailbox --expect-subject --max-age --max-unread --cert-days --nagios --accounts --jobs -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
+        ;;
+    'tw report')
+        options=(--html --json -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
         ;;
     'tw completion')
         options=(-v --verbose -q --quiet --color --reactor --config --no-config -h --help)
@@ -80,7 +83,7 @@ _tw_takes() { # what the option $2 of the command $1 takes, or its argument numb
         ;;
     'tw serve echo')
         case $2 in
-        --port | --host | --listen | --proxy-trust | --handshake-timeout | --drain-timeout | --duration | --max-connections | --max-per-host | --accept-rate | --idle-timeout | --allow | --deny) takes=text ;;
+        --port | --host | --listen | --proxy-trust | --handshake-timeout | --drain-timeout | --duration | --max-connections | --max-per-host | --accept-rate | --idle-timeout | --tcp-keepalive | --allow | --deny | --delay | --jitter | --close-after | --reset | --corrupt | --truncate | --seed) takes=text ;;
         --tls-cert | --tls-key | --tls-client-ca | --ready-file | --config) takes=file ;;
         --on-full) takes=words choices=(refuse wait) ;;
         --color) takes=words choices=(auto always never) ;;
@@ -89,7 +92,7 @@ _tw_takes() { # what the option $2 of the command $1 takes, or its argument numb
         ;;
     'tw serve counter')
         case $2 in
-        --port | --host | --listen | --proxy-trust | --handshake-timeout | --drain-timeout | --duration | --max-connections | --max-per-host | --accept-rate | --idle-timeout | --allow | --deny | --start | --header-timeout | --body-timeout | --keepalive-timeout | --send-timeout | --max-header | --max-body) takes=text ;;
+        --port | --host | --listen | --proxy-trust | --handshake-timeout | --drain-timeout | --duration | --max-connections | --max-per-host | --accept-rate | --idle-timeout | --tcp-keepalive | --allow | --deny | --start | --header-timeout | --body-timeout | --keepalive-timeout | --send-timeout | --max-header | --max-body | --delay | --jitter | --close-after | --reset | --corrupt | --truncate | --seed | --status) takes=text ;;
         --tls-cert | --tls-key | --tls-client-ca | --ready-file | --state | --config) takes=file ;;
         --on-full) takes=words choices=(refuse wait) ;;
         --color) takes=words choices=(auto always never) ;;
@@ -98,7 +101,7 @@ _tw_takes() { # what the option $2 of the command $1 takes, or its argument numb
         ;;
     'tw serve pubsub')
         case $2 in
-        --port | --host | --listen | --proxy-trust | --handshake-timeout | --drain-timeout | --duration | --max-connections | --max-per-host | --accept-rate | --idle-timeout | --allow | --deny | --max-line | --history | --backlog | --block-timeout) takes=text ;;
+        --port | --host | --listen | --proxy-trust | --handshake-timeout | --drain-timeout | --duration | --max-connections | --max-per-host | --accept-rate | --idle-timeout | --tcp-keepalive | --allow | --deny | --max-line | --history | --backlog | --block-timeout) takes=text ;;
         --tls-cert | --tls-key | --tls-client-ca | --ready-file | --config) takes=file ;;
         --on-full) takes=words choices=(refuse wait) ;;
         --slow) takes=words choices=(disconnect drop block) ;;
@@ -115,24 +118,27 @@ _tw_takes() { # what the option $2 of the command $1 takes, or its argument numb
         ;;
     'tw probe echo')
         case $2 in
-        --count | --interval | --timeout | --wait-for | --pin | --server-name | --bind | --connections | --rate | --duration | --warmup | --connect-rate | --size | --idle | 0) takes=text ;;
-        --ca-file | --client-cert | --client-key | --config) takes=file ;;
+        --count | --interval | --timeout | --wait-for | --pin | --server-name | --bind | --proxy-source | --connections | --rate | --duration | --warmup | --connect-rate | --assert | --max-idle | --idle-precision | --size | --idle | 0) takes=text ;;
+        --ca-file | --client-cert | --client-key | --junit | --hgrm | --config) takes=file ;;
+        --send-proxy) takes=words choices=(v1 v2) ;;
         --color) takes=words choices=(auto always never) ;;
         --reactor) takes=words choices=(auto stock) ;;
         esac
         ;;
     'tw probe counter')
         case $2 in
-        --count | --interval | --timeout | --wait-for | --pin | --server-name | --bind | --connections | --rate | --duration | --warmup | --connect-rate | --path | -H | --header | -X | --method | --expect-status | --resolve | 0) takes=text ;;
-        --ca-file | --client-cert | --client-key | --config) takes=file ;;
+        --count | --interval | --timeout | --wait-for | --pin | --server-name | --bind | --proxy-source | --connections | --rate | --duration | --warmup | --connect-rate | --assert | --max-idle | --idle-precision | --path | -H | --header | -X | --method | --expect-status | --resolve | 0) takes=text ;;
+        --ca-file | --client-cert | --client-key | --junit | --hgrm | --config) takes=file ;;
+        --send-proxy) takes=words choices=(v1 v2) ;;
         --color) takes=words choices=(auto always never) ;;
         --reactor) takes=words choices=(auto stock) ;;
         esac
         ;;
     'tw probe pubsub')
         case $2 in
-        --count | --interval | --timeout | --wait-for | --pin | --server-name | --bind | --connections | --rate | --duration | --warmup | --connect-rate | --size | --publish | --idle | 0) takes=text ;;
-        --ca-file | --client-cert | --client-key | --config) takes=file ;;
+        --count | --interval | --timeout | --wait-for | --pin | --server-name | --bind | --proxy-source | --connections | --rate | --duration | --warmup | --connect-rate | --publishers | --subscribers | --window | --read-rate | --slow-subscribers | --assert | --size | --publish | --idle | 0) takes=text ;;
+        --ca-file | --client-cert | --client-key | --junit | --hgrm | --config) takes=file ;;
+        --send-proxy) takes=words choices=(v1 v2) ;;
         --color) takes=words choices=(auto always never) ;;
         --reactor) takes=words choices=(auto stock) ;;
         esac
@@ -200,6 +206,13 @@ _tw_takes() { # what the option $2 of the command $1 takes, or its argument numb
         --security) takes=words choices=(tls starttls plain) ;;
         --auth) takes=words choices=(auto scram-sha-256 scram-sha-1 cram-md5 plain login xoauth2 oauthbearer) ;;
         --password-file | --netrc-file | --ca-file | --client-cert | --client-key | --accounts | --config) takes=file ;;
+        --color) takes=words choices=(auto always never) ;;
+        --reactor) takes=words choices=(auto stock) ;;
+        esac
+        ;;
+    'tw report')
+        case $2 in
+        --html | --config | 0) takes=file ;;
         --color) takes=words choices=(auto always never) ;;
         --reactor) takes=words choices=(auto stock) ;;
         esac

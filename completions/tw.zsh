@@ -20,6 +20,27 @@ _tw_completion() {
     return ret
 }
 
+_tw_report() {
+    local curcontext="$curcontext" context state state_descr line ret=1
+    typeset -A opt_args
+    _arguments -s -S -C : \
+        '--html=[Write a page as well; it needs nothing but itself.]:FILE:_files' \
+        '--json[One object on stdout.]' \
+        '*-v[Say more; -vv shows tracebacks.]' \
+        '*--verbose[Say more; -vv shows tracebacks.]' \
+        '(-q --quiet)-q[Say only what was asked for.]' \
+        '(-q --quiet)--quiet[Say only what was asked for.]' \
+        '--color=[Colour on a terminal (auto), always or never. NO_COLOR is obeyed.]:CHOICE:(auto always never)' \
+        '--reactor=[The lean epoll reactor where it works (auto), or Twisted'"'"'s own (stock).]:CHOICE:(auto stock)' \
+        '--config=[Settings file instead of $XDG_CONFIG_HOME/tw/config.toml.]:FILE:_files' \
+        '--no-config[Read no settings file.]' \
+        '(-h --help)-h[Show this message and exit.]' \
+        '(-h --help)--help[Show this message and exit.]' \
+        1::FILE...:_files \
+        && ret=0
+    return ret
+}
+
 _tw_imap_check() {
     local curcontext="$curcontext" context state state_descr line ret=1
     typeset -A opt_args
@@ -358,11 +379,22 @@ _tw_probe_pubsub() {
         '--bind=[Source address.]:HOST: ' \
         '--self[Start the matching server in this process and probe it.]' \
         '--json[One report object on stdout.]' \
-        '--connections=[Load over so many connections, each sending as soon as its answer is in. \[default: 1; 10 with --rate\]]:N: ' \
+        '--send-proxy=[Begin each connection with a PROXY header, as a proxy does, before TLS.]:CHOICE:(v1 v2)' \
+        '--proxy-source=[Say in the PROXY header that it is from here. \[default: the connection'"'"'s own address\]]:ADDR\:PORT: ' \
+        '--connections=[Load by so many publishers to as many subscribers.]:N: ' \
         '--rate=[Load at a fixed rate: messages a second, in total.]:R: ' \
         '--duration=[Of the load. \[default: 10s, if there is no --count\]]:DURATION: ' \
         '--warmup=[Load for so long before it counts.]:DURATION: ' \
         '--connect-rate=[Open so many connections a second. \[default: all at once\]]:R: ' \
+        '--json-stream[JSON Lines on stdout: a line each second (each sample, in ping mode), then the report.]' \
+        '--publishers=[Load by so many publishers. \[default: --connections, or 1\]]:P: ' \
+        '--subscribers=[Load to so many subscribers, each of which must get every line. \[default: --connections, or 1\]]:S: ' \
+        '--window=[Without --rate: lines of a publisher that may be under way at once. \[default: 1\]]:N: ' \
+        '--read-rate=[Make a subscriber slow on purpose: it reads so many bytes a second.]:BYTES: ' \
+        '--slow-subscribers=[So many of the subscribers are slow, the last ones. \[default: 1, with --read-rate\]]:K: ' \
+        '*--assert=[Exit 1 unless this holds: '"'"'p99<50ms'"'"', '"'"'loss=0'"'"', '"'"'errors<=0.1%'"'"', '"'"'rate>=1000'"'"'; repeatable.]:EXPR: ' \
+        '--junit=[Write verdict and assertions as JUnit XML.]:FILE:_files' \
+        '--hgrm=[Write the round trips for HdrHistogram'"'"'s plotters.]:FILE:_files' \
         '--size=[Of a payload, with its token and number.]:BYTES: ' \
         '(-i --interactive)-i[Talk: your lines out, the server'"'"'s to stdout.]' \
         '(-i --interactive)--interactive[Talk: your lines out, the server'"'"'s to stdout.]' \
@@ -407,11 +439,21 @@ _tw_probe_counter() {
         '--bind=[Source address.]:HOST: ' \
         '--self[Start the matching server in this process and probe it.]' \
         '--json[One report object on stdout.]' \
+        '--send-proxy=[Begin each connection with a PROXY header, as a proxy does, before TLS.]:CHOICE:(v1 v2)' \
+        '--proxy-source=[Say in the PROXY header that it is from here. \[default: the connection'"'"'s own address\]]:ADDR\:PORT: ' \
         '--connections=[Load over so many connections, each sending as soon as its answer is in. \[default: 1; 10 with --rate\]]:N: ' \
         '--rate=[Load at a fixed rate: messages a second, in total.]:R: ' \
         '--duration=[Of the load. \[default: 10s, if there is no --count\]]:DURATION: ' \
         '--warmup=[Load for so long before it counts.]:DURATION: ' \
         '--connect-rate=[Open so many connections a second. \[default: all at once\]]:R: ' \
+        '--json-stream[JSON Lines on stdout: a line each second (each sample, in ping mode), then the report.]' \
+        '*--assert=[Exit 1 unless this holds: '"'"'p99<50ms'"'"', '"'"'loss=0'"'"', '"'"'errors<=0.1%'"'"', '"'"'rate>=1000'"'"'; repeatable.]:EXPR: ' \
+        '--junit=[Write verdict and assertions as JUnit XML.]:FILE:_files' \
+        '--hgrm=[Write the round trips for HdrHistogram'"'"'s plotters.]:FILE:_files' \
+        '--diff[Tell what changed between here and the server, which must run with --describe.]' \
+        '--find-idle-timeout[Find out how long a connection that is silent is kept. A server'"'"'s TCP keepalive keeps a NAT awake: start tw'"'"'s own with --tcp-keepalive 0.]' \
+        '--max-idle=[With --find-idle-timeout: the longest silence to try.]:DURATION: ' \
+        '--idle-precision=[With --find-idle-timeout: how close to come to it.]:DURATION: ' \
         '--path=[Path of the request. \[default: /, or the URL'"'"'s\]]:PATH: ' \
         '*-H+[Send this header; repeatable.]:NAME\: VALUE: ' \
         '*--header=[Send this header; repeatable.]:NAME\: VALUE: ' \
@@ -457,11 +499,21 @@ _tw_probe_echo() {
         '--bind=[Source address.]:HOST: ' \
         '--self[Start the matching server in this process and probe it.]' \
         '--json[One report object on stdout.]' \
+        '--send-proxy=[Begin each connection with a PROXY header, as a proxy does, before TLS.]:CHOICE:(v1 v2)' \
+        '--proxy-source=[Say in the PROXY header that it is from here. \[default: the connection'"'"'s own address\]]:ADDR\:PORT: ' \
         '--connections=[Load over so many connections, each sending as soon as its answer is in. \[default: 1; 10 with --rate\]]:N: ' \
         '--rate=[Load at a fixed rate: messages a second, in total.]:R: ' \
         '--duration=[Of the load. \[default: 10s, if there is no --count\]]:DURATION: ' \
         '--warmup=[Load for so long before it counts.]:DURATION: ' \
         '--connect-rate=[Open so many connections a second. \[default: all at once\]]:R: ' \
+        '--json-stream[JSON Lines on stdout: a line each second (each sample, in ping mode), then the report.]' \
+        '*--assert=[Exit 1 unless this holds: '"'"'p99<50ms'"'"', '"'"'loss=0'"'"', '"'"'errors<=0.1%'"'"', '"'"'rate>=1000'"'"'; repeatable.]:EXPR: ' \
+        '--junit=[Write verdict and assertions as JUnit XML.]:FILE:_files' \
+        '--hgrm=[Write the round trips for HdrHistogram'"'"'s plotters.]:FILE:_files' \
+        '--diff[Tell what changed between here and the server, which must run with --describe.]' \
+        '--find-idle-timeout[Find out how long a connection that is silent is kept. A server'"'"'s TCP keepalive keeps a NAT awake: start tw'"'"'s own with --tcp-keepalive 0.]' \
+        '--max-idle=[With --find-idle-timeout: the longest silence to try.]:DURATION: ' \
+        '--idle-precision=[With --find-idle-timeout: how close to come to it.]:DURATION: ' \
         '--size=[Of a payload, with its token and number.]:BYTES: ' \
         '--udp[Over UDP.]' \
         '(-i --interactive)-i[Talk: your lines out, the server'"'"'s to stdout.]' \
@@ -540,6 +592,7 @@ _tw_serve_pubsub() {
         '--max-per-host=[Connections at a time of one IPv4 address, or one IPv6 /64.]:N: ' \
         '--accept-rate=[New connections in a second; others wait. One second'"'"'s worth may come at once.]:R: ' \
         '--idle-timeout=[Close a connection that neither sent nor got anything for so long.]:DURATION: ' \
+        '--tcp-keepalive=[Have the kernel ask a silent peer whether it is there after so long, which keeps a NAT awake; 0: never.]:DURATION: ' \
         '*--allow=[Turn away whoever is in no network of these; repeatable.]:CIDR: ' \
         '*--deny=[Turn away who is in this network, before --allow; repeatable.]:CIDR: ' \
         '--ready-file=[Written once every listener is bound.]:PATH:_files' \
@@ -588,6 +641,7 @@ _tw_serve_counter() {
         '--max-per-host=[Connections at a time of one IPv4 address, or one IPv6 /64.]:N: ' \
         '--accept-rate=[New connections in a second; others wait. One second'"'"'s worth may come at once.]:R: ' \
         '--idle-timeout=[Close a connection that neither sent nor got anything for so long.]:DURATION: ' \
+        '--tcp-keepalive=[Have the kernel ask a silent peer whether it is there after so long, which keeps a NAT awake; 0: never.]:DURATION: ' \
         '*--allow=[Turn away whoever is in no network of these; repeatable.]:CIDR: ' \
         '*--deny=[Turn away who is in this network, before --allow; repeatable.]:CIDR: ' \
         '--ready-file=[Written once every listener is bound.]:PATH:_files' \
@@ -601,6 +655,15 @@ _tw_serve_counter() {
         '--send-timeout=[How long a client may take nothing of its answers.]:DURATION: ' \
         '--max-header=[Largest request line with its header: 431.]:BYTES: ' \
         '--max-body=[Largest body of a request, which is read and forgotten: 413.]:BYTES: ' \
+        '--delay=[Fault: answer so much later, that share of messages or all.]:D[\:PERCENT]: ' \
+        '--jitter=[Fault: and up to so much more, at random.]:DURATION: ' \
+        '--close-after=[Fault: close a connection once so many bytes were sent to it. Not over UDP.]:BYTES: ' \
+        '--reset=[Fault: reset instead of an answer. Not over UDP.]:PERCENT: ' \
+        '--corrupt=[Fault: one byte of an answer is wrong.]:PERCENT: ' \
+        '--truncate=[Fault: an answer lacks its end.]:PERCENT: ' \
+        '--seed=[Make the same faults as the run that told this seed.]:N: ' \
+        '*--status=[Fault: this error instead of an answer; repeatable.]:CODE\:PERCENT: ' \
+        '--describe[Tell each client what was seen of its own connection (addresses, PROXY header, TLS), and of nobody else'"'"'s: the request and its header too, as the answer'"'"'s body in JSON.]' \
         '*-v[Say more; -vv shows tracebacks.]' \
         '*--verbose[Say more; -vv shows tracebacks.]' \
         '(-q --quiet)-q[Say only what was asked for.]' \
@@ -636,12 +699,21 @@ _tw_serve_echo() {
         '--max-per-host=[Connections at a time of one IPv4 address, or one IPv6 /64.]:N: ' \
         '--accept-rate=[New connections in a second; others wait. One second'"'"'s worth may come at once.]:R: ' \
         '--idle-timeout=[Close a connection that neither sent nor got anything for so long.]:DURATION: ' \
+        '--tcp-keepalive=[Have the kernel ask a silent peer whether it is there after so long, which keeps a NAT awake; 0: never.]:DURATION: ' \
         '*--allow=[Turn away whoever is in no network of these; repeatable.]:CIDR: ' \
         '*--deny=[Turn away who is in this network, before --allow; repeatable.]:CIDR: ' \
         '--ready-file=[Written once every listener is bound.]:PATH:_files' \
         '--json[Events as JSON Lines on stdout.]' \
         '--access-log[Tell of every connection and request.]' \
         '--udp[The same port over UDP as well.]' \
+        '--delay=[Fault: answer so much later, that share of messages or all.]:D[\:PERCENT]: ' \
+        '--jitter=[Fault: and up to so much more, at random.]:DURATION: ' \
+        '--close-after=[Fault: close a connection once so many bytes were sent to it. Not over UDP.]:BYTES: ' \
+        '--reset=[Fault: reset instead of an answer. Not over UDP.]:PERCENT: ' \
+        '--corrupt=[Fault: one byte of an answer is wrong.]:PERCENT: ' \
+        '--truncate=[Fault: an answer lacks its end.]:PERCENT: ' \
+        '--seed=[Make the same faults as the run that told this seed.]:N: ' \
+        '--describe[Tell each client what was seen of its own connection (addresses, PROXY header, TLS), and of nobody else'"'"'s: in one line of JSON ahead of the echo.]' \
         '*-v[Say more; -vv shows tracebacks.]' \
         '*--verbose[Say more; -vv shows tracebacks.]' \
         '(-q --quiet)-q[Say only what was asked for.]' \
@@ -717,6 +789,7 @@ _tw() {
                 'serve:Stand up a known-good server.'
                 'probe:Prove that bytes, requests and lines get through.'
                 'imap:Prove that mail can be read.'
+                'report:Show saved reports side by side.'
                 'completion:Print the completion script of a shell.'
             )
             _describe -t commands 'tw command' commands && ret=0
@@ -726,6 +799,7 @@ _tw() {
                 serve) _tw_serve && ret=0 ;;
                 probe) _tw_probe && ret=0 ;;
                 imap) _tw_imap && ret=0 ;;
+                report) _tw_report && ret=0 ;;
                 completion) _tw_completion && ret=0 ;;
             esac
             ;;

@@ -16,9 +16,10 @@ PAUSE_BYTES = 65_536
 class End:
     """One end of a stream, as Twisted's TCP transport behaves: what is written leaves when the network next moves."""
 
-    def __init__(self, protocol: Any, address: object) -> None:
+    def __init__(self, protocol: Any, address: object, own: object = None) -> None:
         self.protocol = protocol
         self.address = address
+        self.own = address if own is None else own
         self.peer: End
         self.out = bytearray()
         self.connected = True
@@ -29,7 +30,6 @@ class End:
         """Whether nothing that is written here gets through."""
         self.heeds_end = True
         """Whether it takes the peer's end for its own."""
-        self.met_itself = False
         self.producer: Any = None
         self._paused = False
 
@@ -70,12 +70,8 @@ class End:
     def getPeer(self) -> object:
         return self.address
 
-    def getHost(self) -> Any:
-        """Another port than the peer's, unless this is one that met itself."""
-        address: Any = self.address
-        if self.met_itself or not hasattr(address, "port"):
-            return address
-        return type(address)(address.type, address.host, 61_000)
+    def getHost(self) -> object:
+        return self.own
 
     def move(self) -> bool:
         """Let go of what waits here, first bytes, then the end; whether there was any."""

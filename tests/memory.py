@@ -57,6 +57,16 @@ class Port:
             self._net.callLater(0, arrive, copy)
 
 
+DIALLER_PORT = 61_000
+
+
+def _dialler_of(address: Any) -> Any:
+    """Where a connection to this address comes from."""
+    if isinstance(address, UNIXAddress):
+        return address
+    return type(address)(address.type, address.host, DIALLER_PORT)
+
+
 class Network(MemoryReactorClock):
     """A reactor. What it does not know refuses; what is in `silent` never answers."""
 
@@ -130,9 +140,10 @@ class Network(MemoryReactorClock):
             if serves is None:
                 factory.clientConnectionFailed(connector, Failure(self.refusal))
                 return
-            near, far = End(factory.buildProtocol(address), address), End(serves.buildProtocol(address), address)
+            dialler = address if place in self.mirrors else _dialler_of(address)
+            near = End(factory.buildProtocol(address), address, dialler)
+            far = End(serves.buildProtocol(dialler), dialler, address)
             near.peer, far.peer = far, near
-            near.met_itself = place in self.mirrors
             self.ends += [near, far]
             far.protocol.makeConnection(far)
             near.protocol.makeConnection(near)

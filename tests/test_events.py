@@ -12,6 +12,7 @@ from tw import events
 from tw.events import (
     Closed,
     Dropped,
+    FaultsAsked,
     Listening,
     Opened,
     Refused,
@@ -78,6 +79,12 @@ EVENTS: list[tuple[ServerEvent, str, dict[str, Any]]] = [
         "summary",
         {"service": "echo", **COUNTS, "refusals": {"denied": 4}, "idle": 7, "accept_pauses": 8},
     ),
+    (
+        ServerSummary(service="echo", **MEASURED, faults={"delay": 5, "reset": 0}, seed=6),
+        "summary",
+        {"service": "echo", **COUNTS, **NO_LIMITS, "faults": {"delay": 5, "reset": 0}, "seed": 6},
+    ),
+    (FaultsAsked(seed=6), "faults", {"seed": 6}),
     (ServerEvent(), "", {}),
 ]
 

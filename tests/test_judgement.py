@@ -107,6 +107,14 @@ def test_a_kind_of_fault_is_judged_by_the_assertion_that_names_it(
     assert report.ok is (all(one.ok for one in report.assertions) and not remaining_faults(report))
 
 
+def test_what_an_open_loop_could_not_send_is_a_fault_of_its_own() -> None:
+    short = run(ok=False, lost=5, load=LoadFigures(pacing="open", connections=1, unsent=3))
+    assert not judge(short, "loss<1%", "errors<1%").ok
+    assert judge(short, "loss<1%", "unsent<=3").ok
+    assert not judge(short, "loss<1%", "unsent=0").ok
+    assert judge(run(), "unsent=0").assertions[0].measured is None
+
+
 def test_a_counters_duplicates_are_its_duplicated_answers() -> None:
     numbers = Numbers(first=1, last=9, gaps=3, duplicates=2, resets=1, instances=2)
     bad = run("counter", duplicated=2, numbers=numbers)
@@ -125,6 +133,13 @@ def test_where_no_number_came_the_numbers_say_nothing() -> None:
 def test_the_lines_of_others_can_be_asserted() -> None:
     assert judge(run("pubsub", delivery=Delivery(foreign=2)), "foreign<=2").ok
     assert not judge(run("pubsub", delivery=Delivery(foreign=3)), "foreign<=2").ok
+
+
+def test_a_share_of_lines_is_of_all_their_deliveries() -> None:
+    delivery = Delivery(published=1000, delivered=9990, expected=10_000)
+    lossy = run("pubsub", lost=10, received=9990, delivery=delivery)
+    assert judge(lossy, "loss<=0.1%", "received>=99.9%").ok
+    assert not judge(lossy, "loss<0.1%").ok
 
 
 def test_a_verdict_that_no_count_explains_stays_as_it_is() -> None:

@@ -67,7 +67,7 @@ def test_results_are_told_in_the_order_of_the_file_each_as_soon_as_it_can_be(
     for port in range(1, 5):
         place(net, port, meets=lambda peer: None)
     check_all(*map(account, range(1, 5)))
-    by_port = {peer.transport.address.port: peer for peer in net.peers}  # type: ignore[union-attr]
+    by_port = {peer.transport.own.port: peer for peer in net.peers}  # type: ignore[union-attr]
 
     def greet(port: int) -> list[str]:
         by_port[port].say(GREETING)

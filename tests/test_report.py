@@ -9,9 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tw.core.histogram import Histogram
+from tw.core.numbers import HIGHEST_INSTANCES, NumberLine
 from tw.errors import AnswerTimeout, AuthError, ConnectError
 from tw.output import to_text
-from tw.report import Delivery, Distribution, LineReceived, Numbers, PhaseFigures, ProbeReport, Sample, SubscribeSummary
+from tw.report import (
+    Delivery,
+    Distribution,
+    InstanceShare,
+    LineReceived,
+    Numbers,
+    PhaseFigures,
+    ProbeReport,
+    Sample,
+    SubscribeSummary,
+)
 from tw.schema import failure_json
 
 NOTHING_MEASURED = dict.fromkeys(("min", "mean", "p50", "p90", "p95", "p99", "p999", "max"))
@@ -34,6 +45,9 @@ REPORT = {
     "sent_bytes": 320,
     "received_bytes": 256,
 }
+
+
+SHARE = InstanceShare(instance="a", answers=1, share=1.0, first=1, last=1, gaps=0)
 
 
 def _report(**more: Any) -> ProbeReport:
@@ -63,10 +77,7 @@ def test_a_probe_report_has_these_fields_in_this_order() -> None:
 
 def test_the_counter_adds_its_numbers_and_pubsub_its_delivery() -> None:
     numbers = Numbers(first=1, last=9, gaps=2, duplicates=3, resets=4, instances=5)
-    assert _report(numbers=numbers).to_json() == {
-        **REPORT,
-        "numbers": {"first": 1, "last": 9, "gaps": 2, "duplicates": 3, "resets": 4, "instances": 5},
-    }
+    assert _report(numbers=numbers).to_json() == {**REPORT, "numbers": numbers.to_json()}
     delivery = Delivery(published=1, delivered=2, expected=3, foreign=4)
     assert _report(delivery=delivery).to_json() == {
         **REPORT,
@@ -110,13 +121,50 @@ def test_nothing_went_wrong_until_it_is_counted() -> None:
     counts = ("lost", "duplicated", "reordered", "corrupted", "duration_s", "sent_bytes", "received_bytes")
     assert [report[name] for name in counts] == [0] * len(counts)
     assert set(Delivery().to_json().values()) == {0}
-    assert Numbers().to_json() == {"first": None, "last": None, "gaps": 0, "duplicates": 0, "resets": 0, "instances": 0}
+    numbers = Numbers().to_json()
+    assert (numbers.pop("first"), numbers.pop("last"), numbers.pop("shares")) == (None, None, [])
+    assert set(numbers.values()) == {0}
+
+
+def test_the_numbers_of_an_account_name_its_instances_as_they_began_and_safely() -> None:
+    line = NumberLine()
+    for number, instance in ((5, "b"), (1, "a\x1b[2J"), (6, "b"), (9, "b"), (2, None)):
+        line.feed(number, instance)
+    line.lose(line.mark())
+    assert Numbers.of(line).to_json() == {
+        "first": 5,
+        "last": 2,
+        "gaps": 2,
+        "duplicates": 0,
+        "resets": 1,
+        "instances": 3,
+        "unanswered": 0,
+        "doubtful": 0,
+        "shares": [
+            {"instance": "b", "answers": 3, "share": 0.6, "first": 5, "last": 9, "gaps": 2},
+            {"instance": "a\\x1b[2J", "answers": 1, "share": 0.2, "first": 1, "last": 1, "gaps": 0},
+            {"instance": None, "answers": 1, "share": 0.2, "first": 2, "last": 2, "gaps": 0},
+        ],
+    }
+
+
+def test_of_too_many_instances_those_with_the_most_answers_are_named() -> None:
+    line = NumberLine()
+    for instance in range(HIGHEST_INSTANCES):
+        line.feed(1, f"i{instance}")
+    for number in range(10):
+        line.feed(number)
+    numbers = Numbers.of(line)
+    assert (numbers.instances, len(numbers.shares)) == (HIGHEST_INSTANCES + 1, HIGHEST_INSTANCES)
+    assert numbers.shares[-1].instance is None
+    assert numbers.shares[-1].answers == 10
 
 
 RESULTS: list[Any] = [
     _report(),
     Distribution(),
     Numbers(),
+    SHARE,
     PhaseFigures(),
     Delivery(),
     LineReceived.parse(b"x"),

@@ -6,7 +6,18 @@ from typing import Any
 import pytest
 
 from tw.errors import AnswerTimeout, Interrupted
-from tw.report import Delivery, Distribution, LoadFigures, Numbers, PhaseFigures, ProbeReport, Warmup
+from tw.report import (
+    Delivery,
+    Distribution,
+    FirstFault,
+    HarmFigures,
+    InstanceShare,
+    LoadFigures,
+    Numbers,
+    PhaseFigures,
+    ProbeReport,
+    Warmup,
+)
 from tw.summary import distribution_text, limit_warning, report_lines, report_rows, verdict_text
 
 TIMES = Distribution(min=0.1, mean=0.25, p50=0.2, p90=0.3, p95=0.4, p99=0.5, p999=0.6, max=0.7)
@@ -40,6 +51,43 @@ def test_the_counters_numbers_and_the_deliveries_are_told() -> None:
     ]
     delivery = Delivery(published=5, delivered=4, expected=5, foreign=7)
     assert report_lines(_report(delivery=delivery))[7:9] == ["delivered: 4 of 5", "foreign: 7"]
+
+
+def test_harm_is_told_where_there_was_some() -> None:
+    first = FirstFault.between(b"abc", b"abd", 7)
+    harm = HarmFigures(truncated=1, stalled=2, retried=3, first_fault=first)
+    assert report_lines(_report(ok=False, harm=harm))[7:-1] == [
+        "truncated: 1 of the corrupted",
+        "stalled: 2 of the lost: nothing came any more",
+        "retried: 3: a kept connection ended as it was used again",
+        "first fault: #7 corrupted, differs from byte 2 of 3",
+        f"  expected 00000000: {'6162 63':<39}  abc",
+        f"  received 00000000: {'6162 64':<39}  abd",
+    ]
+    assert report_lines(_report(harm=HarmFigures(stalled=0))) == report_lines(_report())
+
+
+def _share(instance: str | None, answers: int) -> InstanceShare:
+    return InstanceShare(instance=instance, answers=answers, share=answers / 9, first=1, last=answers, gaps=0)
+
+
+def test_each_of_several_instances_has_a_line() -> None:
+    numbers = Numbers(first=1, last=3, instances=2, shares=(_share("ab12", 6), _share(None, 3)))
+    assert report_lines(_report(numbers=numbers))[8:11] == [
+        "  0 gaps, 0 duplicates, 0 resets, 2 instances",
+        "  instance ab12: 6 answers (66.7 %), 1 to 6, 0 gaps",
+        "  an instance without a name: 3 answers (33.3 %), 1 to 3, 0 gaps",
+    ]
+    one = Numbers(first=1, last=9, instances=1, shares=(_share("ab12", 9),))
+    assert "ab12" not in "\n".join(report_lines(_report(numbers=one)))
+
+
+def test_what_the_gaps_can_stand_for_and_what_is_in_doubt_is_told() -> None:
+    numbers = Numbers(first=1, last=9, gaps=5, instances=1, unanswered=2, doubtful=3)
+    assert report_lines(_report(numbers=numbers))[9:11] == [
+        "  2 of the gaps can be its own unanswered requests, at least 3 went to others",
+        "  3 numbers came again, not saying whose: copies, or other instances', by their pattern",
+    ]
 
 
 def test_a_counter_that_gave_no_number_has_none_to_tell() -> None:
@@ -159,6 +207,8 @@ def test_the_warm_up_stands_apart() -> None:
     )
     silent = Warmup(sent=10, received=0, duration_s=1.5, rtt_ms=Distribution())
     assert report_lines(_load(warmup=silent))[2] == "warm-up: 1.500 s apart from the rest, 10 sent, 0 received"
+    bad = Warmup(sent=10, received=8, duration_s=1.5, rtt_ms=Distribution(), errors={"timeout": 2})
+    assert report_lines(_load(warmup=bad))[2] == "warm-up: 1.500 s apart from the rest, 10 sent, 8 received, 2 timeout"
 
 
 def test_what_could_not_be_sent_is_a_fault() -> None:

@@ -62,6 +62,8 @@ def probe(
 
 def connections_of(options: ProbeOptions) -> int | None:
     """How many connections are open at once, where the user had a say in it."""
+    if isinstance(options, ProbePubSubOptions) and options.matrix is not None:
+        return options.matrix.publishers + options.matrix.subscribers
     return None if options.load is None else options.load.connections
 
 
@@ -183,6 +185,10 @@ def _counter_survey(reactor: Any, options: ProbeCounterOptions, display: Display
 
 
 def _pubsub_client(reactor: Any, options: ProbePubSubOptions, display: Display) -> ClientRun:
+    if options.matrix is not None:
+        from tw.probes.matrix import MatrixProbe
+
+        return MatrixProbe(reactor, options, display)
     from tw.probes.publish import Publish
     from tw.probes.pubsub import PubSubPing, talk
     from tw.probes.subscribe import Subscribe

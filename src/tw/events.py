@@ -151,6 +151,17 @@ class Reloaded(ServerEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FaultsAsked(ServerEvent):
+    """Faults are made on demand; with the same `seed` they are the same ones again."""
+
+    name: ClassVar[str] = "faults"
+    seed: int
+
+    def _fields(self) -> Json:
+        return {"seed": self.seed}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StateWritten(ServerEvent):
     """The counter's state cannot be written any more, for `problem`, or again (None)."""
 
@@ -212,7 +223,8 @@ class ServerSummary(ServerEvent):
     """The server's last word. `more` holds the service's own counts.
 
     `refused` counts every refusal, `refusals` each reason's; `idle`: connections closed by `--idle-timeout`;
-    `accept_pauses`: how often accepting stopped for a limit; `cut_off`: connections that outlived the drain.
+    `accept_pauses`: how often accepting stopped for a limit; `cut_off`: connections that outlived the drain. `faults`:
+    how many were made of each kind, and with which `seed`; None where none were asked for.
     """
 
     name: ClassVar[str] = "summary"
@@ -227,6 +239,8 @@ class ServerSummary(ServerEvent):
     accept_pauses: int = 0
     refusals: Mapping[str, int] = field(default_factory=dict)
     more: Mapping[str, int] = field(default_factory=dict)
+    faults: Mapping[str, int] | None = None
+    seed: int | None = None
 
     def _fields(self) -> Json:
         return {
@@ -241,4 +255,5 @@ class ServerSummary(ServerEvent):
             "idle": self.idle,
             "accept_pauses": self.accept_pauses,
             **self.more,
+            **({"faults": dict(self.faults), "seed": self.seed} if self.faults is not None else {}),
         }

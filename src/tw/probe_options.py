@@ -5,6 +5,7 @@ from typing import Literal
 
 from tw.judge_options import JudgeOptions
 from tw.load_options import LoadOptions
+from tw.matrix_options import MatrixOptions
 from tw.options import TlsClientOptions, require
 from tw.survey_options import SurveyOptions
 
@@ -120,7 +121,10 @@ class ProbeCounterOptions(ProbeOptions):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbePubSubOptions(ProbeOptions):
-    """`tw probe pubsub`. `count` is None where the user did not say: `--subscribe` then goes on for ever."""
+    """`tw probe pubsub`. `subscribe_count` is None where the user did not say: `--subscribe` then goes on for ever.
+
+    A load (`load`) is a delivery matrix (`matrix`): both are given, or neither.
+    """
 
     size_bytes: int = 64
     interactive: bool = False
@@ -129,6 +133,7 @@ class ProbePubSubOptions(ProbeOptions):
     subscribe: bool = False
     subscribe_count: int | None = None
     idle_s: float | None = None
+    matrix: MatrixOptions | None = None
 
     def __post_init__(self) -> None:
         ProbeOptions.__post_init__(self)
@@ -150,4 +155,5 @@ class ProbePubSubOptions(ProbeOptions):
             ("-i", self.interactive),
             ("--publish", bool(self.publish)),
             ("--subscribe", self.subscribe),
+            ("a load", self.load is not None),
         )

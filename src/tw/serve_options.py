@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from tw.fault_options import FaultOptions
 from tw.options import require
 
 LEAST_IDLE_S = 0.1
@@ -93,10 +94,11 @@ class ServeOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeEchoOptions(ServeOptions):
-    """`tw serve echo`. `udp`: the same port over UDP as well."""
+    """`tw serve echo`. `udp`: the same port over UDP as well. `faults`: None for a server that makes none."""
 
     port: int = 1234
     udp: bool = False
+    faults: FaultOptions | None = None
 
     def __post_init__(self) -> None:
         ServeOptions.__post_init__(self)
@@ -110,11 +112,17 @@ class ServeEchoOptions(ServeOptions):
             "--udp beside --workers",
             "workers share TCP ports only; leave one of them out",
         )
+        _refuse_faults_beside(self, self.faults)
         require(not (self.udp and self.tls), "--udp beside TLS", "echo over UDP has no TLS; leave one of them out")
         require(
             not (self.udp and self.proxy_protocol),
             "--udp beside --proxy-protocol",
             "datagrams carry no PROXY header here; leave one of them out",
+        )
+        require(
+            self.faults is None or not self.faults.statuses,
+            "--status without HTTP",
+            "tw serve counter has it",
         )
         require(
             not (self.udp and self.describe),
@@ -125,7 +133,7 @@ class ServeEchoOptions(ServeOptions):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeCounterOptions(ServeOptions):
-    """`tw serve counter`. `start`: the first number, None where the user did not say."""
+    """`tw serve counter`. `start`: the first number, None where the user did not say. `faults`: None for none."""
 
     port: int = 8080
     start: int | None = None
@@ -136,6 +144,11 @@ class ServeCounterOptions(ServeOptions):
     send_timeout_s: float = 60.0
     max_header_bytes: int = 32 * 1024
     max_body_bytes: int = 1024 * 1024
+    faults: FaultOptions | None = None
+
+    def __post_init__(self) -> None:
+        ServeOptions.__post_init__(self)
+        _refuse_faults_beside(self, self.faults)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,3 +177,16 @@ class ServePubSubOptions(ServeOptions):
             "--block-timeout without --slow block",
             "add --slow block: nobody else waits for a slow subscriber",
         )
+
+
+def _refuse_faults_beside(options: ServeOptions, faults: FaultOptions | None) -> None:
+    require(
+        not options.describe or faults is None,
+        "--describe beside faults",
+        "what was seen has to arrive as it is; leave one of them out",
+    )
+    require(
+        options.workers == 1 or faults is None,
+        "--workers beside faults",
+        "a seed makes the same faults again in one process alone; leave one of them out",
+    )

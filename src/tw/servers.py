@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol, TypeAlias
 
@@ -12,7 +12,7 @@ from tw.core.text import safe
 from tw.core.workers import share
 from tw.display import Screen, make_server_display
 from tw.errors import ExitCode, TwError
-from tw.events import Listening, Reloaded, ServerSummary, Stopping
+from tw.events import Listening, Reloaded, ServerEvent, ServerSummary, Stopping
 from tw.options import CommonOptions
 from tw.runtime import Stop, run
 from tw.serve_options import ServeCounterOptions, ServeEchoOptions, ServeOptions, ServePubSubOptions
@@ -33,6 +33,8 @@ class Tls(Protocol):
 class Doors(Protocol):
     """Where a service listens."""
 
+    @property
+    def announced(self) -> Sequence[ServerEvent]: ...
     @property
     def tls(self) -> Tls | None: ...
 
@@ -92,7 +94,7 @@ def serve(common: CommonOptions, options: ServeOptions, make: MakeService) -> in
             service = make(reactor, display.event)
         listening = await service.start()
         ready = ReadyFile(options.ready_file) if options.ready_file is not None else None
-        front = Front(display, notifier, ready, listening)
+        front = Front(display, notifier, ready, listening, service.listener.announced)
         stop.at_once = front.leave
         # Before anybody is told that it serves: whoever is may send a SIGHUP at once.
         stop.on_hangup = lambda: None if stop.fired else front.reload(service.listener.tls)
@@ -142,12 +144,18 @@ class Front:
     _log = Logger()
 
     def __init__(
-        self, display: Screen, notifier: Notifier, ready: ReadyFile | None, listening: list[Listening]
+        self,
+        display: Screen,
+        notifier: Notifier,
+        ready: ReadyFile | None,
+        listening: list[Listening],
+        announced: Sequence[ServerEvent] = (),
     ) -> None:
         self._display = display
         self._notifier = notifier
         self._ready = ready
         self._listening = listening
+        self._announced = announced
 
     def write_ready_file(self) -> None:
         """Raises LocalError."""
@@ -155,7 +163,7 @@ class Front:
             self._ready.write([event.to_json(self._display.now()) for event in self._listening])
 
     def open(self) -> None:
-        for event in self._listening:
+        for event in (*self._listening, *self._announced):
             self._display.event(event)
         self._tell_ready()
 

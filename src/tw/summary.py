@@ -1,12 +1,11 @@
 """Reports and events in words: the lines that a person reads, on a terminal as in a pipe."""
 
-from typing import TypeAlias
-
 from tw.core.text import safe
 from tw.errors import Interrupted
 from tw.events import (
     Closed,
     Dropped,
+    FaultsAsked,
     Listening,
     Opened,
     Refused,
@@ -20,11 +19,10 @@ from tw.events import (
     WorkerEnded,
     WorkerStarted,
 )
-from tw.report import Distribution, LoadFigures, PhaseFigures, ProbeReport
+from tw.report import Distribution, HarmFigures, LoadFigures, PhaseFigures, ProbeReport
 from tw.report.judgement import remaining_faults
-
-Row: TypeAlias = tuple[str, str, bool | None]
-"""A name, its value, and whether that is good (None: neither)."""
+from tw.summary_matrix import matrix_rows
+from tw.summary_numbers import Row, numbers_rows
 
 FIGURES = ("min", "mean", "p50", "p90", "p95", "p99", "p999", "max")
 SHORT_FIGURES = ("p50", "p99", "max")
@@ -36,7 +34,7 @@ def report_rows(report: ProbeReport) -> list[Row]:
     """The report's rows, the verdict first. Every text in them is safe for a terminal."""
     rows: list[Row] = [(f"{report.probe} {safe(report.target)}", verdict_text(report), report.ok)]
     if report.difference is not None or report.idle_timeout is not None:
-        return rows + _path_rows(report)
+        return rows + _path_rows(report) + _assertion_rows(report)
     if report.load is not None:
         rows += _load_rows(report.load)
     rows.append(("sent", f"{report.sent} ({report.sent_bytes} bytes)", None))
@@ -44,23 +42,27 @@ def report_rows(report: ProbeReport) -> list[Row]:
     for name in ("lost", "duplicated", "reordered", "corrupted"):
         count = getattr(report, name)
         rows.append((name, str(count), None if count == 0 else False))
+    rows.extend(_harm(report.harm))
     rows.extend((f"error: {safe(kind)}", str(count), False) for kind, count in report.errors.items())
     if report.delivery is not None:
         delivery = report.delivery
         rows.append(("delivered", f"{delivery.delivered} of {delivery.expected}", None))
         rows.append(("foreign", str(delivery.foreign), None))
+    if report.matrix is not None:
+        rows.extend(matrix_rows(report.matrix))
     if report.numbers is not None and report.numbers.first is not None:
-        numbers = report.numbers
-        rows.append(("numbers", f"{numbers.first} to {numbers.last}", None))
-        counts = f"{numbers.gaps} gaps, {numbers.duplicates} duplicates, {numbers.resets} resets"
-        rows.append(("", f"{counts}, {numbers.instances} instances", None))
+        rows.extend(numbers_rows(report.numbers))
     rows.extend((name, text, None) for name, text in _times(report) if text)
     if report.load is not None:
         rows += _probe_rows(report.load)
-    for one in report.assertions:
-        said = "ok" if one.ok else "missed"
-        rows.append((f"assert {safe(one.assertion.expr)}", f"{said} ({one.figure_text})", one.ok))
-    return rows
+    return rows + _assertion_rows(report)
+
+
+def _assertion_rows(report: ProbeReport) -> list[Row]:
+    return [
+        (f"assert {safe(one.assertion.expr)}", f"{'ok' if one.ok else 'missed'} ({one.figure_text})", one.ok)
+        for one in report.assertions
+    ]
 
 
 def _load_rows(load: LoadFigures) -> list[Row]:
@@ -74,8 +76,25 @@ def _load_rows(load: LoadFigures) -> list[Row]:
     if load.warmup is not None:
         warmup = load.warmup
         counts = f"{warmup.duration_s:.3f} s apart from the rest, {warmup.sent} sent, {warmup.received} received"
-        times = phase_text(warmup.rtt_ms)
-        rows.append(("warm-up", f"{counts}, {times}" if times else counts, None))
+        words = [counts, *(f"{count} {kind}" for kind, count in warmup.errors.items()), phase_text(warmup.rtt_ms)]
+        rows.append(("warm-up", ", ".join(filter(None, words)), None))
+    return rows
+
+
+def _harm(harm: HarmFigures | None) -> list[Row]:
+    """What there was of it, and of the first case a dump."""
+    if harm is None:
+        return []
+    rows: list[Row] = []
+    if harm.truncated:
+        rows.append(("truncated", f"{harm.truncated} of the corrupted", False))
+    if harm.stalled:
+        rows.append(("stalled", f"{harm.stalled} of the lost: nothing came any more", False))
+    if harm.retried:
+        rows.append(("retried", f"{harm.retried}: a kept connection ended as it was used again", None))
+    if harm.first_fault is not None:
+        rows.append(("first fault", harm.first_fault.summary, False))
+        rows.extend(("", line, None) for line in harm.first_fault.dump())
     return rows
 
 
@@ -161,8 +180,6 @@ def verdict_text(report: ProbeReport) -> str:
 
 def _faults(report: ProbeReport) -> str:
     told = [f"{count} {safe(name)}" for name, count in remaining_faults(report).items()]
-    if report.load is not None and report.load.unsent:
-        told.append(f"{report.load.unsent} unsent")
     told += [f"{safe(one.assertion.expr)} missed" for one in report.assertions if not one.ok]
     return ", ".join(told)
 
@@ -191,6 +208,14 @@ def report_lines(report: ProbeReport) -> list[str]:
     return lines
 
 
+def _made(summary: ServerSummary) -> str:
+    """The faults that a server made on demand."""
+    if summary.faults is None:
+        return ""
+    made = ", ".join(f"{count} {name}" for name, count in summary.faults.items() if count)
+    return f"; faults made: {made or 'none'} (seed {summary.seed})"
+
+
 def event_text(event: ServerEvent) -> str:
     """One line on stderr for a server's event, safe for a terminal."""
     match event:
@@ -212,6 +237,8 @@ def event_text(event: ServerEvent) -> str:
             return f"tw: {event.peer} refused: {safe(event.reason)}{before}"
         case Reloaded():
             return f"tw: the certificate has been read again, pin {event.pin}"
+        case FaultsAsked():
+            return f"tw: faults are made on demand; --seed {event.seed} makes the same ones again"
         case StateWritten():
             return "tw: the state can be written again" if event.problem is None else f"tw: {safe(event.problem)}"
         case Unwritten():
@@ -228,7 +255,7 @@ def event_text(event: ServerEvent) -> str:
             counts = f"{event.received_bytes} bytes in, {event.sent_bytes} out{more}"
             ends = ("refused", event.refused), ("idle", event.idle), ("cut off", event.cut_off)
             ended = "".join(f", {count} {name}" for name, count in ends if count)
-            return f"tw: {event.service}: {event.connections} connections, {counts}{ended}"
+            return f"tw: {event.service}: {event.connections} connections, {counts}{ended}{_made(event)}"
         case _:
             raise AssertionError(f"no text for {event!r}")
 

@@ -18,8 +18,6 @@ PROBES = ["probe echo", "probe counter", "probe pubsub"]
         ("--connections 3 --count 7", LoadOptions(connections=3, count=7)),
         ("--duration 2s", LoadOptions(connections=1, duration_s=2.0)),
         ("--duration 2s --count 7", LoadOptions(connections=1, duration_s=2.0, count=7)),
-        ("--rate 50", LoadOptions(connections=10, rate_per_s=50.0, duration_s=10.0)),
-        ("--rate 50 --count 4", LoadOptions(connections=4, rate_per_s=50.0, count=4)),
         ("--rate 0.5 --connections 2", LoadOptions(connections=2, rate_per_s=0.5, duration_s=10.0)),
         (
             "--connections 9 --warmup 500ms --connect-rate 3",
@@ -29,6 +27,20 @@ PROBES = ["probe echo", "probe counter", "probe pubsub"]
 )
 def test_connections_a_rate_or_a_duration_make_a_load(
     shell: Shell, command: str, typed: str, load: LoadOptions | None
+) -> None:
+    assert shell.start(f"{command} {typed}").options.load == load
+
+
+@pytest.mark.parametrize("command", ["probe echo", "probe counter"])
+@pytest.mark.parametrize(
+    ("typed", "load"),
+    [
+        ("--rate 50", LoadOptions(connections=10, rate_per_s=50.0, duration_s=10.0)),
+        ("--rate 50 --count 4", LoadOptions(connections=4, rate_per_s=50.0, count=4)),
+    ],
+)
+def test_requests_at_a_rate_do_not_wait_for_each_other(
+    shell: Shell, command: str, typed: str, load: LoadOptions
 ) -> None:
     assert shell.start(f"{command} {typed}").options.load == load
 

@@ -8,7 +8,9 @@ import pytest
 from command_lines import Shell
 from tw.cli.command import TwCommand, TwGroup
 from tw.cli.root import root
+from tw.fault_options import FaultOptions
 from tw.load_options import LoadOptions
+from tw.matrix_options import MatrixOptions
 from tw.survey_options import SurveyOptions
 
 GLOBAL = {
@@ -27,7 +29,6 @@ SERVE: dict[str, tuple[str, Any]] = {
     "HANDSHAKE_TIMEOUT": ("2s", ("handshake_timeout_s", 2.0)),
     "DRAIN_TIMEOUT": ("0", ("drain_timeout_s", 0.0)),
     "DURATION": ("1m", ("duration_s", 60.0)),
-    "WORKERS": ("1", ("workers", 1)),
     "MAX_CONNECTIONS": ("7", ("max_connections", 7)),
     "ON_FULL": ("wait", ("on_full", "wait")),
     "MAX_PER_HOST": ("7", ("max_per_host", 7)),
@@ -66,6 +67,15 @@ PROBE: dict[str, tuple[str, Any]] = {
     "SEND_PROXY": ("v2", ("send_proxy", "v2")),
     "PROXY_SOURCE": ("[::1]:7", ("proxy_source", ("::1", 7))),
 }
+FAULTS: dict[str, tuple[str, Any]] = {
+    "DELAY": ("2s:7", ("faults", FaultOptions(delay_s=2.0, delay_percent=7.0))),
+    "JITTER": ("2s", ("faults", FaultOptions(delay_s=1.0, jitter_s=2.0))),
+    "CLOSE_AFTER": ("1k", ("faults", FaultOptions(close_after_bytes=1024))),
+    "RESET": ("0.1", ("faults", FaultOptions(reset_percent=0.1))),
+    "CORRUPT": ("7%", ("faults", FaultOptions(corrupt_percent=7.0))),
+    "TRUNCATE": ("100", ("faults", FaultOptions(truncate_percent=100.0))),
+    "SEED": ("0", ("faults", FaultOptions(delay_s=1.0, seed=0))),
+}
 PATH: dict[str, tuple[str, Any]] = {
     "DIFF": ("1", ("survey", SurveyOptions(kind="diff"))),
     "FIND_IDLE_TIMEOUT": ("1", ("survey", SurveyOptions(kind="idle"))),
@@ -73,9 +83,18 @@ PATH: dict[str, tuple[str, Any]] = {
     "IDLE_PRECISION": ("2s", ("survey", SurveyOptions(kind="idle", precision_s=2.0))),
 }
 OWN: dict[str, dict[str, tuple[str, Any]]] = {
-    "serve echo": {**SERVE, "UDP": ("1", ("udp", True)), "DESCRIBE": ("1", ("describe", True))},
+    "serve echo": {
+        **SERVE,
+        **FAULTS,
+        "WORKERS": ("3", ("workers", 3)),
+        "UDP": ("1", ("udp", True)),
+        "DESCRIBE": ("1", ("describe", True)),
+    },
     "serve counter": {
         **SERVE,
+        **FAULTS,
+        "STATUS": ("503:1\n429:.5", ("faults", FaultOptions(statuses=((503, 1.0), (429, 0.5))))),
+        "WORKERS": ("256", ("workers", 256)),
         "START": ("0", ("start", 0)),
         "STATE": ("s", ("state", "s")),
         "HEADER_TIMEOUT": ("5s", ("header_timeout_s", 5.0)),
@@ -88,6 +107,7 @@ OWN: dict[str, dict[str, tuple[str, Any]]] = {
     },
     "serve pubsub": {
         **SERVE,
+        "WORKERS": ("1", ("workers", 1)),
         "NO_PREFIX": ("1", ("prefix", False)),
         "NO_ECHO": ("1", ("echo", False)),
         "CRLF": ("1", ("crlf", True)),
@@ -116,6 +136,11 @@ OWN: dict[str, dict[str, tuple[str, Any]]] = {
     },
     "probe pubsub": {
         **PROBE,
+        "RATE": ("2.5", ("load", LoadOptions(rate_per_s=2.5, duration_s=10.0))),
+        "PUBLISHERS": ("7", ("matrix", MatrixOptions(publishers=7))),
+        "SUBSCRIBERS": ("7", ("matrix", MatrixOptions(subscribers=7))),
+        "WINDOW": ("9", ("matrix", MatrixOptions(window=9))),
+        "READ_RATE": ("64k", ("matrix", MatrixOptions(read_rate_bytes_per_s=65_536, slow_subscribers=1))),
         "SIZE": ("20", ("size_bytes", 20)),
         "INTERACTIVE": ("1", ("interactive", True)),
         "PUBLISH": ("a\nb c", ("publish", ("a", "b c"))),
@@ -155,6 +180,10 @@ TOGETHER = {
 NEEDS = {
     "PROXY_TRUST": ("PROXY_PROTOCOL", "1"),
     "PROXY_SOURCE": ("SEND_PROXY", "v1"),
+    "WINDOW": ("DURATION", "1"),
+    "READ_RATE": ("DURATION", "1"),
+    "JITTER": ("DELAY", "1"),
+    "SEED": ("DELAY", "1"),
     "WARMUP": ("DURATION", "1"),
     "CONNECT_RATE": ("DURATION", "1"),
     "MAX_IDLE": ("FIND_IDLE_TIMEOUT", "1"),
@@ -215,6 +244,12 @@ def test_no_wait_has_a_variable_too(shell: Shell) -> None:
     assert options.wait is False
 
 
+def test_slow_subscribers_have_a_variable_too(shell: Shell) -> None:
+    typed = "probe pubsub --subscribers 3 --read-rate 1k"
+    options = shell.start(typed, {"TW_PROBE_PUBSUB_SLOW_SUBSCRIBERS": "2"}).options
+    assert options.matrix.slow_subscribers == 2
+
+
 def test_the_timeout_of_a_policy_has_a_variable_too(shell: Shell) -> None:
     options = shell.start("serve pubsub --slow block", {"TW_SERVE_PUBSUB_BLOCK_TIMEOUT": "2s"}).options
     assert options.block_timeout_s == 2.0
@@ -229,7 +264,7 @@ def test_no_option_has_another_variable_or_none(command: str) -> None:
     if area != "serve":
         named |= {f"{_prefix(command)}_{name}" for name in (*VERIFY, "CLIENT_KEY")}
     if command == "probe pubsub":
-        named.add("TW_PROBE_PUBSUB_NO_WAIT")
+        named |= {"TW_PROBE_PUBSUB_NO_WAIT", "TW_PROBE_PUBSUB_SLOW_SUBSCRIBERS"}
     if command == "serve pubsub":
         named.add("TW_SERVE_PUBSUB_BLOCK_TIMEOUT")
     options = [param for param in COMMANDS[command].params if isinstance(param, click.Option)]

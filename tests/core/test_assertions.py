@@ -9,6 +9,7 @@ from tw.core.measurable import measurable
 from tw.errors import UsageError
 from tw.load_options import LoadOptions
 from tw.probe_options import ProbeCounterOptions, ProbeEchoOptions, ProbeOptions, ProbePubSubOptions
+from tw.survey_options import SurveyOptions
 
 OPEN_LOOP = LoadOptions(rate_per_s=10.0, duration_s=1.0)
 ECHO = measurable(ProbeEchoOptions())
@@ -130,6 +131,9 @@ def test_what_means_nothing_is_refused_with_the_nearest_form(text: str, what: st
             "there are: connect.p99 dns.p99 tcp.p99 tls.p99 …, sent re",
         ),
         (ProbePubSubOptions(publish=("x",)), "corrupted=0", "there are: p50 "),
+        (ProbeEchoOptions(load=LoadOptions(duration_s=1.0)), "unsent=0", "it takes an open loop: --rate; "),
+        (ProbeEchoOptions(survey=SurveyOptions(kind="idle")), "loss=0", "there are: p50 "),
+        (ProbeCounterOptions(survey=SurveyOptions(kind="diff")), "gaps=0", "it takes the counter's probe; "),
     ],
 )
 def test_a_name_that_this_run_can_never_have_is_refused(options: ProbeOptions, text: str, hint: str) -> None:

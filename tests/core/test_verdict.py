@@ -170,3 +170,24 @@ def test_memory_stays_small_through_millions_of_samples_and_any_losses() -> None
             verdict.receive(ECHO.payload(number))
     assert verdict.lost == 10_000
     assert len(verdict._good._firsts) == HIGHEST_RUNS
+
+
+# What was cut short.
+
+
+def test_a_payload_that_lacks_its_end_is_truncated_as_well_as_corrupted() -> None:
+    payload = ECHO.payload(1)
+    for cut in {payload[:at] for at in range(1, 40)} | {payload[:at] + b"\n" for at in range(1, 39)}:
+        verdict = _verdict(3)
+        assert verdict.receive(cut).kind is Kind.CORRUPTED
+        assert (verdict.corrupted, verdict.truncated) == (1, 1), cut
+
+
+def test_other_harm_is_no_truncation() -> None:
+    payload = ECHO.payload(1)
+    shorter = {payload[:at] + payload[at + 1 :] for at in range(38)} - {payload[:38] + b"\n"}
+    ends = {payload[at:] for at in range(1, 40)}
+    for harmed in shorter | ends | {payload + b"\n", b"\n", b"", b"0123abcd-00000x"}:
+        verdict = _verdict(3)
+        assert verdict.receive(harmed).kind is Kind.CORRUPTED
+        assert verdict.truncated == 0, harmed

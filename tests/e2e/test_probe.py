@@ -19,7 +19,8 @@ from tw.errors import ExitCode
 FAST = ("--interval", "10ms")
 FIELDS = {
     "v", "probe", "target", "ok", "sent", "received", "lost", "duplicated", "reordered", "corrupted", "errors",
-    "rtt_ms", "connect_ms", "phases_ms", "duration_s", "rate_per_s", "sent_bytes", "received_bytes",
+    "rtt_ms", "connect_ms", "duration_s", "rate_per_s", "sent_bytes", "received_bytes", "phases_ms", "truncated",
+    "first_fault",
 }  # fmt: skip
 FIGURES = {"min", "mean", "p50", "p90", "p95", "p99", "p999", "max"}
 
@@ -32,12 +33,16 @@ def test_self_stands_up_the_server_probes_it_and_leaves(probe: str, options: tup
     report = ran.json
     assert (report["ok"], report["sent"], report["received"], report["lost"]) == (True, 5, 5, 0)
     assert report["rtt_ms"]["min"] <= report["rtt_ms"]["p50"] <= report["rtt_ms"]["max"]
-    extra = {"counter": {"numbers"}, "pubsub": {"published", "delivered", "expected", "foreign"}, "echo": set()}[probe]
+    delivery = {"published", "delivered", "expected", "foreign"}
+    extra = {"counter": {"numbers", "retried"}, "pubsub": {"stalled", *delivery}, "echo": {"stalled"}}[probe]
     assert set(report) == FIELDS | extra
     assert set(report["rtt_ms"]) == set(report["connect_ms"]) == FIGURES
     if probe == "counter":
+        numbers = report["numbers"]
+        (share,) = numbers.pop("shares")
+        assert (share["answers"], share["share"]) == (5, 1.0)
         expected = {"first": 1, "last": 5, "gaps": 0, "duplicates": 0, "resets": 0, "instances": 1}
-        assert report["numbers"] == expected
+        assert numbers == {**expected, "unanswered": 0, "doubtful": 0}
     if probe == "pubsub":
         assert (report["published"], report["delivered"], report["expected"], report["foreign"]) == (5, 5, 5, 0)
 

@@ -10,7 +10,7 @@ from running import Notes
 from tw.errors import ExitCode, UsageError
 from tw.probe_options import ProbeCounterOptions
 from tw.probes.counter import counter_target, request_for
-from tw.report import Numbers
+from tw.report import InstanceShare, Numbers
 from tw.serve_options import ServeCounterOptions
 from tw.services.counter import CounterService
 
@@ -35,7 +35,8 @@ def test_the_matching_server_gets_a_good_verdict(net: Network, notes: Notes, kee
     report = rig.report
     assert (report.ok, report.sent, report.received, report.lost, rig.code) == (True, 3, 3, 0, ExitCode.OK)
     assert (report.probe, report.target, report.duration_s) == ("counter", "127.0.0.1:8080", 2.0)
-    assert rig.numbers == Numbers(first=5, last=7, gaps=0, duplicates=0, resets=0, instances=1)
+    share = InstanceShare(instance=rig.numbers.shares[0].instance, answers=3, share=1.0, first=5, last=7, gaps=0)
+    assert rig.numbers == Numbers(first=5, last=7, instances=1, shares=(share,))
     assert [sample.detail for sample in notes.samples] == ["#5", "#6", "#7"]
     assert rig.client._connector.connect_times.count == connections
     net.settle()
@@ -102,7 +103,11 @@ def test_numbers_that_come_twice_or_go_back_are_faults_and_gaps_and_restarts_are
     assert rig.running.result is None
     report = rig.report
     assert (report.received, report.duplicated, report.reordered, report.lost, report.ok) == (6, 1, 1, 0, False)
-    assert rig.numbers == Numbers(first=1, last=2, gaps=1, duplicates=1, resets=1, instances=2)
+    shares = (
+        InstanceShare(instance="one", answers=4, share=0.666667, first=1, last=4, gaps=1),
+        InstanceShare(instance="two", answers=2, share=0.333333, first=1, last=2, gaps=0),
+    )
+    assert rig.numbers == Numbers(first=1, last=2, gaps=1, duplicates=1, resets=1, instances=2, shares=shares)
 
 
 def test_gaps_and_restarts_alone_are_no_fault(net: Network, notes: Notes) -> None:
@@ -112,6 +117,32 @@ def test_gaps_and_restarts_alone_are_no_fault(net: Network, notes: Notes) -> Non
     rig = Rig(net, notes, count=3, interval_s=0.0)
     assert rig.running.result is None
     assert (rig.report.ok, rig.numbers.gaps, rig.numbers.resets) == (True, 7, 1)
+
+
+def test_the_instances_can_be_told_without_their_names(net: Network, notes: Notes) -> None:
+    net.scripted(PORT, script(*says(*(answer(number) for number in (1, 1, 2, 2, 3, 3)))))
+    rig = Rig(net, notes, count=6, interval_s=0.0)
+    assert rig.running.result is None
+    assert (rig.report.ok, rig.numbers.instances, rig.numbers.doubtful) == (True, 2, 3)
+    assert [(share.instance, share.share) for share in rig.numbers.shares] == [(None, 0.5), (None, 0.5)]
+
+
+def test_what_a_cache_says_it_had_stored_is_a_duplicate(net: Network, notes: Notes) -> None:
+    numbers = [answer(1), answer(1, "Age: 0"), answer(2), answer(2, "Age: 3")]
+    net.scripted(PORT, script(*says(*numbers)))
+    rig = Rig(net, notes, count=4, interval_s=0.0)
+    assert rig.running.result is None
+    assert (rig.report.ok, rig.report.duplicated, rig.numbers.instances) == (False, 2, 1)
+
+
+def test_a_name_from_the_network_does_not_reach_the_terminal_as_it_is(net: Network, notes: Notes) -> None:
+    net.scripted(PORT, script(*says(answer(1, "X-Instance: a\x9b2Jb" + "c" * 100))))
+    rig = Rig(net, notes, count=1)
+    assert rig.running.result is None
+    name = rig.numbers.shares[0].instance
+    assert name is not None
+    assert name.startswith("aÂ\\x9b2Jbccc")
+    assert len(name) == 80
 
 
 # The request ---------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import pytest
 
 from counter_script import PORT, answer
 from ends import Peer
-from memory import Network
+from memory import DIALLER_PORT, Network
 from running import ClientRig, Notes
 from tw.core.description import content_digest
 from tw.core.difference import BodyPath, FieldsDifference, PathDifference, TlsPath
@@ -57,7 +57,7 @@ def path(
     there: Callable[[bytes], bytes] = lambda data: data, back: Callable[[bytes], bytes] = lambda data: data
 ) -> Callable[[Peer, bytes], None]:
     """A server that describes, behind something that changes requests and answers."""
-    sight = Sight(peer=PLACE, local=PLACE)
+    sight = Sight(peer=f"127.0.0.1:{DIALLER_PORT}", local=PLACE)
 
     def hears(peer: Peer, data: bytes) -> None:
         peer.say(back(described(Site(), 1, 0, sight, as_seen(there(data)))))  # type: ignore[arg-type]  # all it asks for

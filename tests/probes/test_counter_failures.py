@@ -52,14 +52,13 @@ def test_a_request_that_may_not_be_repeated_is_not(net: Network, notes: Notes) -
 
 
 def test_a_request_that_was_answered_in_part_is_not_repeated(net: Network, notes: Notes) -> None:
-    def breaks_off(peer: Peer) -> None:
-        peer.say(answer(2)[:20])
-        peer.leave()
-
     net.scripted(PORT, script(*says(answer(1)), breaks_off))
     rig = Rig(net, notes, count=2, interval_s=0.0)
     assert rig.running.result is None
-    assert (rig.report.sent, rig.report.lost, rig.report.errors) == (2, 1, {"protocol": 1})
+    report = rig.report
+    assert (report.sent, report.lost, report.corrupted, report.errors) == (2, 0, 1, {})
+    assert report.harm is not None
+    assert (report.harm.truncated, report.harm.retried) == (1, 0)
 
 
 def test_a_request_is_repeated_once_and_then_the_failure_counts(net: Network, notes: Notes) -> None:
@@ -86,6 +85,48 @@ def test_a_sample_is_sent_once_its_request_is_written_and_without_a_connection_i
     assert notes.outcomes == ["ok", "connect", "connect"]
     assert report.sent_bytes == len(net.peers[0].got)
     assert (report.ok, rig.code) == (False, ExitCode.BAD_VERDICT)
+
+
+# What the gaps say about them ----------------------------------------------------------------------------------------
+
+
+def test_a_gap_after_a_lost_answer_shows_that_its_request_was_counted(net: Network, notes: Notes) -> None:
+    net.scripted(PORT, script(*says(answer(1)), silent, *says(answer(3), answer(7))))
+    rig = Rig(net, notes, count=4, interval_s=0.0, timeout_s=3.0)
+    net.pass_s(3.0)
+    assert rig.running.result is None
+    assert (rig.report.lost, rig.numbers.gaps, rig.numbers.unanswered) == (1, 4, 1)
+
+
+def test_without_a_gap_it_was_not_counted(net: Network, notes: Notes) -> None:
+    net.scripted(PORT, script(*says(answer(1)), silent, *says(answer(2), answer(7))))
+    rig = Rig(net, notes, count=4, interval_s=0.0, timeout_s=3.0)
+    net.pass_s(3.0)
+    assert rig.running.result is None
+    assert (rig.report.lost, rig.numbers.gaps, rig.numbers.unanswered) == (1, 4, 1)
+
+
+def test_a_request_that_was_sent_again_may_have_been_counted_before(net: Network, notes: Notes) -> None:
+    net.scripted(PORT, script(*says(answer(1)), Peer.leave, *says(answer(3))))
+    rig = Rig(net, notes, count=2, interval_s=0.0)
+    assert rig.running.result is None
+    assert (rig.report.lost, rig.report.ok, rig.numbers.gaps, rig.numbers.unanswered) == (0, True, 1, 1)
+
+
+def test_an_answer_without_a_number_may_stand_for_one_that_was_lost_behind_a_proxy(net: Network, notes: Notes) -> None:
+    gone = answer("none", status="502 Bad Gateway", body="bad gateway")
+    net.scripted(PORT, script(*says(answer(1), gone, answer(3), answer(5))))
+    rig = Rig(net, notes, count=4, interval_s=0.0)
+    assert rig.running.result is None
+    assert (rig.report.errors, rig.report.lost) == ({"status 502": 1}, 0)
+    assert (rig.numbers.gaps, rig.numbers.unanswered) == (2, 1)
+
+
+def test_a_request_cut_short_by_a_signal_is_not_lost(net: Network, notes: Notes) -> None:
+    net.scripted(PORT, script(*says(answer(1)), silent))
+    rig = Rig(net, notes, count=3, interval_s=0.0)
+    rig.cancel()
+    assert rig.client._numbers._lost == {}
 
 
 def no_tls(peer: Peer, data: bytes) -> None:
@@ -162,7 +203,6 @@ def test_handshakes_that_time_out_have_sent_nothing(net: Network, notes: Notes) 
     [
         (says(b"220 smtp ready\r\n")[0], ProtocolError),
         (Peer.leave, ProtocolError),
-        (Peer.cut, ProtocolError),
     ],
 )
 def test_the_first_failure_is_the_last(net: Network, notes: Notes, step: Step, kind: type[Exception]) -> None:
@@ -170,6 +210,29 @@ def test_the_first_failure_is_the_last(net: Network, notes: Notes, step: Step, k
     rig = Rig(net, notes, count=3)
     assert isinstance(rig.running.error, kind)
     assert (rig.report.sent, rig.report.received, rig.report.error) == (1, 0, rig.running.error)
+
+
+def breaks_off(peer: Peer) -> None:
+    peer.say(answer(2)[:20])
+    peer.leave()
+
+
+@pytest.mark.parametrize("step", [Peer.cut, breaks_off])
+def test_a_reset_and_half_an_answer_may_be_followed_by_better_ones(net: Network, notes: Notes, step: Step) -> None:
+    net.scripted(PORT, script(step, *says(answer(2))))
+    rig = Rig(net, notes, count=2, interval_s=0.0)
+    assert rig.running.result is None
+    assert (rig.report.sent, rig.report.received) == (2, 1)
+    assert notes.outcomes == ["reset" if step is Peer.cut else "truncated", "ok"]
+
+
+@pytest.mark.parametrize("step", [Peer.cut, breaks_off])
+def test_where_nothing_else_comes_the_first_of_them_is_the_failure(net: Network, notes: Notes, step: Step) -> None:
+    net.scripted(PORT, script(step, step))
+    rig = Rig(net, notes, count=2, interval_s=0.0)
+    assert isinstance(rig.running.error, ProtocolError)
+    assert (rig.report.sent, rig.report.received, rig.report.error) == (2, 0, rig.running.error)
+    assert (rig.report.error.reason, rig.code) == (notes.outcomes[0], ExitCode.BAD_VERDICT)
 
 
 def test_a_server_that_refuses_ends_the_run(net: Network, notes: Notes) -> None:

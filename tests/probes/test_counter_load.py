@@ -133,6 +133,8 @@ def test_an_answer_that_never_comes_costs_its_connection(net: Network, notes: No
     assert (rig.report.sent, rig.report.received, rig.report.lost) == (20, 19, 1)
     assert (rig.report.errors, server.connections) == ({"timeout": 1}, 2)
     assert rig.figures.reconnected == 1
+    assert rig.report.numbers is not None
+    assert (rig.report.numbers.gaps, rig.report.numbers.unanswered) == (1, 1)
 
 
 @pytest.mark.parametrize("act", [Peer.leave, Peer.cut])
@@ -144,6 +146,8 @@ def test_a_request_on_a_kept_connection_that_closes_is_sent_once_more(
     net.pass_s(2)
     assert (rig.report.sent, rig.report.received, rig.report.errors, rig.report.ok) == (10, 10, {}, True)
     assert (len(server.requests), server.connections) == (11, 2)
+    assert rig.report.numbers is not None
+    assert (rig.report.numbers.gaps, rig.report.numbers.unanswered) == (1, 1)
 
 
 def test_a_request_that_is_not_safe_to_repeat_is_not(net: Network, notes: Notes) -> None:
@@ -154,7 +158,7 @@ def test_a_request_that_is_not_safe_to_repeat_is_not(net: Network, notes: Notes)
     assert len(server.requests) == 10
 
 
-def test_a_connection_that_closes_in_the_middle_of_an_answer_loses_it(net: Network, notes: Notes) -> None:
+def test_a_connection_that_closes_in_the_middle_of_an_answer_truncates_it(net: Network, notes: Notes) -> None:
     def harm(peer: Peer, number: int) -> bytes | None:
         if number != 5:
             return None
@@ -165,7 +169,10 @@ def test_a_connection_that_closes_in_the_middle_of_an_answer_loses_it(net: Netwo
     Counting(net, harm=harm)
     rig = CounterRig(net, notes, connections=1, count=10)
     net.pass_s(2)
-    assert (rig.report.received, rig.report.lost, rig.report.errors) == (9, 1, {"protocol": 1})
+    report = rig.report
+    assert (report.received, report.lost, report.corrupted, report.errors) == (9, 0, 1, {})
+    assert report.harm is not None
+    assert (report.harm.truncated, report.harm.retried) == (1, 0)
 
 
 def test_an_answer_that_ends_with_its_connection_is_whole(net: Network, notes: Notes) -> None:

@@ -195,3 +195,74 @@ def test_what_a_target_means(net: Network) -> None:
 def test_talking_goes_to_the_same_place(net: Network, notes: Notes) -> None:
     talking = talk(net, ProbeEchoOptions(target="h:7", idle_s=3.0), notes)
     assert (talking._connector.where, talking._idle_s) == ("h:7", 3.0)
+
+
+# What came of each ----------------------------------------------------------------------------------------------------
+
+
+def test_answers_that_stop_coming_are_told_as_stalled_and_single_losses_are_not(net: Network, notes: Notes) -> None:
+    seen: list[bytes] = []
+
+    def answers(peer: Peer, data: bytes) -> None:
+        seen.append(data)
+        if len(seen) in (1, 3):  # not the second, and nothing any more from the fourth on
+            peer.say(data)
+
+    net.scripted(PORT, answers)
+    rig = Rig(net, notes, count=5, interval_s=1.0, timeout_s=2.0)
+    net.pass_s(7.0)
+    assert rig.running.result is None
+    report = rig.report
+    assert report.harm is not None
+    assert (report.lost, report.errors, report.harm.stalled) == (3, {"timeout": 3}, 2)
+
+
+def test_what_comes_after_a_stall_ends_it(net: Network, notes: Notes) -> None:
+    net.scripted(PORT, lambda peer, data: net.callLater(3.0, peer.say, data))
+    rig = Rig(net, notes, count=2, interval_s=4.0, timeout_s=2.0)
+    net.pass_s(20.0)
+    assert rig.running.result is None
+    assert rig.report.harm is not None
+    assert (rig.report.lost, rig.report.harm.stalled) == (1, 1)
+
+
+def test_bytes_of_an_answer_are_something(net: Network, notes: Notes) -> None:
+    """A server that trickles has not stalled."""
+
+    def trickles(peer: Peer, data: bytes) -> None:
+        for at in range(20):
+            net.callLater(1.0 + at, peer.say, data[at : at + 1])
+
+    net.scripted(PORT, trickles)
+    rig = Rig(net, notes, count=1, timeout_s=10.0)
+    net.pass_s(30.0)
+    assert rig.report.harm is not None
+    assert rig.report.harm.stalled == 0
+
+
+def test_a_corrupted_answer_is_waited_for_no_longer_even_where_its_number_is_gone(net: Network, notes: Notes) -> None:
+    net.scripted(PORT, lambda peer, data: peer.say(data[:12] + b"X" + data[13:]))
+    rig = Rig(net, notes, count=2, interval_s=1.0)
+    net.pass_s(1.0 + LAST_READ_S)
+    report = rig.report
+    assert (report.corrupted, report.errors, notes.outcomes) == (2, {}, ["corrupted", "corrupted"])
+    assert report.harm is not None
+    first = report.harm.first_fault
+    assert first is not None
+    assert (first.kind, first.number, first.offset) == ("corrupted", 1, 12)
+    assert notes.samples[0].detail == "differs from byte 12 of 64"
+
+
+@pytest.mark.parametrize("end", [Peer.leave, Peer.cut])
+def test_half_an_answer_before_the_end_is_told(net: Network, notes: Notes, end: Callable[[Peer], None]) -> None:
+    def breaks_off(peer: Peer, data: bytes) -> None:
+        peer.say(data[:30])
+        net.callLater(0.5, end, peer)
+
+    net.scripted(PORT, breaks_off)
+    rig = Rig(net, notes, count=2, interval_s=1.0)
+    net.pass_s(0.5)
+    assert isinstance(rig.running.error, ProtocolError)
+    assert rig.running.error.reason == ("reset" if end is Peer.cut else None)
+    assert rig.report.harm is not None
+    assert (rig.report.corrupted, rig.report.harm.truncated, rig.report.lost) == (1, 1, 0)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ends import Peer
-from memory import Network
+from memory import DIALLER_PORT, Network
 from running import ClientRig, Notes
 from tw.core.difference import BodyPath, PathDifference, TlsPath
 from tw.core.sight import ProxySight, Sight
@@ -21,7 +21,8 @@ from tw.survey_options import SurveyOptions
 
 PORT = 1234
 PLACE = "127.0.0.1:1234"
-PROXY = ProxySight(version=2, source=PLACE, destination="10.0.0.1:1", told={"authority": "a"})
+SOURCE = f"127.0.0.1:{DIALLER_PORT}"
+PROXY = ProxySight(version=2, source=SOURCE, destination="10.0.0.1:1", told={"authority": "a"})
 
 
 class Rig(ClientRig):
@@ -37,7 +38,7 @@ class Rig(ClientRig):
 
 
 def line(**more: Any) -> bytes:
-    sight = Sight(**{"peer": PLACE, "local": PLACE, **more})
+    sight = Sight(**{"peer": SOURCE, "local": PLACE, **more})
     return json.dumps({"v": 1, "describe": sight.to_json()}).encode() + b"\n"
 
 

@@ -224,7 +224,7 @@ def test_a_server_that_goes_silent_ends_a_run_that_has_no_other_end(net: Network
     rig = EchoRig(net, notes, connections=1, rate_per_s=100, count=100_000, timeout_s=1.0)
     net.pass_s(5)
     assert rig.running.result is None
-    assert rig.report.errors["stalled"] == 1
+    assert rig.report.errors["silent"] == 1
     assert (rig.report.received, rig.code) == (50, ExitCode.BAD_VERDICT)
 
 

@@ -43,10 +43,10 @@ def test_lines_of_the_matching_server_are_shown_with_their_source(net: Network, 
     publisher = Publish(net, ProbePubSubOptions(publish=("one", "two")), Notes(), net.measured)
     assert net.run(publisher.run()).over
     assert rig.running.result is None
-    assert notes.lines == [b"<127.0.0.1:1025> one", b"<127.0.0.1:1025> two"]
+    assert notes.lines == [b"<127.0.0.1:61000> one", b"<127.0.0.1:61000> two"]
     summary = rig.summary
     assert (summary.ok, summary.lines, summary.expected, summary.duration_s) == (True, 2, 2, 1.5)
-    assert (summary.target, summary.received_bytes) == ("127.0.0.1:1025", 42)
+    assert (summary.target, summary.received_bytes) == ("127.0.0.1:1025", 44)
     assert net.run(service.stop()).over
 
 

@@ -11,6 +11,7 @@ from tw.cli.params import DURATION_OR_ZERO, DURATION_TYPE, HeaderType, ListType,
 from tw.cli.probe_connect import CONNECT_OPTIONS
 from tw.cli.probe_judge import JUDGE_OPTIONS, judge_from
 from tw.cli.probe_load import LOAD_OPTIONS, load_from
+from tw.cli.probe_matrix import MATRIX_OPTIONS, matrix_from
 from tw.cli.probe_path import PATH_OPTIONS, survey_from
 from tw.cli.texts import HOST, TEXT
 
@@ -168,7 +169,7 @@ def counter(ctx: click.Context, /, *, no_keepalive: bool, **options: Any) -> int
 @_count_option(help="Samples; with --subscribe, lines to leave after.  [default: 5; unlimited with --subscribe]")
 @apply(COMMON_OPTIONS)
 @apply(CONNECT_OPTIONS)
-@apply(LOAD_OPTIONS)
+@apply(MATRIX_OPTIONS)
 @apply(JUDGE_OPTIONS)
 @_size_option()
 @INTERACTIVE
@@ -194,11 +195,13 @@ def pubsub(ctx: click.Context, /, *, no_wait: bool, count: int | None, **options
         raise click.UsageError("--idle without -i or --subscribe", ctx)
     if typed(ctx, "count") and talking and not options["subscribe"]:
         raise click.UsageError("--count beside -i or --publish", ctx)
+    matrix = matrix_from(ctx, options, count)
     silent = "-i" if options["interactive"] else "--subscribe" if options["subscribe"] else ""
     shared = _shared(ctx, {**options, "count": count}, silent)
     chosen = ProbePubSubOptions(
         **{**shared, "count": count or 5},
         subscribe_count=count if options["subscribe"] else None,
         wait=not no_wait,
+        matrix=matrix,
     )
     return probe_pubsub(session_of(ctx).options(), chosen)

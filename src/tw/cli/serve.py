@@ -9,6 +9,7 @@ from tw.cli.command import TYPED, command, rank, session_of
 from tw.cli.params import DURATION_OR_ZERO, DURATION_TYPE, PORT, ListType, SizeType
 from tw.cli.serve_counter import counter_options
 from tw.cli.serve_describe import describe_option
+from tw.cli.serve_faults import fault_options, faults_from, status_option
 from tw.cli.serve_limits import LIMITS
 from tw.cli.serve_proxy import PROXY_OPTIONS
 from tw.cli.serve_workers import workers_option
@@ -95,25 +96,30 @@ def _place(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any]:
 @command("echo", "serve.echo", help="Send back every byte. TCP and unix clients may half-close first.")
 @listen_options(1234)
 @click.option("--udp", is_flag=True, help="The same port over UDP as well.")
+@fault_options
 @describe_option("in one line of JSON ahead of the echo")
 @click.pass_context
 def echo(ctx: click.Context, /, **options: Any) -> int:
     from tw.serve_options import ServeEchoOptions
     from tw.servers import serve_echo
 
-    return serve_echo(session_of(ctx).options(), ServeEchoOptions(**_place(ctx, options)))
+    faults = faults_from(options)
+    return serve_echo(session_of(ctx).options(), ServeEchoOptions(**_place(ctx, options), faults=faults))
 
 
 @command("counter", "serve.counter", help="Answer every GET and HEAD with `I am request #N`.")
 @listen_options(8080)
 @counter_options
+@fault_options
+@status_option
 @describe_option("the request and its header too, as the answer's body in JSON")
 @click.pass_context
 def counter(ctx: click.Context, /, **options: Any) -> int:
     from tw.serve_options import ServeCounterOptions
     from tw.servers import serve_counter
 
-    return serve_counter(session_of(ctx).options(), ServeCounterOptions(**_place(ctx, options)))
+    faults = faults_from(options)
+    return serve_counter(session_of(ctx).options(), ServeCounterOptions(**_place(ctx, options), faults=faults))
 
 
 @command("pubsub", "serve.pubsub", help="Send each line that a client sends to every client, prefixed with its source.")

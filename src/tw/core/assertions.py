@@ -38,7 +38,7 @@ FAULTS = ("lost", "duplicated", "reordered", "corrupted", "errors", "timeouts")
 SHARES = frozenset({*FAULTS, "received"})
 """Counts that may also be given as a share of what was sent."""
 NUMBERS = ("gaps", "resets", "instances", "duplicates")
-COUNTS = ("sent", "received", *FAULTS, *NUMBERS, "foreign")
+COUNTS = ("sent", "received", *FAULTS, *NUMBERS, "foreign", "unsent")
 
 NEEDS = {
     "rtt": "a run that waits for its answers",
@@ -46,6 +46,7 @@ NEEDS = {
     **dict.fromkeys(("first_byte", "body"), "the counter's probe"),
     "service": "an open loop: --rate",
     "late": "an open loop: --rate",
+    "unsent": "an open loop: --rate",
     **dict.fromkeys(NUMBERS, "the counter's probe"),
     "foreign": "the pub/sub probe",
 }

@@ -9,12 +9,17 @@ PUBLISHED = ("lost", "reordered", "errors", "timeouts")
 
 def measurable(options: ProbeOptions) -> Measurable:
     """What a run with these options measures, where all goes well."""
+    if options.survey is not None:
+        # It asks about the path: what it sends are no samples, and a connection that ends is what it looks for.
+        return Measurable(distributions=("rtt", "connect"), counts=("sent", "received"))
     distributions = ["rtt"]
     if not (isinstance(options, ProbeEchoOptions) and options.udp):
         distributions += ["connect", "dns", "tcp", "tls"]
     if options.load is not None and options.load.rate_per_s is not None:
         distributions += ["service", "late"]
     counts = ["sent", "received", *FAULTS]
+    if "late" in distributions:
+        counts.append("unsent")
     if isinstance(options, ProbeCounterOptions):
         counts += NUMBERS
         distributions += ["first_byte", "body"]

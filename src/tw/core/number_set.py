@@ -51,6 +51,16 @@ class NumberSet:
         """Put the number after the highest one in, the cheap way. There must be one."""
         self._lasts[-1] += 1
 
+    def add_run(self, first: int, last: int) -> None:
+        """Put all numbers from `first` to `last` in. They have to be above the highest one."""
+        if self._lasts and self._lasts[-1] == first - 1:
+            self._lasts[-1] = last
+            return
+        self._firsts.append(first)
+        self._lasts.append(last)
+        if len(self._firsts) > HIGHEST_RUNS:
+            del self._firsts[1], self._lasts[0]
+
     def runs(self) -> list[tuple[int, int]]:
         """The first and the last number of each run, ascending."""
         return list(zip(self._firsts, self._lasts, strict=True))

@@ -76,6 +76,13 @@ class PayloadFormat:
             return int(digits)
         return None
 
+    def is_cut_short(self, payload: bytes, start: int = 0) -> bool:
+        """Whether a payload without a number that can be read ends before its number does: the rest was cut off."""
+        begun = payload[start:].removesuffix(b"\n")
+        if len(begun) <= TOKEN_BYTES:
+            return bool(begun) and self.mark.startswith(begun)
+        return begun.startswith(self.mark) and begun[TOKEN_BYTES + 1 :].strip(b"0123456789") == b""
+
 
 class PayloadStream:
     """Bytes of a stream, split anyhow, to payloads: the same ones for any split.
@@ -149,6 +156,11 @@ class PayloadStream:
         if self._dropping:
             return len(self._kept) - len(self._mark) + 1  # so much there always is, see `feed`
         return line_feed if mark < 0 else mark
+
+
+def is_truncated(expected: bytes, received: bytes) -> bool:
+    """Whether all that is wrong with it is that its tail is missing; a line feed may still stand at its end."""
+    return len(received) < len(expected) and expected.startswith((received, received.removesuffix(b"\n")))
 
 
 def first_difference(expected: bytes, received: bytes) -> int | None:

@@ -45,6 +45,15 @@ class Maxima:
         begin = self._begins[index]
         return self._highs[index] + min(position, self._ends[index]) - begin
 
+    def when(self, number: int) -> int:
+        """The position at which this number was reached or passed; a later one of old moments, see above."""
+        index = bisect_right(self._highs, number) - 1
+        if index < 0:
+            return self._begins[0]
+        begin, end = self._begins[index], self._ends[index]
+        position = begin + number - self._highs[index]
+        return position if position <= end or index + 1 == len(self._begins) else self._begins[index + 1]
+
 
 class Series:
     """The account of one counter's answers. `name` is what its answers call it, None where they say nothing.
@@ -54,32 +63,38 @@ class Series:
     no order, so an answer is `reordered` only if a higher number had arrived before its request was sent.
 
     `first` is the lowest number that came in its turn, `highest` the highest, and `gaps` counts the numbers between
-    them that no answer had.
+    them that no answer had. `began` is the position of the first answer, `touched` of the last one, and `asked` the
+    latest mark of all its answers: it was alive then.
     """
 
     __slots__ = (
-        "_maxima", "answers", "began", "duplicates", "first", "gaps", "highest", "name", "reordered", "replaced_at",
-        "resets", "seen", "touched",
+        "_maxima", "answers", "asked", "began", "duplicates", "first", "gaps", "highest", "name", "reordered", "seen",
+        "touched",
     )  # fmt: skip
 
-    def __init__(self, name: str | None, number: int, position: int) -> None:
+    def __init__(self, name: str | None, number: int, position: int, mark: int) -> None:
         self.name = name
         self.first = self.highest = number
         self.answers = 1
         self.gaps = self.duplicates = self.reordered = 0
         self.began = self.touched = position
+        self.asked = mark
         self.seen = NumberSet()
         self.seen.add(number)
         self._maxima = Maxima(position, number)
-        # Where another began that may be its restart, and how many such; see `NumberLine`.
-        self.replaced_at = 0
-        self.resets = 0
 
-    def step(self, position: int) -> None:
+    @property
+    def is_orderly(self) -> bool:
+        """Whether no number came twice or went back."""
+        return not self.duplicates and not self.reordered
+
+    def step(self, position: int, mark: int) -> None:
         """Its next number came: what nearly every answer is."""
         self.highest += 1
         self.answers += 1
         self.touched = position
+        if mark > self.asked:
+            self.asked = mark
         self.seen.extend()
         self._maxima.note(position, self.highest)
 
@@ -87,6 +102,7 @@ class Series:
         """Any number came."""
         self.answers += 1
         self.touched = position
+        self.asked = max(self.asked, mark)
         if not self.seen.add(number):
             self.duplicates += 1
         elif number > self.highest:
@@ -109,6 +125,17 @@ class Series:
         return high is not None and number < high
 
     def floor(self, mark: int) -> int:
-        """A number that a request sent at this mark cannot have been given, nor any below it."""
+        """A request that was sent at this mark had a higher number than this, if this counter answered it.
+
+        One that was sent before the counter's first answer may have had any; below `first` nothing is known.
+        """
         high = self._maxima.at(mark)
         return self.first if high is None else max(high, self.first)
+
+    def when(self, number: int) -> int:
+        """The position at which a number as high as this had been reached; it has to have been."""
+        return self._maxima.when(number)
+
+    def runs(self) -> list[tuple[int, int]]:
+        """The numbers, as far as they are remembered: the first and the last of each run, ascending."""
+        return self.seen.runs()

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from tw.core.number_set import NumberSet
-from tw.core.payload import PayloadFormat
+from tw.core.payload import PayloadFormat, is_truncated
 
 
 class Kind(Enum):
@@ -35,12 +35,13 @@ class Verdict:
     token are foreign, and anything may stand before the token.
 
     A corrupted payload is not counted as lost on top. It is set against any that is outstanding, even where a number
-    can be read in it, since the number may be what was changed; so a corrupted second copy may hide one loss.
+    can be read in it, since the number may be what was changed; so a corrupted second copy may hide one loss. Those of
+    the corrupted that only lack their end are `truncated` as well.
     """
 
     __slots__ = (
         "_exclusive", "_first", "_form", "_good", "_highest",
-        "corrupted", "duplicated", "foreign", "received", "reordered", "sent_count",
+        "corrupted", "duplicated", "foreign", "received", "reordered", "sent_count", "truncated",
     )  # fmt: skip
 
     def __init__(self, form: PayloadFormat, *, exclusive: bool = True) -> None:
@@ -55,6 +56,7 @@ class Verdict:
         self.duplicated = 0
         self.reordered = 0
         self.corrupted = 0
+        self.truncated = 0
         self.foreign = 0
 
     @property
@@ -101,9 +103,11 @@ class Verdict:
         number = self._form.number(payload, start)
         if number is None or not 0 <= number - self._first < self.sent_count:
             self.corrupted += 1
+            self.truncated += number is None and self._form.is_cut_short(payload, start)
             return Outcome(Kind.CORRUPTED, None)
         if payload[start:] != self._form.payload(number):
             self.corrupted += 1
+            self.truncated += is_truncated(self._form.payload(number), payload[start:])
             return Outcome(Kind.CORRUPTED, number)
         if not self._good.add(number):
             self.duplicated += 1

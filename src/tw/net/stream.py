@@ -158,6 +158,13 @@ class Stream:
             self.transport.setTcpKeepAlive(True)
             self.transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, idle_s)
 
+    def receive_into(self, size_bytes: int) -> None:
+        """Have the kernel hold no more than about twice so much that has come and not been read (socket(7)). It shrinks
+        the window that the peer may fill, though not below what it was already offered (RFC 9293, 3.8.6.2.1)."""
+        inner: Any = self.transport.transport if isinstance(self.transport, ProtocolWrapper) else self.transport
+        with suppress(AttributeError, OSError):
+            inner.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size_bytes)
+
     def hung_up(self) -> bool:
         """Whether the peer is gone altogether; after it has shut its sending side, nothing else tells."""
         poll = select.poll()

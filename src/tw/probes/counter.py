@@ -13,14 +13,15 @@ from tw.core.target import URL_PORTS, HostTarget, Target
 from tw.errors import AnswerTimeout, ExitCode, ProtocolError, TwError
 from tw.probe_options import ProbeCounterOptions
 from tw.probes.connecting import Connector, Route, probe_target
+from tw.probes.counter_harm import corruption, is_corrupted, kind_of, may_get_better, truncation
 from tw.probes.parting import part
 from tw.probes.ping import verdict_code
 from tw.probes.timing import pause, within
 from tw.progress import Display
 from tw.protocols.http_client import CounterClient
-from tw.protocols.http_exchange import Answer
+from tw.protocols.http_exchange import Answer, CutShort
 from tw.protocols.http_request import HttpRequest
-from tw.report import Distribution, Numbers, ProbeReport, Sample
+from tw.report import Distribution, FirstFault, HarmFigures, Numbers, ProbeReport, Sample
 
 DEFAULT_PORT = 8080
 SCHEMES = {"http": False, "https": True}
@@ -53,18 +54,6 @@ def _host_field(target: Target) -> str:
     return host if target.port == URL_PORTS["https" if target.tls else "http"] else f"{host}:{target.port}"
 
 
-def numbers_of(line: NumberLine) -> Numbers:
-    """The account of the numbers, for a report."""
-    return Numbers(
-        first=line.first,
-        last=line.last,
-        gaps=line.gaps,
-        duplicates=line.duplicates,
-        resets=line.resets,
-        instances=line.instances,
-    )
-
-
 class CounterPing:
     """`tw probe counter`. The numbers are the server's own count: they tell a lost answer from a request never seen."""
 
@@ -90,13 +79,15 @@ class CounterPing:
         self._numbers = NumberLine()
         self._sent = self._received = self._corrupted = 0
         self._sent_bytes = self._received_bytes = 0
+        self._truncated = self._retried = 0
+        self._first_fault: FirstFault | None = None
         self._unsettled = 0
         """Whether a sample was under way when the run was cut short: it is neither received nor lost."""
 
     async def run(self) -> None:
         """Send every sample. Raises the first failure where there has been no answer before it, nor after.
 
-        What cannot get better, anything but a silent server, ends a run without an answer at once.
+        What cannot get better, anything but silence, a reset or half an answer, ends a run without one at once.
         """
         first_error: TwError | None = None
         self._began_s = self._clock()
@@ -108,7 +99,7 @@ class CounterPing:
                     await self._sample(number)
                 except TwError as error:
                     first_error = first_error or error
-                    is_final = not self._received and not isinstance(error, AnswerTimeout)
+                    is_final = not self._received and not may_get_better(error)
                     if not is_final or error is not first_error:
                         self._note(number, error)
                     if is_final:
@@ -151,17 +142,25 @@ class CounterPing:
     async def _ask(self, client: CounterClient, reused: bool) -> Answer:
         self._sent_bytes += len(self._request.wire)
         before = client.received_bytes
+        mark = self._numbers.mark()
         try:
             asked_s = self._clock()
             answer = await within(self._reactor, self._options.timeout_s, client.request(self._request), self._late)
             self._connector.phases.answered(client.first_byte_s - asked_s, client.whole_s - client.first_byte_s)
             return answer
-        except ProtocolError:
+        except TwError as error:
+            self._numbers.lose(mark)
             # A kept connection that its server closes just as it is used again is nobody's fault; nothing was answered.
-            if not reused or client.received_bytes > before or self._request.method not in IDEMPOTENT:
+            if (
+                not isinstance(error, ProtocolError)
+                or not reused
+                or client.received_bytes > before
+                or self._request.method not in IDEMPOTENT
+            ):
                 raise
         finally:
             self._received_bytes += client.received_bytes - before
+        self._retried += 1
         fresh, _ = await self._connection()
         return await self._ask(fresh, False)
 
@@ -171,17 +170,29 @@ class CounterPing:
 
     def _note(self, number: int, error: TwError) -> None:
         """A sample failed. Where no connection was to be had, nothing was sent, and nothing can be lost."""
-        self._errors[error.kind] += 1
-        self._display.sample(Sample(number=number, rtt_s=None, outcome=error.kind, detail=error.what))
+        kind = kind_of(error)
+        if isinstance(error, CutShort):
+            kind = "truncated"
+            self._truncated += 1
+            self._first_fault = self._first_fault or truncation(error)
+        else:
+            self._errors[kind] += 1
+        self._display.sample(Sample(number=number, rtt_s=None, outcome=kind, detail=error.what))
 
     def _judge(self, number: int, answer: Answer, rtt_s: float) -> Sample:
         outcome, detail = "ok", ""
         if answer.number is not None:
             detail = f"#{answer.number}"
-            self._numbers.feed(answer.number, answer.instance)
-        if answer.body_number is not None and answer.body_number != answer.number:
+            self._numbers.feed(answer.number, answer.instance, is_stored=answer.header("age") is not None)
+        else:
+            self._numbers.lose(self._numbers.mark())  # something answered, and the counter may have been asked
+        if is_corrupted(answer, answer.number, answer.body_number):
+            fault = corruption(answer)
             self._corrupted += 1
+            self._first_fault = self._first_fault or fault
             outcome, detail = "corrupted", f"#{answer.number} in its header, #{answer.body_number} in its body"
+            if answer.body_number is None:
+                detail = f"#{answer.number} in its header, and its body {fault.detail}"
         if answer.status != self._options.expect_status:
             outcome = f"status {answer.status}"
             self._errors[outcome] += 1
@@ -193,8 +204,9 @@ class CounterPing:
 
     def conclude(self, failed: TwError | None) -> ExitCode:
         line = self._numbers
-        lost = self._sent - self._received - self._unsettled
-        faults = lost + line.duplicates + line.reordered + self._corrupted
+        lost = self._sent - self._received - self._truncated - self._unsettled
+        corrupted = self._corrupted + self._truncated
+        faults = lost + line.duplicates + line.reordered + corrupted
         report = ProbeReport(
             probe="counter",
             target=self._connector.where,
@@ -204,7 +216,7 @@ class CounterPing:
             lost=lost,
             duplicated=line.duplicates,
             reordered=line.reordered,
-            corrupted=self._corrupted,
+            corrupted=corrupted,
             errors=dict(self._errors),
             rtt_ms=Distribution.of(self._times),
             connect_ms=Distribution.of(self._connector.connect_times),
@@ -212,7 +224,8 @@ class CounterPing:
             duration_s=(self._ended_s or self._clock()) - self._began_s,
             sent_bytes=self._sent_bytes,
             received_bytes=self._received_bytes,
-            numbers=numbers_of(line),
+            numbers=Numbers.of(line),
+            harm=HarmFigures(truncated=self._truncated, retried=self._retried, first_fault=self._first_fault),
             error=failed,
         )
         self._display.report(report)

@@ -7,11 +7,13 @@ from tw.core.numbers import NumberLine
 from tw.errors import ProtocolError, TwError
 from tw.probes.connecting import Connector
 from tw.probes.counter import IDEMPOTENT
+from tw.probes.counter_harm import corruption, is_corrupted, kind_of, truncation
 from tw.probes.lane import Lane, Load
 from tw.protocols.answer_shapes import AnswerShapes
 from tw.protocols.client import ClientConnection
-from tw.protocols.http_exchange import Answer, Exchange, early_end
+from tw.protocols.http_exchange import Answer, CutShort, Exchange, early_end
 from tw.protocols.http_request import HttpRequest
+from tw.report import FirstFault
 
 
 class Tally:
@@ -26,8 +28,17 @@ class Tally:
     def begin(self) -> None:
         """A new part of the run begins: its numbers are counted apart."""
         self.numbers = NumberLine()
-        # Answers whose header and body have different numbers.
+        # Answers that ended in the middle, or whose body is not the one of their number.
         self.corrupted = 0
+        # Of those the answers that ended in the middle, and what was wrong with the first one.
+        self.truncated = 0
+        self.first_fault: FirstFault | None = None
+
+    def spoil(self, fault: FirstFault, *, truncated: bool = False) -> None:
+        """Count an answer that was harmed."""
+        self.corrupted += 1
+        self.truncated += truncated
+        self.first_fault = self.first_fault or fault
 
 
 class CounterLane(Lane):
@@ -40,7 +51,8 @@ class CounterLane(Lane):
         super().__init__(load, connector, 1)
         self._tally = tally
         self._number = 0
-        self._mark = 0
+        # Of the numbers, when the request under way was sent; None while it is only to be sent again.
+        self._mark: int | None = None
         # When the answer under way began to come in, and what has read it so far, if not its shape.
         self._first_byte_s: float | None = None
         self._exchange: Exchange | None = None
@@ -53,6 +65,7 @@ class CounterLane(Lane):
         self._used = False
         if self.under_way and self.connection is not None:
             self._again = True
+            self._mark = self._tally.numbers.mark()
             self._write(self._tally.request.wire)
 
     def _next(self) -> tuple[int, bytes]:
@@ -75,8 +88,10 @@ class CounterLane(Lane):
             self._first_byte_s = now
             quick = self._tally.shapes.read(data)
             if quick is not None:
-                self._judge(quick.like, quick.number, quick.body_number, now)
-                return
+                number, body_number, like = quick
+                if number == body_number or not is_corrupted(like, number, body_number):
+                    self._judge(like, number, now)
+                    return
             self._exchange = Exchange(self._tally.request, self._connector.where)
         assert self._exchange is not None
         self._parse(self._exchange, data, now)
@@ -90,17 +105,21 @@ class CounterLane(Lane):
             return
         if exchange.complete:
             answer = exchange.answer()
-            if exchange.received_bytes == len(data):
+            corrupted = is_corrupted(answer, answer.number, answer.body_number)
+            if corrupted:
+                self._tally.spoil(corruption(answer))
+            elif exchange.received_bytes == len(data):
                 self._tally.shapes.learn(data, answer)
-            self._judge(answer, answer.number, answer.body_number, now_s)
+            self._judge(answer, answer.number, now_s)
 
-    def _judge(self, answer: Answer, number: int | None, body_number: int | None, now_s: float) -> None:
+    def _judge(self, answer: Answer, number: int | None, now_s: float) -> None:
         """A whole answer is in: count it, and have the next request sent."""
         tally = self._tally
-        if number is not None:
-            tally.numbers.feed(number, answer.instance, self._mark)
-        if body_number is not None and body_number != number:
-            tally.corrupted += 1
+        if number is None:
+            self._lose_number()  # something answered, and the counter may have been asked
+        else:
+            is_stored = answer.instance is None and answer.header("age") is not None
+            tally.numbers.feed(number, answer.instance, self._mark, is_stored=is_stored)
         if answer.status != tally.expect_status:
             self._load.books.errors[f"status {answer.status}"] += 1
         self._used = True
@@ -120,7 +139,7 @@ class CounterLane(Lane):
     def give_up(self, number: int) -> None:
         """No answer in time. It would be taken for the next one's, should it come: the connection is no more use."""
         del self.under_way[number]
-        self._tally.numbers.lose(self._mark)
+        self._lose_number()
         self._leave_connection(orderly=False)
         self._load.spoiled(self, 1, "timeout", heard=False)
         self.reopen()
@@ -130,8 +149,22 @@ class CounterLane(Lane):
 
     def _lose(self, error: TwError) -> None:
         if self.under_way:
+            self._lose_number()
+        if not isinstance(error, CutShort):
+            super()._lose(error)
+            return
+        self._tally.spoil(truncation(error), truncated=True)
+        self.under_way.clear()
+        self._load.spoiled(self, 1)
+
+    def _kind_of(self, error: TwError) -> str:
+        return kind_of(error)
+
+    def _lose_number(self) -> None:
+        """No number came for the request that was sent; one that is only to be sent again is not lost twice."""
+        if self._mark is not None:
             self._tally.numbers.lose(self._mark)
-        super()._lose(error)
+            self._mark = None
 
     def _gone(self, connection: ClientConnection, reason: Failure) -> None:
         if connection is not self.connection:
@@ -140,22 +173,25 @@ class CounterLane(Lane):
         exchange = self._exchange
         if exchange is not None and reason.check(ConnectionDone) and exchange.end():
             answer = exchange.answer()
-            self._judge(answer, answer.number, answer.body_number, self._load.clock())
+            if is_corrupted(answer, answer.number, answer.body_number):
+                self._tally.spoil(corruption(answer))
+            self._judge(answer, answer.number, self._load.clock())
         elif not self.under_way:
             self.reopen()  # a kept connection may be closed while nothing is asked
         elif self._may_repeat():
             self._load.books.retried += 1
+            self._lose_number()  # closed before it was seen, or counted and then closed
             self.reopen()
         else:
-            self._broke(self._end(reason, 0 if exchange is None else exchange.received_bytes))
+            self._broke(self._end(reason, exchange))
 
     def _may_repeat(self) -> bool:
         """Whether the server may have closed before it saw the request, which is nobody's fault."""
         fresh = self._used and not self._again and self._first_byte_s is None
         return fresh and self._tally.request.method in IDEMPOTENT
 
-    def _end(self, reason: Failure, received_bytes: int) -> TwError:
-        error = early_end(reason, self._connector.where, received_bytes)
+    def _end(self, reason: Failure, exchange: Exchange | None) -> TwError:
+        error = early_end(reason, self._connector.where, exchange)
         assert isinstance(error, TwError)
         return error
 

@@ -7,12 +7,12 @@ from typing import Any
 from tw.errors import TwError
 from tw.probe_options import ProbeCounterOptions
 from tw.probes.connecting import Connector, Route
-from tw.probes.counter import counter_target, numbers_of, request_for
+from tw.probes.counter import counter_target, request_for
 from tw.probes.counter_lane import CounterLane, Tally
 from tw.probes.lane import Lane
 from tw.probes.load_probe import LoadProbe
 from tw.progress import Display
-from tw.report import Distribution, ProbeReport
+from tw.report import Distribution, HarmFigures, Numbers, ProbeReport
 
 
 class CounterLoad(LoadProbe):
@@ -47,7 +47,8 @@ class CounterLoad(LoadProbe):
 
     def _report(self, failed: TwError | None) -> ProbeReport:
         books, line = self.books, self._tally.numbers
-        lost = books.sent - books.received - books.unsettled
+        tally = self._tally
+        lost = books.sent - books.received - tally.truncated - books.unsettled
         return ProbeReport(
             probe="counter",
             target=self._connector.where,
@@ -57,7 +58,7 @@ class CounterLoad(LoadProbe):
             lost=lost,
             duplicated=line.duplicates,
             reordered=line.reordered,
-            corrupted=self._tally.corrupted,
+            corrupted=tally.corrupted,
             errors=dict(books.errors),
             rtt_ms=Distribution.of(books.latency),
             connect_ms=Distribution.of(self._connector.connect_times),
@@ -65,7 +66,8 @@ class CounterLoad(LoadProbe):
             duration_s=books.duration_s(self.clock()),
             sent_bytes=books.sent_bytes,
             received_bytes=books.received_bytes,
-            numbers=numbers_of(line),
+            numbers=Numbers.of(line),
             load=self._figures(),
+            harm=HarmFigures(truncated=tally.truncated, retried=books.retried, first_fault=tally.first_fault),
             error=failed,
         )

@@ -45,7 +45,7 @@ class EchoPing:
     def __init__(
         self, reactor: Any, options: ProbeEchoOptions, display: Display, clock: Callable[[], float] = time.perf_counter
     ) -> None:
-        form = PayloadFormat(fresh_token(), options.size_bytes)
+        self._form = form = PayloadFormat(fresh_token(), options.size_bytes)
         self._reactor = reactor
         self._display = display
         self._clock = clock
@@ -53,11 +53,12 @@ class EchoPing:
         self._stream = PayloadStream(form)
         self._ping = Ping(reactor, options, form, display.sample, clock)
         self._connector = Connector(reactor, Route.of(options, echo_target(options)), clock)
+        self._connection: ClientConnection | None = None
         self._closed: Deferred[None] = Deferred()
 
     async def run(self) -> None:
         connector = self._connector
-        connection = await connector.open(received=self._received, gone=self._gone)
+        connection = self._connection = await connector.open(received=self._received, gone=self._gone)
         self._began_s = self._clock()
         try:
             await self._ping.run(connection.stream.write, connector.where)
@@ -68,11 +69,15 @@ class EchoPing:
             connection.stream.close() if self._ping.ok else connection.abort()
 
     def _received(self, data: bytes) -> None:
+        self._ping.heard_s = self._clock()
         for payload in self._stream.feed(data):
             self._ping.arrived(payload)
 
     def _gone(self, reason: Failure) -> None:
-        self._ping.fail(lost_connection(reason, self._connector.where))
+        self._take_rest()
+        connection = self._connection
+        was_reset = connection is not None and connection.stream.reset
+        self._ping.fail(lost_connection(reason, self._connector.where, was_reset=was_reset))
         if not self._closed.called:
             self._closed.callback(None)
 
@@ -81,7 +86,12 @@ class EchoPing:
         connection.stream.half_close()
         with suppress(ConnectError):
             await within(self._reactor, LAST_READ_S, self._closed, lambda: ConnectError("no end of the stream"))
+        self._take_rest()
+
+    def _take_rest(self) -> None:
+        """Judge what there is of a payload that was not completed."""
         rest = self._stream.close()
+        self._stream = PayloadStream(self._form)
         if rest:
             self._ping.arrived(rest)
 

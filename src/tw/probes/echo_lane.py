@@ -4,11 +4,12 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from tw.core.payload import PayloadFormat, PayloadStream
-from tw.core.verdict import Verdict
+from tw.core.verdict import Kind, Verdict
 from tw.probes.connecting import Connector
 from tw.probes.lane import Lane, Load
 from tw.probes.ping import GOOD, fresh_token
 from tw.protocols.client import ClientConnection
+from tw.report import FirstFault
 
 
 class EchoLane(Lane):
@@ -31,6 +32,7 @@ class EchoLane(Lane):
         self._form = PayloadFormat(fresh_token(), self._size_bytes)
         self._stream = PayloadStream(self._form)
         self.verdict = Verdict(self._form)
+        self.first_fault: FirstFault | None = None
 
     def _next(self) -> tuple[int, bytes]:
         self._number = number = self._number + 1
@@ -62,9 +64,15 @@ class EchoLane(Lane):
         self._load.settled(self, due_s, sent_s, now_s)
 
     def _judge(self, payload: bytes, now_s: float) -> None:
+        truncated = self.verdict.truncated
         outcome = self.verdict.receive(payload)
         number = outcome.number
-        if number is None and self.under_way:
+        if outcome.kind is Kind.CORRUPTED and self.first_fault is None:
+            oldest = next(iter(self.under_way), None)
+            expected = b"" if oldest is None else self._form.payload(oldest)
+            cut = self.verdict.truncated > truncated
+            self.first_fault = FirstFault.between(expected, payload, oldest, truncated=cut)
+        if (number is None or outcome.kind is Kind.CORRUPTED) and self.under_way:
             number = next(iter(self.under_way))  # the oldest one's, most likely: a connection keeps its order
         times = self.under_way.pop(number, None) if number is not None else None
         if times is None:

@@ -17,7 +17,7 @@ from tw.probes.load_probe import LoadProbe
 from tw.probes.ping import WINDOW, WINDOW_BYTES
 from tw.probes.timing import within
 from tw.progress import Display
-from tw.report import Distribution, ProbeReport
+from tw.report import Distribution, HarmFigures, ProbeReport
 
 
 class EchoLoad(LoadProbe):
@@ -87,5 +87,9 @@ class EchoLoad(LoadProbe):
             sent_bytes=books.sent_bytes,
             received_bytes=books.received_bytes,
             load=self._figures(),
+            harm=HarmFigures(
+                truncated=sum(verdict.truncated for verdict in verdicts),
+                first_fault=next((lane.first_fault for lane in self._lanes if lane.first_fault is not None), None),
+            ),
             error=failed,
         )

@@ -124,9 +124,13 @@ class Lane(ABC):
         """There is no connection, and none to be had: what was under way is lost."""
         lost = len(self.under_way)
         self.under_way.clear()
-        self._load.books.errors[error.kind] += 1
+        self._load.books.errors[self._kind_of(error)] += 1
         self._load.spoiled(self, lost, heard=False)
         self._load.broken(error)
+
+    def _kind_of(self, error: TwError) -> str:
+        """What a lost connection is counted as."""
+        return error.kind
 
     def _is_needed(self) -> bool:
         """Whether a connection is of any more use."""

@@ -147,7 +147,7 @@ class LoadRun:
             # The first of each lane has been waited for; more of them would not make it an answering server.
             return silent_s >= self._timeout_s and self.books.sent > 0 and self.books.errors["timeout"] > 0
         if self._until_s == inf and self._waits(now) and silent_s >= STALLS * self._timeout_s:
-            self.books.errors["stalled"] += 1
+            self.books.errors["silent"] += 1
             return True
         return False
 

@@ -36,6 +36,7 @@ def warmup_of(books: Books) -> Warmup:
         received=books.received,
         duration_s=books.duration_s(books.began_s),
         rtt_ms=Distribution.of(books.latency),
+        errors=dict(books.errors),
     )
 
 

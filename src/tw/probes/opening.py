@@ -1,21 +1,26 @@
 """Opens the connections of a load run: at a rate, or as fast as a listener's queue takes them."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, DeferredSemaphore, FirstError, ensureDeferred, gatherResults
 from twisted.python.failure import Failure
 
 from tw.core.pacing import Schedule
-from tw.probes.lane import Lane
 from tw.probes.timing import pause
 
 OPENING = 128
 """Connections that are being opened at once: as many fit into any listener's queue (SOMAXCONN was 128 for decades)."""
 
 
+class Opened(Protocol):
+    """What can be opened."""
+
+    async def connect(self) -> None: ...
+
+
 async def open_all(
-    reactor: Any, clock: Callable[[], float], lanes: Sequence[Lane], rate_per_s: float | None = None
+    reactor: Any, clock: Callable[[], float], lanes: Sequence[Opened], rate_per_s: float | None = None
 ) -> None:
     """Open every lane. Raises what the first one that could not be opened raised; the others are given up then."""
     schedule = Schedule(clock(), rate_per_s) if rate_per_s else None
@@ -44,5 +49,5 @@ async def open_all(
             one.cancel()
 
 
-def _open(lane: Lane) -> Deferred[None]:
+def _open(lane: Opened) -> Deferred[None]:
     return ensureDeferred(lane.connect())

@@ -3,15 +3,18 @@
 import secrets
 from collections import Counter
 from collections.abc import Callable
+from itertools import chain
+from math import inf
 from typing import Any
 
 from tw.core.histogram import Histogram
-from tw.core.payload import TOKEN_BYTES, PayloadFormat, first_difference
+from tw.core.likeness import most_alike
+from tw.core.payload import TOKEN_BYTES, PayloadFormat
 from tw.core.verdict import Kind, Outcome, Verdict
 from tw.errors import AnswerTimeout, ExitCode, TwError
 from tw.probe_options import ProbeOptions
 from tw.probes.timing import Bell
-from tw.report import Delivery, Distribution, PhaseFigures, ProbeReport, Sample
+from tw.report import Delivery, Distribution, FirstFault, HarmFigures, PhaseFigures, ProbeReport, Sample
 
 WINDOW = 1024
 """Samples that may be under way at once: `--interval 0` would otherwise send all of `--count` at a stalled server."""
@@ -51,6 +54,7 @@ class Ping:
         self._reactor = reactor
         self._options = options
         self._form = form
+        self._exclusive = exclusive
         self._show = show
         self._clock = clock
         self._bell = Bell(reactor)
@@ -59,7 +63,13 @@ class Ping:
         self._timers: dict[int, Any] = {}
         self._failed: TwError | None = None
         self._ended_s: float | None = None
+        # Samples that were given up when nothing at all had come in the second half of their wait: where answers still
+        # come, the next one is in by then, as it was sent an interval later. They are in `_sent_at` as well.
+        self._silent: set[int] = set()
         self.verdict = Verdict(form, exclusive=exclusive)
+        self.first_fault: FirstFault | None = None
+        self.heard_s = -inf
+        """When something, whatever it was, came last, on the measuring clock."""
         self.times = Histogram()
         self.errors: Counter[str] = Counter()
         self.sent_bytes = 0
@@ -110,42 +120,55 @@ class Ping:
 
     def arrived(self, payload: bytes) -> Outcome:
         """Judge what came back, measure it, and show it."""
-        now = self._clock()
+        now = self.heard_s = self._clock()
+        truncated = self.verdict.truncated
         outcome = self.verdict.receive(payload)
         if outcome.kind is Kind.FOREIGN:
             return outcome
         self.received_bytes += len(payload)
+        if outcome.kind is Kind.CORRUPTED:
+            self._note_harm(outcome, payload, truncated=self.verdict.truncated > truncated)
+            return outcome
         sent_at = self._sent_at.pop(outcome.number, None) if outcome.number is not None else None
         rtt_s = now - sent_at if sent_at is not None and outcome.kind in GOOD else None
         if rtt_s is not None:
             self.times.record(rtt_s)
         word = outcome.kind.value
         if outcome.number is not None and not self._settle(outcome.number) and rtt_s is not None:
-            self._note_late()
+            self.errors["late"] += 1
+            self._take_back_timeout(outcome.number)
             word = "late"
-        self._show(Sample(number=outcome.number or 0, rtt_s=rtt_s, outcome=word, detail=self._detail(outcome, payload)))
+        self._show(Sample(number=outcome.number or 0, rtt_s=rtt_s, outcome=word))
         self._bell.ring()
         return outcome
 
-    def _detail(self, outcome: Outcome, payload: bytes) -> str:
-        if outcome.kind is not Kind.CORRUPTED:
-            return ""
-        if outcome.number is None:
-            return f"{len(payload)} bytes that no payload begins with"
-        start = max(0, payload.find(self._form.mark))
-        offset = first_difference(self._form.payload(outcome.number), payload[start:])
-        return f"differs from byte {offset} of {self._form.size_bytes}"
+    def _note_harm(self, outcome: Outcome, payload: bytes, *, truncated: bool) -> None:
+        """Find out which sample it was: that one came, in a way, and is waited for no longer."""
+        number = most_alike(self._form, payload, outcome.number, chain(self._timers, self._sent_at))
+        start = 0 if self._exclusive else payload.find(self._form.mark)
+        expected = b"" if number is None else self._form.payload(number)
+        fault = FirstFault.between(expected, payload[start:], number, truncated=truncated)
+        if self.first_fault is None:
+            self.first_fault = fault
+        waited_for = number is not None and self._sent_at.pop(number, None) is not None
+        if number is not None and waited_for and not self._settle(number):
+            self._take_back_timeout(number)
+        detail = f"{len(payload)} bytes that no payload begins with" if number is None else fault.detail
+        self._show(Sample(number=number or 0, rtt_s=None, outcome=fault.kind, detail=detail))
+        self._bell.ring()
 
     def _give_up(self, number: int) -> None:
         """Nothing came in time. Should it come before the run ends, it counts as late rather than lost."""
         del self._timers[number]
         self.errors["timeout"] += 1
+        if self._clock() - self.heard_s > self._options.timeout_s / 2:
+            self._silent.add(number)
         self._show(Sample(number=number, rtt_s=None, outcome="timeout"))
         self._bell.ring()
 
-    def _note_late(self) -> None:
-        """An answer came that had been given up: a late one, and no longer one that never came."""
-        self.errors["late"] += 1
+    def _take_back_timeout(self, number: int) -> None:
+        """An answer came that had been given up: it is no longer one that never came."""
+        self._silent.discard(number)
         self.errors["timeout"] -= 1
         if not self.errors["timeout"]:
             del self.errors["timeout"]
@@ -198,6 +221,7 @@ class Ping:
             received_bytes=self.received_bytes,
             delivery=delivery,
             phases=phases,
+            harm=HarmFigures(truncated=verdict.truncated, stalled=len(self._silent), first_fault=self.first_fault),
             error=error,
         )
 

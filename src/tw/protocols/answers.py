@@ -6,6 +6,7 @@ A numbered answer is one `%` on a template that is good for a second (its `Date`
 import re
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, Protocol
 
 from tw.errors import LocalError
@@ -128,9 +129,10 @@ class CounterSite:
     def refusal(self, status: int, detail: str, kind: int) -> bytes:
         """An answer without a number. `detail` is plain ASCII of ours or of the parser's, never the peer's."""
         self.errors += 1
-        body = b"%d %s: %s\n" % (status, REASONS[status], detail.encode("ascii"))
+        reason = REASONS.get(status) or _reason(status)
+        body = b"%d %s: %s\n" % (status, reason, detail.encode("ascii"))
         extra = _EXTRA.get(status, b"")
-        head = self._head(status, REASONS[status], b"text/plain; charset=utf-8", kind)
+        head = self._head(status, reason, b"text/plain; charset=utf-8", kind)
         return head + extra + b"Content-Length: %d\r\n\r\n" % len(body) + (b"" if kind & HEAD else body)
 
     def _head(self, status: int, reason: bytes, media_type: bytes, kind: int) -> bytes:
@@ -151,6 +153,14 @@ class CounterSite:
             body = b"%.0s"  # takes the third place, and prints none of it
         head = self._head(200, b"OK", media_type, kind)
         return head + b"Content-Length: %d\r\nX-Request-Number: %s\r\n\r\n" + body, fixed_bytes
+
+
+def _reason(status: int) -> bytes:
+    """What a status that was asked for is called; one that nobody knows may go without (RFC 9112, 4)."""
+    try:
+        return HTTPStatus(status).phrase.encode("ascii")
+    except ValueError:
+        return b"Error"
 
 
 def http_date(second: int) -> bytes:

@@ -35,6 +35,10 @@ class UdpEchoServer(DatagramProtocol):
         self.datagrams = 0
         self.ignored = 0
 
+    def counts(self) -> dict[str, int]:
+        """What the summary tells beside the bytes."""
+        return {"datagrams": self.datagrams, "ignored_datagrams": self.ignored}
+
     def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:
         self.received_bytes += len(datagram)
         self.datagrams += 1

@@ -97,5 +97,5 @@ class CounterClient(ClientConnection):
                 self.whole_s = self._clock()
                 self._conclude(exchange)
             else:
-                self._fail(early_end(reason, self._where, exchange.received_bytes))
+                self._fail(early_end(reason, self._where, exchange))
         self._on_gone(reason)

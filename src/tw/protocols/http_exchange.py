@@ -163,10 +163,33 @@ class Exchange:
         )
 
 
-def early_end(reason: Failure, where: str, received_bytes: int) -> BaseException:
-    """The error for a connection that ended though its answer, of which so much had come, was not whole."""
+class CutShort(ProtocolError):
+    """The connection ended in the middle of an answer."""
+
+    def __init__(self, what: str, where: str, exchange: Exchange) -> None:
+        super().__init__(what, where)
+        self.reason = "truncated"
+        self._exchange = exchange
+
+    @property
+    def answer(self) -> Answer:
+        """What there is of it."""
+        return self._exchange.answer()
+
+
+def early_end(reason: Failure, where: str, exchange: Exchange | None) -> BaseException:
+    """The error for a connection that ended before the answer was whole: CutShort where some of it had come.
+
+    The `reason` of another one is `reset` where the end was none in good order.
+    """
+    received_bytes = 0 if exchange is None else exchange.received_bytes
     if not reason.check(ConnectionDone, ConnectionLost):
         return tls_failure(reason, where)
     how = "closed" if reason.check(ConnectionDone) else "broke"
     when = f"in the middle of its answer, after {received_bytes} bytes" if received_bytes else "without an answer"
-    return ProtocolError(f"the peer {how} the connection {when}", where)
+    if exchange is not None and received_bytes:
+        return CutShort(f"the peer {how} the connection {when}", where, exchange)
+    error = ProtocolError(f"the peer {how} the connection {when}", where)
+    if reason.check(ConnectionLost):
+        error.reason = "reset"
+    return error

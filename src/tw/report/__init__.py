@@ -6,17 +6,22 @@ keeps its name and meaning.
 
 from tw.report.assertion import Checked
 from tw.report.distribution import Distribution
+from tw.report.harm import FirstFault, HarmFigures
 from tw.report.idle import IdleTimeout
 from tw.report.lines import LineReceived, SubscribeSummary
 from tw.report.load import LoadFigures, Snapshot, Warmup
+from tw.report.numbers import InstanceShare, Numbers
 from tw.report.phases import PhaseFigures
-from tw.report.probe import Delivery, Numbers, ProbeReport, Sample
+from tw.report.probe import Delivery, ProbeReport, Sample
 
 __all__ = [
     "Checked",
     "Delivery",
     "Distribution",
+    "FirstFault",
+    "HarmFigures",
     "IdleTimeout",
+    "InstanceShare",
     "LineReceived",
     "LoadFigures",
     "Numbers",

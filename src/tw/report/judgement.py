@@ -14,7 +14,7 @@ from tw.report.probe import ProbeReport
 
 FAULTS = ("lost", "duplicated", "reordered", "corrupted")
 
-NOTICING = ("timeout", "protocol")
+NOTICING = ("timeout", "protocol", "reset")
 """Errors by which a loss is noticed: no answer in time, a connection that broke. Each is counted as an error, and what
 was under way as lost."""
 
@@ -34,7 +34,12 @@ def judged(report: ProbeReport, assertions: Sequence[Assertion]) -> ProbeReport:
 
 def faults(report: ProbeReport) -> dict[str, int]:
     """Everything that spoils a verdict by itself, with its count: kinds of fault, and kinds of error."""
-    return {name: getattr(report, name) for name in FAULTS} | dict(report.errors)
+    return {name: getattr(report, name) for name in FAULTS} | dict(report.errors) | {"unsent": _unsent(report) or 0}
+
+
+def _unsent(report: ProbeReport) -> int | None:
+    """Messages of an open loop that found no room: it did not make the load that it was asked for."""
+    return None if report.load is None else report.load.unsent
 
 
 def remaining_faults(report: ProbeReport) -> dict[str, int]:
@@ -47,7 +52,7 @@ def remaining_faults(report: ProbeReport) -> dict[str, int]:
     errors = dict(report.errors)
     noticed = sum(errors.get(kind, 0) for kind in NOTICING)
     if "errors" in named:
-        left = {name: left[name] for name in FAULTS if name != "lost"}
+        left = {name: left[name] for name in (*FAULTS, "unsent") if name != "lost"}
     if "timeouts" in named:
         left["lost"] = left.get("lost", 0) - errors.get("timeout", 0)
         left |= dict.fromkeys(LATE, 0)
@@ -57,7 +62,7 @@ def remaining_faults(report: ProbeReport) -> dict[str, int]:
             left |= dict.fromkeys(NOTICING, 0)
     if "duplicates" in named:
         left["duplicated"] = 0
-    left |= dict.fromkeys(named & set(FAULTS), 0)
+    left |= dict.fromkeys(named & {*FAULTS, "unsent"}, 0)
     return {name: count for name, count in left.items() if count > 0}
 
 
@@ -72,8 +77,14 @@ def figure(report: ProbeReport, assertion: Assertion) -> float | None:
     count = _count(report, assertion.name)
     if assertion.unit == "%":
         # Of whole numbers: `/` rounds once, to the float that the same share is in an assertion.
-        return None if count is None or not report.sent else 100 * count / report.sent
+        whole = _whole(report)
+        return None if count is None or not whole else 100 * count / whole
     return count
+
+
+def _whole(report: ProbeReport) -> int:
+    """What a share is of: all that was sent, and on pub/sub each line once for each subscriber that it is for."""
+    return report.sent if report.delivery is None else report.delivery.expected
 
 
 def distributions(report: ProbeReport) -> dict[str, Distribution]:
@@ -109,6 +120,8 @@ def _count(report: ProbeReport, name: str) -> int | None:
         return None if numbers is None or numbers.first is None else int(getattr(numbers, name))
     if name == "foreign":
         return None if report.delivery is None else report.delivery.foreign
+    if name == "unsent":
+        return _unsent(report)
     if name in {"sent", "received"}:
         return int(getattr(report, name))
     if name == "errors":

@@ -1,6 +1,7 @@
 """What a load run adds to a report, and what it tells while it goes on."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from tw.report.distribution import Distribution
@@ -15,6 +16,7 @@ class Warmup:
     received: int
     duration_s: float
     rtt_ms: Distribution
+    errors: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> Json:
         return {
@@ -22,6 +24,7 @@ class Warmup:
             "received": self.received,
             "duration_s": round(self.duration_s, 6),
             "rtt_ms": self.rtt_ms.to_json(),
+            "errors": dict(self.errors),
         }
 
 

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 from tw.errors import TwError
 from tw.report.assertion import Checked
 from tw.report.distribution import MS_PER_S, Distribution, shape_json
+from tw.report.harm import HarmFigures
 from tw.report.idle import IdleTimeout
 from tw.report.load import LoadFigures
+from tw.report.matrix import MatrixFigures
+from tw.report.numbers import Numbers
 from tw.report.phases import PhaseFigures
 from tw.schema import VERSION, Json, error_json, iso_utc
 
@@ -42,21 +45,6 @@ class Sample:
             "rtt_ms": None if self.rtt_s is None else round(self.rtt_s * MS_PER_S, 6),
             "detail": self.detail,
         }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Numbers:
-    """What the counter's numbers say by themselves. `gaps`: numbers that went to others, or whose answer was lost."""
-
-    first: int | None = None
-    last: int | None = None
-    gaps: int = 0
-    duplicates: int = 0
-    resets: int = 0
-    instances: int = 0
-
-    def to_json(self) -> Json:
-        return {name: getattr(self, name) for name in self.__slots__}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +82,9 @@ class ProbeReport:
     numbers: Numbers | None = None
     delivery: Delivery | None = None
     load: LoadFigures | None = None
+    matrix: MatrixFigures | None = None
     phases: PhaseFigures | None = None
+    harm: HarmFigures | None = None
     assertions: tuple[Checked, ...] = ()
     difference: "PathDifference | None" = None
     idle_timeout: IdleTimeout | None = None
@@ -131,8 +121,12 @@ class ProbeReport:
             document |= self.delivery.to_json()
         if self.load is not None:
             document |= self.load.to_json()
+        if self.matrix is not None:
+            document["matrix"] = self.matrix.to_json()
         if self.phases is not None:
             document["phases_ms"] = self.phases.to_json()
+        if self.harm is not None:
+            document |= self.harm.to_json()
         if self.assertions:
             document["assertions"] = [one.to_json() for one in self.assertions]
         shape = shape_json(self.rtt_ms, anyway=self.load is not None)

@@ -44,11 +44,17 @@ class CounterService:
         self._logged_at_s: float | None = None
         self._without_numbers = False
         connections: Any = self.listener.connections  # of CounterServer, which `_build` makes
-        self._kind = CounterServer
+        self._kind: Callable[[CounterSite, Keeper, IAddress | None], CounterServer] = CounterServer
         if options.describe:
             from tw.protocols.describe import DescribingCounter
 
             self._kind = DescribingCounter
+        if options.faults is not None:
+            from tw.protocols.faulty_counter import FaultyCounterServer
+            from tw.services.faulty import make_faults
+
+            faults = make_faults(self.listener, options.faults)
+            self._kind = lambda site, keeper, address: FaultyCounterServer(site, faults, keeper, address)
         self._sweep = Sweep(reactor, _wait_limits(options), connections.values)
 
     async def start(self) -> list[Listening]:

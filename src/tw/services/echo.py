@@ -22,6 +22,14 @@ class EchoService:
 
             self._build = DescribingEcho
         self._udp = UdpEchoServer(admits) if options.udp else None
+        if options.faults is not None:
+            # Loaded only then, as everything that a command does not always need.
+            from tw.protocols.faulty_echo import FaultyEchoServer, FaultyUdpEchoServer
+            from tw.services.faulty import make_faults
+
+            faults = make_faults(self.listener, options.faults)
+            self._build = lambda keeper, address: FaultyEchoServer(reactor, faults, keeper, address)
+            self._udp = FaultyUdpEchoServer(reactor, faults, admits) if options.udp else None
 
     async def start(self) -> list[Listening]:
         """Bind. Raises TwError, and leaves nothing bound then."""
@@ -37,7 +45,7 @@ class EchoService:
         udp = self._udp
         if udp is None:
             return self.listener.summary({})
-        streams = self.listener.summary({"datagrams": udp.datagrams, "ignored_datagrams": udp.ignored})
+        streams = self.listener.summary(udp.counts())
         return replace(
             streams,
             received_bytes=streams.received_bytes + udp.received_bytes,

@@ -1,7 +1,7 @@
 """The one place that binds. It holds every connection, tells of it, and drains them all at the end."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from twisted.internet import error
 from twisted.internet.defer import Deferred
@@ -26,6 +26,9 @@ from tw.services.idle import IdleWatch
 from tw.services.newcomers import hear_newcomers
 from tw.services.ports import Ports
 from tw.services.refusals import Refusals
+
+if TYPE_CHECKING:
+    from tw.core.faults import Faults
 
 ABORT_S = 1.0
 """An aborted connection is gone within a turn or two. A stop does not wait for one that a bug keeps."""
@@ -70,6 +73,10 @@ class Listener:
         self.service = service
         self.options = options
         self.emit = emit
+        self.announced: list[ServerEvent] = []
+        """What is told once all is bound, after the `listening` events."""
+        self.faults: Faults | None = None
+        """What is done wrong on purpose, for the summary; None: nothing."""
         self.connections: dict[int, ServerConnection] = {}
         self.stopping = False
         self.total_connections = 0
@@ -249,4 +256,6 @@ class Listener:
             cut_off=self.cut_off,
             duration_s=self.reactor.seconds() - self._started_at_s,
             more=more,
+            faults=dict(self.faults.made) if self.faults is not None else None,
+            seed=self.faults.seed if self.faults is not None else None,
         )

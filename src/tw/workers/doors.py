@@ -1,14 +1,14 @@
 """The places of a server with workers: its listening sockets, one each for every worker, and what they are shown."""
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
 
 from tw.core.text import safe
 from tw.errors import UsageError
-from tw.events import Listening
+from tw.events import Listening, ServerEvent
 from tw.net.endpoint import bind_error
 from tw.net.shared import close_all, possible, shared_place, shared_sockets
 from tw.net.tls_handed import Handed, hand_over
@@ -45,6 +45,7 @@ class Doors:
     that were read again. Raises LocalError where they cannot be used."""
 
     def __init__(self, reactor: Any, service: str, options: ServeOptions, show: Callable[[Handed], None]) -> None:
+        self.announced: Sequence[ServerEvent] = ()
         self._reactor = reactor
         self._service = service
         self._options = options

@@ -1,0 +1,164 @@
+"""The delivery matrix in words, and in JSON."""
+
+from typing import Any
+
+from tw.report import ProbeReport
+from tw.report.matrix import (
+    MAX_LISTED,
+    Deliveries,
+    MatrixFigures,
+    PairFigures,
+    PublisherFigures,
+    ShortTimes,
+    SubscriberFigures,
+)
+from tw.summary import report_lines
+from tw.summary_matrix import MOST_SUBSCRIBERS, matrix_rows
+
+TIMES = ShortTimes(p50_ms=1.0, p99_ms=2.5, max_ms=3.0)
+WELL = Deliveries(delivered=10)
+
+
+def pair(publisher: int, subscriber: int, counts: Deliveries = WELL, *, joined: bool = True) -> PairFigures:
+    return PairFigures(publisher=publisher, subscriber=subscriber, joined=joined, counts=counts, times=TIMES)
+
+
+def subscriber(number: int, counts: Deliveries = WELL, **more: Any) -> SubscriberFigures:
+    fields: dict[str, Any] = {
+        "local": f"127.0.0.1:{number}", "foreign": 0, "dropped_notices": 0, "slow": False, "left_at_s": None,
+        "left_reason": "", "joined_all": True, "order_differs": False, "times": TIMES,
+    }  # fmt: skip
+    return SubscriberFigures(subscriber=number, counts=counts, **fields | more)
+
+
+def figures(publishers: int, subscribers: list[SubscriberFigures], pairs: list[PairFigures]) -> MatrixFigures:
+    names = [
+        PublisherFigures(publisher=index, local=f"127.0.0.1:{index}", published=10, connected=True)
+        for index in range(1, publishers + 1)
+    ]
+    return MatrixFigures(publishers=names, subscribers=subscribers, pairs=pairs)
+
+
+# In words -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_small_matrix_is_a_table_of_who_missed_what() -> None:
+    bad = Deliveries(delivered=4, lost=3, duplicated=1, reordered=2, corrupted=5)
+    found = figures(
+        2,
+        [subscriber(1), subscriber(2, bad, slow=True), subscriber(3, joined_all=False)],
+        [pair(1, 1), pair(2, 1), pair(1, 2, bad), pair(2, 2), pair(1, 3), pair(2, 3, joined=False)],
+    )
+    assert matrix_rows(found) == [
+        ("subscribers", "1 of 3 got everything of 2 publishers", False),
+        ("", "    p1                         p2", None),
+        ("", "s1  ok 2.50 ms                 ok 2.50 ms", None),
+        ("", "s2  3 lost 1 dup 2 late 5 bad  ok 2.50 ms      slow", False),
+        ("", "s3  ok 2.50 ms                 no way through", False),
+    ]
+
+
+def test_what_became_of_a_subscriber_stands_behind_its_row() -> None:
+    left = subscriber(
+        1, dropped_notices=7, order_differs=True, left_at_s=1.5, left_reason="the peer closed the connection"
+    )
+    (_, _, (_, text, good)) = matrix_rows(figures(1, [left], [pair(1, 1)]))
+    assert text == (
+        "s1  ok 2.50 ms  the server says it dropped 7, in another order than the others, "
+        "left after 1.500 s: the peer closed the connection"
+    )
+    assert good is False
+
+
+def test_of_a_large_matrix_those_are_shown_that_missed_something() -> None:
+    rows = [subscriber(number) for number in range(1, 1001)]
+    rows[6] = subscriber(7, Deliveries(delivered=8, lost=2), slow=True)
+    rows[8] = subscriber(9, joined_all=False)
+    assert matrix_rows(figures(4, rows, [])) == [
+        ("subscribers", "998 of 1000 got everything of 4 publishers", False),
+        ("", "s7  2 lost, slow", False),
+        ("", "s9  no way through from some", False),
+    ]
+
+
+def test_of_very_many_that_missed_something_some_are_shown_and_the_rest_is_counted() -> None:
+    rows = [subscriber(number, Deliveries(lost=1)) for number in range(1, 101)]
+    shown = matrix_rows(figures(9, rows, []))
+    assert len(shown) == 2 + MOST_SUBSCRIBERS
+    assert shown[-1] == ("", f"and {100 - MOST_SUBSCRIBERS} more", False)
+
+
+def test_a_matrix_that_is_well_is_good() -> None:
+    assert matrix_rows(figures(9, [subscriber(1)], []))[0] == (
+        "subscribers", "1 of 1 got everything of 9 publishers", True,
+    )  # fmt: skip
+
+
+def test_a_run_that_was_cut_short_says_so() -> None:
+    found = MatrixFigures(publishers=figures(1, [], []).publishers, subscribers=[subscriber(1)], pairs=[pair(1, 1)],
+                          settled=False)  # fmt: skip
+    assert matrix_rows(found)[0] == ("subscribers", "1 of 1 have missed nothing so far of 1 publisher", True)
+    assert found.to_json()["settled"] is False
+
+
+def test_the_rate_of_publishing_is_told_where_there_is_one() -> None:
+    some = figures(1, [subscriber(1)], [pair(1, 1)])
+    timed = MatrixFigures(
+        publishers=some.publishers, subscribers=some.subscribers, pairs=some.pairs, published_per_s=1234.567
+    )
+    assert matrix_rows(timed) == [("published", "1234.6 lines per second", None), *matrix_rows(some)]
+
+
+def test_a_pair_without_latencies_is_ok_all_the_same() -> None:
+    bare = PairFigures(publisher=1, subscriber=1, joined=True, counts=WELL, times=None)
+    assert matrix_rows(figures(1, [subscriber(1)], [bare]))[-1] == ("", "s1  ok", None)
+    assert bare.to_json()["p99_ms"] is None
+
+
+def test_the_report_shows_it() -> None:
+    report = ProbeReport(
+        probe="pubsub", target="h:1", ok=True, sent=10, received=10, matrix=figures(1, [subscriber(1)], [pair(1, 1)])
+    )
+    assert report_lines(report)[7:10] == [
+        "subscribers: 1 of 1 got everything of 1 publisher",
+        "      p1",
+        "  s1  ok 2.50 ms",
+    ]
+
+
+# In JSON --------------------------------------------------------------------------------------------------------------
+
+
+def test_the_json_has_every_pair_and_every_subscriber() -> None:
+    lost = Deliveries(delivered=9, lost=1)
+    left = subscriber(1, lost, left_at_s=1.23456789, left_reason="gone", foreign=3, dropped_notices=1)
+    report = ProbeReport(
+        probe="pubsub", target="h:1", ok=False, sent=10, received=9, matrix=figures(1, [left], [pair(1, 1, lost)])
+    )
+    counts = {"delivered": 9, "lost": 1, "duplicated": 0, "reordered": 0, "corrupted": 0}
+    times = {"p50_ms": 1.0, "p99_ms": 2.5, "max_ms": 3.0}
+    assert report.to_json()["matrix"] == {
+        "publisher_count": 1,
+        "subscriber_count": 1,
+        "whole_subscribers": 0,
+        "settled": True,
+        "published_per_s": None,
+        "publishers": [{"publisher": 1, "local": "127.0.0.1:1", "published": 10, "connected": True}],
+        "subscribers": [
+            {
+                "subscriber": 1, "local": "127.0.0.1:1", **counts, "foreign": 3, "dropped_notices": 1, "slow": False,
+                "connected": False, "left_at_s": 1.234568, "left_reason": "gone", "order_differs": False, **times,
+            }
+        ],
+        "subscribers_left_off": 0,
+        "pairs": [{"publisher": 1, "subscriber": 1, "joined": True, **counts, **times}],
+        "pairs_left_off": 0,
+    }  # fmt: skip
+
+
+def test_of_very_many_subscribers_those_are_listed_that_missed_something() -> None:
+    rows = [subscriber(number) for number in range(1, MAX_LISTED + 2)]
+    rows[4] = subscriber(5, Deliveries(lost=1))
+    document = figures(1, rows, [pair(1, 5, Deliveries(lost=1))]).to_json()
+    assert [row["subscriber"] for row in document["subscribers"]] == [5]
+    assert (document["subscribers_left_off"], document["pairs_left_off"]) == (MAX_LISTED, MAX_LISTED)
