@@ -64,6 +64,14 @@ def test_the_probe_finds_the_counters_numbers_in_order(tmp_path: Path) -> None:
         server.stop()
 
 
+def test_numbers_that_no_worker_used_are_given_back_at_a_clean_stop(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    with serving("counter", "--workers", "2", "--state", str(state)) as server:
+        assert tw("probe", "counter", server.target, "--count", "3", "--interval", "0").code == 0
+        server.stop()
+    assert json.loads(state.read_text())["next"] == 4
+
+
 def test_all_workers_show_one_throw_away_certificate() -> None:
     with serving("echo", "--workers", "2", "--tls-self-signed") as server:
         (listening,) = server.listening

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import select
 import socket
 import threading
 from collections.abc import Iterator
@@ -140,17 +141,29 @@ def test_the_next_block_is_asked_for_before_it_is_needed() -> None:
 
 def test_a_full_disk_is_the_workers_error_too_and_passes(lending: Lending, monkeypatch: pytest.MonkeyPatch) -> None:
     one = lending.borrower()
-
-    def full(*args: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
     with monkeypatch.context() as disk:
-        disk.setattr("os.fsync", full)
+        disk.setattr("os.fsync", _full)
         lending.thread.start()
         for _ in range(2):
             with pytest.raises(LocalError, match="no space left on device"):
                 one.take()
     assert one.take() == 1
+
+
+def test_a_refusal_of_some_time_ago_is_asked_about_again(lending: Lending, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next block was asked for while the disk was full, and is needed when it is no longer."""
+    one = lending.borrower()
+    lending.numbers.lend(60)  # four are left of the file's first block
+    lending.thread.start()
+    with monkeypatch.context() as disk:
+        disk.setattr("os.fsync", _full)
+        assert take(one, 3) == [61, 62, 63]
+        select.select([lending.ends[0]], [], [], 30)
+    assert take(one, 2) == [64, 65]
+
+
+def _full(*args: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_a_parent_that_says_nothing_is_waited_for_once() -> None:
