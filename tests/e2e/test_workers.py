@@ -41,6 +41,30 @@ def test_every_worker_serves_and_is_one_server_to_who_watches(tmp_path: Path) ->
     assert (summary["workers"], summary["restarts"], summary["cut_off"]) == (2, 0, 0)
 
 
+@pytest.mark.parametrize("reactor", ["auto", "stock"])
+def test_several_places_are_served_by_all_of_them(reactor: str) -> None:
+    place = ("--listen", "tcp:0:interface=127.0.0.1", "--listen", r"tcp:0:interface=\:\:1", "--reactor", reactor)
+    with serving("echo", "--workers", "2", "--access-log", place=place, listeners=2) as server:
+        seen = set()
+        for listening in server.listening:
+            assert listening["worker_pids"] == pids(server)
+            load = ("--connections", str(CLIENTS), "--count", "100", "--json")
+            assert tw("probe", "echo", listening["endpoint"], *load).json["ok"]
+            seen |= {(listening["host"], server.wait_for("close")["worker"]) for _ in range(CLIENTS)}
+        assert seen == {("127.0.0.1", 1), ("127.0.0.1", 2), ("::1", 1), ("::1", 2)}
+        server.stop()
+
+
+def test_what_a_worker_sees_of_a_client_is_what_one_server_does() -> None:
+    with serving("counter", "--workers", "2", "--proxy-protocol", "--tls-self-signed", "--access-log") as server:
+        pin = server.listening[0]["pin"]
+        sent = ("--send-proxy", "v2", "--proxy-source", "192.0.2.7:99")
+        ran = tw("probe", "counter", f"https://{server.target}/", "--pin", pin, *sent, "--count", "1", "--json")
+        assert ran.json["ok"], ran
+        assert server.wait_for("request")["peer"] == "192.0.2.7:99"
+        assert server.stop()["requests"] == 1
+
+
 def test_one_worker_is_the_server_itself() -> None:
     with serving("echo", "--workers", "1") as server:
         assert "worker_pids" not in server.listening[0]

@@ -11,9 +11,11 @@ from twisted.logger import Logger
 from tw.core.workers import Restarts
 from tw.errors import LocalError, TwError
 from tw.events import Listening, ServerSummary, WorkerEnded, WorkerStarted
+from tw.net.descriptors import raise_limit_to
 from tw.options import CommonOptions
 from tw.serve_options import ServeCounterOptions, ServeOptions
 from tw.services.counter import make_numbers
+from tw.services.descriptors import OWN_DESCRIPTORS
 from tw.services.listener import Emit
 from tw.services.state import Numbers
 from tw.workers.doors import Doors
@@ -76,6 +78,8 @@ class Supervisor:
         self._began_at_s = self._reactor.seconds()
         if isinstance(self._options, ServeCounterOptions):
             self._numbers = make_numbers(self._options)
+        # A worker takes the parent a socket for each place, one to speak on, and one for numbers.
+        raise_limit_to(OWN_DESCRIPTORS + self._options.workers * (len(self._options.listen) + 3))
         try:
             listening = self.listener.bind()
             self._places = [Place(sockets) for sockets in self.listener.sockets]
