@@ -37,7 +37,7 @@ def shell(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def test_subcommands_are_listed_at_each_level(shell: Shell) -> None:
-    shell.lists("tw ", {"serve", "probe", "imap", "completion"})
+    shell.lists("tw ", {"serve", "probe", "imap", "report", "completion"})
     shell.lists("tw serve ", SERVERS)
     shell.lists("tw probe ", SERVERS)
     shell.lists("tw completion ", {"bash", "zsh", "fish"})
@@ -61,7 +61,7 @@ def test_options_are_completed_at_each_level(shell: Shell) -> None:
     shell.completes("tw serve echo --acces", "tw serve echo --access-log ")
     shell.completes("tw probe counter localhost --no-k", "tw probe counter localhost --no-keepalive ")
     shell.lists("tw serve echo --tls-", {"--tls-cert", "--tls-key", "--tls-client-ca", "--tls-self-signed"})
-    shell.lists("tw probe pubsub --s", {"--self", "--server-name", "--size", "--subscribe"})
+    shell.lists("tw probe echo --s", {"--self", "--send-proxy", "--server-name", "--size"})
 
 
 def test_options_belong_to_their_own_command(shell: Shell) -> None:

@@ -124,7 +124,7 @@ def test_one_byte_at_a_time_is_as_good_as_all(service: str) -> None:
 QUICK_KEEPALIVE = """
 import sys
 from tw.net import keepalive
-keepalive.IDLE_S = keepalive.INTERVAL_S = 1
+keepalive.INTERVAL_S = 1
 keepalive.PROBES = 2
 sys.argv[0] = "tw"
 from tw.__main__ import main
@@ -170,7 +170,8 @@ def test_a_peer_that_vanishes_is_noticed(service: str) -> None:
     with elsewhere() as (name, ours), errors() as stderr:
         program = (sys.executable, "-c", QUICK_KEEPALIVE)
         place = ("--host", ours, "--port", "0")
-        with serving(service, "--access-log", place=place, program=program, stderr=stderr) as server:
+        quick = ("--access-log", "--tcp-keepalive", "1s")
+        with serving(service, *quick, place=place, program=program, stderr=stderr) as server:
             client = f"import socket; s = socket.create_connection(('{ours}', {server.port})); s.recv(1)"
             away = subprocess.Popen(["ip", "netns", "exec", name, sys.executable, "-c", client])
             try:

@@ -20,7 +20,7 @@ BODY_LIMIT_BYTES = 1024 * 1024
 """Of an answer's body, decoded from its chunks. The counter's has some 30 bytes; a proxy's error page fits as well."""
 
 _TEXT_BODY = re.compile(rb"I am request #([0-9]{1,19})\r?\n?")
-_JSON_BODY = re.compile(rb'\{"v": 1, "request": ([0-9]{1,19})\}\r?\n?')
+_JSON_BODY = re.compile(rb'\{"v": 1, "request": ([0-9]{1,19})(?:, "saw": \{.*\})?\}\r?\n?', re.DOTALL)
 _NUMBER = re.compile(r"[0-9]{1,19}")
 
 
