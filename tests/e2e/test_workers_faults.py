@@ -17,6 +17,7 @@ from e2e.harness import TIMEOUT_S, TW, environment, serving, tw
 from e2e.lifecycle import service
 from tw.core.workers import MOST_FAILURES
 from tw.errors import ExitCode
+from tw.patient import KEPT_BYTES
 from tw.services.state import NumberFile
 
 CLIENTS = 24
@@ -43,12 +44,13 @@ def test_a_killed_worker_costs_its_own_connections_and_is_replaced() -> None:
 
 def test_a_load_goes_on_over_the_end_of_a_worker() -> None:
     with serving("echo", "--workers", "2", "--access-log") as server:
-        load = ["probe", "echo", server.target, "--connections", "16", "--duration", "3", "--json"]
+        load = ["probe", "echo", server.target, "--connections", "16", "--duration", "4", "--json-stream"]
         with subprocess.Popen([TW, *load], stdout=subprocess.PIPE, env=environment()) as probe:
             opened = [server.wait_for("open")["worker"] for _ in range(16)]
+            assert probe.stdout is not None
+            assert probe.stdout.readline()  # where the load stood after a second: it is under way
             os.kill(pids(server)[0], signal.SIGKILL)
-            out, _ = probe.communicate(timeout=TIMEOUT_S)
-        report = json.loads(out)
+            report = json.loads(probe.stdout.read().splitlines()[-1])
         # Each of its connections loses the one message that was under way; nobody else does.
         assert report["lost"] == opened.count(1), report
         assert report["duplicated"] == report["corrupted"] == report["reordered"] == 0
@@ -189,9 +191,14 @@ def test_events_that_nobody_reads_hold_nobody_up() -> None:
         # Each request is an event of some 200 bytes: 10 MB, of which parent and workers keep a few.
         load = ("--connections", "8", "--count", "50000", "--json")
         assert tw("probe", "counter", server.target, *load).json["ok"]
-        summary = server.stop()
-    assert summary["requests"] == 50_000
-    told = [event for event in server.events if event["event"] == "request"]
-    dropped = sum(event["lines"] for event in server.events if event["event"] == "unwritten")
+        data = b""
+        while len(data) < KEPT_BYTES * 3 // 4:  # now there is room for the last words
+            data += os.read(server.stdout.fileno(), 65_536)
+        server.process.send_signal(signal.SIGTERM)
+        rest, _ = server.process.communicate(timeout=TIMEOUT_S)
+    events = [json.loads(line) for line in (data + rest).splitlines()]
+    assert events[-1]["requests"] == 50_000
+    told = [event for event in events if event["event"] == "request"]
+    dropped = sum(event["lines"] for event in events if event["event"] == "unwritten")
     assert dropped > 0
     assert len(told) < 50_000
