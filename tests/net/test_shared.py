@@ -7,9 +7,11 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from twisted.internet import tcp
 from twisted.internet.protocol import Factory
 from twisted.internet.testing import MemoryReactorClock
 
+from sockets import HandReactor
 from tw.errors import UsageError
 from tw.net.shared import InheritedEndpoint, close_all, shared_place, shared_sockets
 
@@ -102,14 +104,14 @@ def test_others_are_refused_with_the_way_on(text: str, words: str) -> None:
 
 
 def test_a_port_that_is_closed_leaves_the_socket_to_whoever_has_it_too() -> None:
-    from sockets import HandReactor
-
     (made,) = shared_sockets("127.0.0.1", 0, 1)
     reactor: Any = HandReactor()
     reactor.adoptStreamPort = lambda fd, family, factory: _adopted(reactor, fd, family, factory)
     with made, made.dup() as inherited:
         listened: Any = InheritedEndpoint(reactor, inherited.detach()).listen(Factory())
         listened.result.stopListening()
+        reactor.turns(2)
+        assert reactor.getReaders() == []
         with socket.create_connection(made.getsockname()):
             assert _accepted(made) == 1
 
@@ -121,8 +123,6 @@ def test_a_descriptor_that_is_none_is_an_error() -> None:
 
 
 def _adopted(reactor: Any, descriptor: int, family: int, factory: Any) -> Any:
-    from twisted.internet import tcp
-
     port: Any = tcp.Port
     made = port._fromListeningDescriptor(reactor, descriptor, family, factory)
     made.startListening()
