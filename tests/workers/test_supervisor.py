@@ -208,7 +208,7 @@ def test_who_stops_listens_no_more(crew: Crew) -> None:
 # What does not start --------------------------------------------------------------------------------------------------
 
 
-def test_an_error_before_any_serves_is_the_errand_s_own(crew: Crew) -> None:
+def test_an_error_before_any_serves_is_the_error_of_all(crew: Crew) -> None:
     crew.workers[0].says("failed", error_content(UsageError("what", "where", "try")))
     crew.workers[0].ends(2)
     assert crew.workers[1].killed
