@@ -25,6 +25,8 @@ from tw.events import (
     Stopping,
     Unwritten,
     ViaChanged,
+    WorkerEnded,
+    WorkerStarted,
 )
 from tw.options import CommonOptions
 from tw.report import ProbeReport, Sample, SubscribeSummary
@@ -117,6 +119,16 @@ def _made(out: TextIO, err: TextIO | None = None, **common: Any) -> Screen:
         (StateWritten(problem=None), "tw: the state can be written again"),
         (ViaChanged(problem=f"x{ESC}"), "tw: x\\x1b[2J"),
         (ViaChanged(problem=None), "tw: what is shared is there again"),
+        (
+            WorkerEnded(worker=2, pid=4, reason="was ended by SIGKILL", again_s=0.0),
+            "tw: worker 2 (pid 4) was ended by SIGKILL; another starts now",
+        ),
+        (
+            WorkerEnded(worker=2, pid=4, reason="was asked to end", again_s=0.4),
+            "tw: worker 2 (pid 4) was asked to end; another starts in 0.4 s",
+        ),
+        (WorkerStarted(worker=3, pid=5), "tw: worker 3 (pid 5) serves in its place"),
+        (Opened(worker=3, id=1, peer="127.0.0.1:5"), "127.0.0.1:5 opened (3.1)"),
         (Unwritten(lines=7), "tw: 7 lines were dropped here, since nobody read them"),
         (Stopping(signal="SIGINT"), "tw: stopping (SIGINT)"),
         (Stopping(signal=None), "tw: stopping (duration over)"),

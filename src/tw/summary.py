@@ -17,6 +17,8 @@ from tw.events import (
     Stopping,
     Unwritten,
     ViaChanged,
+    WorkerEnded,
+    WorkerStarted,
 )
 from tw.report import Distribution, HarmFigures, LoadFigures, PhaseFigures, ProbeReport
 from tw.report.judgement import remaining_faults
@@ -225,10 +227,10 @@ def event_text(event: ServerEvent) -> str:
             pin = f", pin {event.pin}" if event.pin else ""
             return f"tw: {event.service} listening on {event.endpoint}{pin}"
         case Opened():
-            return f"{event.peer} opened ({event.id})"
+            return f"{event.peer} opened ({_id_text(event)})"
         case Closed():
             counts = f"{event.received_bytes} bytes in, {event.sent_bytes} out, {event.duration_s:.3f} s"
-            return f"{event.peer} closed ({event.id}): {safe(event.reason)}; {counts}"
+            return f"{event.peer} closed ({_id_text(event)}): {safe(event.reason)}; {counts}"
         case Requested():
             number = "-" if event.number is None else f"#{event.number}"
             return f"{event.peer} {safe(event.method, 32)} {safe(event.path, 500)} {event.status} {number}"
@@ -247,6 +249,11 @@ def event_text(event: ServerEvent) -> str:
             return "tw: what is shared is there again" if event.problem is None else f"tw: {safe(event.problem)}"
         case Unwritten():
             return f"tw: {event.lines} lines were dropped here, since nobody read them"
+        case WorkerEnded():
+            again = f"in {event.again_s:g} s" if event.again_s else "now"
+            return f"tw: worker {event.worker} (pid {event.pid}) {safe(event.reason)}; another starts {again}"
+        case WorkerStarted():
+            return f"tw: worker {event.worker} (pid {event.pid}) serves in its place"
         case Stopping():
             return f"tw: stopping ({event.signal or 'duration over'})"
         case ServerSummary():
@@ -257,3 +264,7 @@ def event_text(event: ServerEvent) -> str:
             return f"tw: {event.service}: {event.connections} connections, {counts}{ended}{_made(event)}"
         case _:
             raise AssertionError(f"no text for {event!r}")
+
+
+def _id_text(event: Opened | Closed) -> str:
+    return str(event.id) if event.worker is None else f"{event.worker}.{event.id}"
