@@ -140,3 +140,8 @@ def test_auto_is_a_worker_for_each_cpu_that_may_be_used(shell: Shell) -> None:
         assert shell.start("serve echo --workers auto").options.workers == 1
     finally:
         os.sched_setaffinity(0, before)
+
+
+def test_workers_and_a_shared_count_are_not_combined(shell: Shell) -> None:
+    said = shell.refused("serve counter --workers 2 --via redis://h")
+    assert said.startswith("--workers beside --via; ")
