@@ -12,13 +12,13 @@ _tw_names() { # the subcommands and the options of the command $1
         options=(-v --verbose -q --quiet --color --reactor --config --no-config -h --help)
         ;;
     'tw serve echo')
-        options=(--port --host --listen --tls-cert --tls-key --tls-client-ca --tls-self-signed --proxy-protocol --proxy-trust --handshake-timeout --drain-timeout --duration --max-connections --on-full --max-per-host --accept-rate --idle-timeout --tcp-keepalive --allow --deny --ready-file --json --access-log --udp --delay --jitter --close-after --reset --corrupt --truncate --seed --describe -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
+        options=(--port --host --listen --tls-cert --tls-key --tls-client-ca --tls-self-signed --proxy-protocol --proxy-trust --handshake-timeout --drain-timeout --duration --workers --max-connections --on-full --max-per-host --accept-rate --idle-timeout --tcp-keepalive --allow --deny --ready-file --json --access-log --udp --delay --jitter --close-after --reset --corrupt --truncate --seed --describe -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
         ;;
     'tw serve counter')
-        options=(--port --host --listen --tls-cert --tls-key --tls-client-ca --tls-self-signed --proxy-protocol --proxy-trust --handshake-timeout --drain-timeout --duration --max-connections --on-full --max-per-host --accept-rate --idle-timeout --tcp-keepalive --allow --deny --ready-file --json --access-log --start --state --header-timeout --body-timeout --keepalive-timeout --send-timeout --max-header --max-body --delay --jitter --close-after --reset --corrupt --truncate --seed --status --describe -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
+        options=(--port --host --listen --tls-cert --tls-key --tls-client-ca --tls-self-signed --proxy-protocol --proxy-trust --handshake-timeout --drain-timeout --duration --workers --max-connections --on-full --max-per-host --accept-rate --idle-timeout --tcp-keepalive --allow --deny --ready-file --json --access-log --start --state --lease --header-timeout --body-timeout --keepalive-timeout --send-timeout --max-header --max-body --via --via-ca-file --via-password-file --delay --jitter --close-after --reset --corrupt --truncate --seed --status --describe -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
         ;;
     'tw serve pubsub')
-        options=(--port --host --listen --tls-cert --tls-key --tls-client-ca --tls-self-signed --proxy-protocol --proxy-trust --handshake-timeout --drain-timeout --duration --max-connections --on-full --max-per-host --accept-rate --idle-timeout --tcp-keepalive --allow --deny --ready-file --json --access-log --no-prefix --no-echo --crlf --max-line --history --backlog --slow --block-timeout -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
+        options=(--port --host --listen --tls-cert --tls-key --tls-client-ca --tls-self-signed --proxy-protocol --proxy-trust --handshake-timeout --drain-timeout --duration --workers --max-connections --on-full --max-per-host --accept-rate --idle-timeout --tcp-keepalive --allow --deny --ready-file --json --access-log --no-prefix --no-echo --crlf --max-line --history --backlog --slow --block-timeout -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
         ;;
     'tw probe')
         commands=(echo counter pubsub)
@@ -83,7 +83,7 @@ _tw_takes() { # what the option $2 of the command $1 takes, or its argument numb
         ;;
     'tw serve echo')
         case $2 in
-        --port | --host | --listen | --proxy-trust | --handshake-timeout | --drain-timeout | --duration | --max-connections | --max-per-host | --accept-rate | --idle-timeout | --tcp-keepalive | --allow | --deny | --delay | --jitter | --close-after | --reset | --corrupt | --truncate | --seed) takes=text ;;
+        --port | --host | --listen | --proxy-trust | --handshake-timeout | --drain-timeout | --duration | --workers | --max-connections | --max-per-host | --accept-rate | --idle-timeout | --tcp-keepalive | --allow | --deny | --delay | --jitter | --close-after | --reset | --corrupt | --truncate | --seed) takes=text ;;
         --tls-cert | --tls-key | --tls-client-ca | --ready-file | --config) takes=file ;;
         --on-full) takes=words choices=(refuse wait) ;;
         --color) takes=words choices=(auto always never) ;;
@@ -92,8 +92,8 @@ _tw_takes() { # what the option $2 of the command $1 takes, or its argument numb
         ;;
     'tw serve counter')
         case $2 in
-        --port | --host | --listen | --proxy-trust | --handshake-timeout | --drain-timeout | --duration | --max-connections | --max-per-host | --accept-rate | --idle-timeout | --tcp-keepalive | --allow | --deny | --start | --header-timeout | --body-timeout | --keepalive-timeout | --send-timeout | --max-header | --max-body | --delay | --jitter | --close-after | --reset | --corrupt | --truncate | --seed | --status) takes=text ;;
-        --tls-cert | --tls-key | --tls-client-ca | --ready-file | --state | --config) takes=file ;;
+        --port | --host | --listen | --proxy-trust | --handshake-timeout | --drain-timeout | --duration | --workers | --max-connections | --max-per-host | --accept-rate | --idle-timeout | --tcp-keepalive | --allow | --deny | --start | --lease | --header-timeout | --body-timeout | --keepalive-timeout | --send-timeout | --max-header | --max-body | --via | --delay | --jitter | --close-after | --reset | --corrupt | --truncate | --seed | --status) takes=text ;;
+        --tls-cert | --tls-key | --tls-client-ca | --ready-file | --state | --via-ca-file | --via-password-file | --config) takes=file ;;
         --on-full) takes=words choices=(refuse wait) ;;
         --color) takes=words choices=(auto always never) ;;
         --reactor) takes=words choices=(auto stock) ;;
@@ -101,7 +101,7 @@ _tw_takes() { # what the option $2 of the command $1 takes, or its argument numb
         ;;
     'tw serve pubsub')
         case $2 in
-        --port | --host | --listen | --proxy-trust | --handshake-timeout | --drain-timeout | --duration | --max-connections | --max-per-host | --accept-rate | --idle-timeout | --tcp-keepalive | --allow | --deny | --max-line | --history | --backlog | --block-timeout) takes=text ;;
+        --port | --host | --listen | --proxy-trust | --handshake-timeout | --drain-timeout | --duration | --workers | --max-connections | --max-per-host | --accept-rate | --idle-timeout | --tcp-keepalive | --allow | --deny | --max-line | --history | --backlog | --block-timeout) takes=text ;;
         --tls-cert | --tls-key | --tls-client-ca | --ready-file | --config) takes=file ;;
         --on-full) takes=words choices=(refuse wait) ;;
         --slow) takes=words choices=(disconnect drop block) ;;

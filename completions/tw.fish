@@ -7,11 +7,11 @@ function __tw_takes_value # whether the option $argv[2] of the command $argv[1] 
     case 'tw serve'
         contains -- $argv[2] --color --reactor --config; and return
     case 'tw serve echo'
-        contains -- $argv[2] --port --host --listen --tls-cert --tls-key --tls-client-ca --proxy-trust --handshake-timeout --drain-timeout --duration --max-connections --on-full --max-per-host --accept-rate --idle-timeout --tcp-keepalive --allow --deny --ready-file --delay --jitter --close-after --reset --corrupt --truncate --seed --color --reactor --config; and return
+        contains -- $argv[2] --port --host --listen --tls-cert --tls-key --tls-client-ca --proxy-trust --handshake-timeout --drain-timeout --duration --workers --max-connections --on-full --max-per-host --accept-rate --idle-timeout --tcp-keepalive --allow --deny --ready-file --delay --jitter --close-after --reset --corrupt --truncate --seed --color --reactor --config; and return
     case 'tw serve counter'
-        contains -- $argv[2] --port --host --listen --tls-cert --tls-key --tls-client-ca --proxy-trust --handshake-timeout --drain-timeout --duration --max-connections --on-full --max-per-host --accept-rate --idle-timeout --tcp-keepalive --allow --deny --ready-file --start --state --header-timeout --body-timeout --keepalive-timeout --send-timeout --max-header --max-body --delay --jitter --close-after --reset --corrupt --truncate --seed --status --color --reactor --config; and return
+        contains -- $argv[2] --port --host --listen --tls-cert --tls-key --tls-client-ca --proxy-trust --handshake-timeout --drain-timeout --duration --workers --max-connections --on-full --max-per-host --accept-rate --idle-timeout --tcp-keepalive --allow --deny --ready-file --start --state --lease --header-timeout --body-timeout --keepalive-timeout --send-timeout --max-header --max-body --via --via-ca-file --via-password-file --delay --jitter --close-after --reset --corrupt --truncate --seed --status --color --reactor --config; and return
     case 'tw serve pubsub'
-        contains -- $argv[2] --port --host --listen --tls-cert --tls-key --tls-client-ca --proxy-trust --handshake-timeout --drain-timeout --duration --max-connections --on-full --max-per-host --accept-rate --idle-timeout --tcp-keepalive --allow --deny --ready-file --max-line --history --backlog --slow --block-timeout --color --reactor --config; and return
+        contains -- $argv[2] --port --host --listen --tls-cert --tls-key --tls-client-ca --proxy-trust --handshake-timeout --drain-timeout --duration --workers --max-connections --on-full --max-per-host --accept-rate --idle-timeout --tcp-keepalive --allow --deny --ready-file --max-line --history --backlog --slow --block-timeout --color --reactor --config; and return
     case 'tw probe'
         contains -- $argv[2] --color --reactor --config; and return
     case 'tw probe echo'
@@ -103,6 +103,7 @@ complete -c tw -n '__tw_at tw serve echo' -l proxy-trust -r -f -d 'Peers that ma
 complete -c tw -n '__tw_at tw serve echo' -l handshake-timeout -r -f -d 'How long a TLS handshake may take.'
 complete -c tw -n '__tw_at tw serve echo' -l drain-timeout -r -f -d 'How long a stop may take.'
 complete -c tw -n '__tw_at tw serve echo' -l duration -r -f -d 'Stop by itself after so long.'
+complete -c tw -n '__tw_at tw serve echo' -l workers -r -f -d 'Processes that serve the port together; auto: one for each CPU.'
 complete -c tw -n '__tw_at tw serve echo' -l max-connections -r -f -d 'Connections at a time.'
 complete -c tw -n '__tw_at tw serve echo' -l on-full -r -f -a 'refuse wait' -d 'What one more gets: closed at once, or left waiting until another has ended.'
 complete -c tw -n '__tw_at tw serve echo' -l max-per-host -r -f -d 'Connections at a time of one IPv4 address, or one IPv6 /64.'
@@ -135,6 +136,7 @@ complete -c tw -n '__tw_at tw serve counter' -l proxy-trust -r -f -d 'Peers that
 complete -c tw -n '__tw_at tw serve counter' -l handshake-timeout -r -f -d 'How long a TLS handshake may take.'
 complete -c tw -n '__tw_at tw serve counter' -l drain-timeout -r -f -d 'How long a stop may take.'
 complete -c tw -n '__tw_at tw serve counter' -l duration -r -f -d 'Stop by itself after so long.'
+complete -c tw -n '__tw_at tw serve counter' -l workers -r -f -d 'Processes that serve the port together; auto: one for each CPU.'
 complete -c tw -n '__tw_at tw serve counter' -l max-connections -r -f -d 'Connections at a time.'
 complete -c tw -n '__tw_at tw serve counter' -l on-full -r -f -a 'refuse wait' -d 'What one more gets: closed at once, or left waiting until another has ended.'
 complete -c tw -n '__tw_at tw serve counter' -l max-per-host -r -f -d 'Connections at a time of one IPv4 address, or one IPv6 /64.'
@@ -148,12 +150,16 @@ complete -c tw -n '__tw_at tw serve counter' -l json -d 'Events as JSON Lines on
 complete -c tw -n '__tw_at tw serve counter' -l access-log -d 'Tell of every connection and request.'
 complete -c tw -n '__tw_at tw serve counter' -l start -r -f -d 'First number. [default: 1, or the state file\'s]'
 complete -c tw -n '__tw_at tw serve counter' -l state -r -F -d 'Keep the count across restarts in this file.'
+complete -c tw -n '__tw_at tw serve counter' -l lease -r -f -d 'With --via: fetch N numbers at once, ahead of need, rather than one for each request.'
 complete -c tw -n '__tw_at tw serve counter' -l header-timeout -r -f -d 'How long a request\'s header may take, or a first request: 408.'
 complete -c tw -n '__tw_at tw serve counter' -l body-timeout -r -f -d 'How long a request\'s body may take as a whole: 408.'
 complete -c tw -n '__tw_at tw serve counter' -l keepalive-timeout -r -f -d 'How long a connection may stay idle between two requests.'
 complete -c tw -n '__tw_at tw serve counter' -l send-timeout -r -f -d 'How long a client may take nothing of its answers.'
 complete -c tw -n '__tw_at tw serve counter' -l max-header -r -f -d 'Largest request line with its header: 431.'
 complete -c tw -n '__tw_at tw serve counter' -l max-body -r -f -d 'Largest body of a request, which is read and forgotten: 413.'
+complete -c tw -n '__tw_at tw serve counter' -l via -r -f -d 'Number the requests of every server with this URL together: redis://HOST:PORT/DB?key=NAME.'
+complete -c tw -n '__tw_at tw serve counter' -l via-ca-file -r -F -d 'Verify a rediss:// server with these authorities.'
+complete -c tw -n '__tw_at tw serve counter' -l via-password-file -r -F -d 'The password for --via; TW_VIA_PASSWORD may hold it instead.'
 complete -c tw -n '__tw_at tw serve counter' -l delay -r -f -d 'Fault: answer so much later, that share of messages or all.'
 complete -c tw -n '__tw_at tw serve counter' -l jitter -r -f -d 'Fault: and up to so much more, at random.'
 complete -c tw -n '__tw_at tw serve counter' -l close-after -r -f -d 'Fault: close a connection once so many bytes were sent to it. Not over UDP.'
@@ -175,6 +181,7 @@ complete -c tw -n '__tw_at tw serve pubsub' -l proxy-trust -r -f -d 'Peers that 
 complete -c tw -n '__tw_at tw serve pubsub' -l handshake-timeout -r -f -d 'How long a TLS handshake may take.'
 complete -c tw -n '__tw_at tw serve pubsub' -l drain-timeout -r -f -d 'How long a stop may take.'
 complete -c tw -n '__tw_at tw serve pubsub' -l duration -r -f -d 'Stop by itself after so long.'
+complete -c tw -n '__tw_at tw serve pubsub' -l workers -r -f -d 'Processes that serve the port together; auto: one for each CPU.'
 complete -c tw -n '__tw_at tw serve pubsub' -l max-connections -r -f -d 'Connections at a time.'
 complete -c tw -n '__tw_at tw serve pubsub' -l on-full -r -f -a 'refuse wait' -d 'What one more gets: closed at once, or left waiting until another has ended.'
 complete -c tw -n '__tw_at tw serve pubsub' -l max-per-host -r -f -d 'Connections at a time of one IPv4 address, or one IPv6 /64.'

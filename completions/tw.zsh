@@ -587,6 +587,7 @@ _tw_serve_pubsub() {
         '--handshake-timeout=[How long a TLS handshake may take.]:DURATION: ' \
         '--drain-timeout=[How long a stop may take.]:DURATION: ' \
         '--duration=[Stop by itself after so long.]:DURATION: ' \
+        '--workers=[Processes that serve the port together; auto: one for each CPU.]:N|auto: ' \
         '--max-connections=[Connections at a time.]:N: ' \
         '--on-full=[What one more gets: closed at once, or left waiting until another has ended.]:CHOICE:(refuse wait)' \
         '--max-per-host=[Connections at a time of one IPv4 address, or one IPv6 /64.]:N: ' \
@@ -636,6 +637,7 @@ _tw_serve_counter() {
         '--handshake-timeout=[How long a TLS handshake may take.]:DURATION: ' \
         '--drain-timeout=[How long a stop may take.]:DURATION: ' \
         '--duration=[Stop by itself after so long.]:DURATION: ' \
+        '--workers=[Processes that serve the port together; auto: one for each CPU.]:N|auto: ' \
         '--max-connections=[Connections at a time.]:N: ' \
         '--on-full=[What one more gets: closed at once, or left waiting until another has ended.]:CHOICE:(refuse wait)' \
         '--max-per-host=[Connections at a time of one IPv4 address, or one IPv6 /64.]:N: ' \
@@ -649,12 +651,16 @@ _tw_serve_counter() {
         '--access-log[Tell of every connection and request.]' \
         '--start=[First number. \[default: 1, or the state file'"'"'s\]]:INTEGER RANGE: ' \
         '--state=[Keep the count across restarts in this file.]:FILE:_files' \
+        '--lease=[With --via: fetch N numbers at once, ahead of need, rather than one for each request.]:N: ' \
         '--header-timeout=[How long a request'"'"'s header may take, or a first request: 408.]:DURATION: ' \
         '--body-timeout=[How long a request'"'"'s body may take as a whole: 408.]:DURATION: ' \
         '--keepalive-timeout=[How long a connection may stay idle between two requests.]:DURATION: ' \
         '--send-timeout=[How long a client may take nothing of its answers.]:DURATION: ' \
         '--max-header=[Largest request line with its header: 431.]:BYTES: ' \
         '--max-body=[Largest body of a request, which is read and forgotten: 413.]:BYTES: ' \
+        '--via=[Number the requests of every server with this URL together: redis://HOST:PORT/DB?key=NAME.]:URL: ' \
+        '--via-ca-file=[Verify a rediss:// server with these authorities.]:PEM:_files' \
+        '--via-password-file=[The password for --via; TW_VIA_PASSWORD may hold it instead.]:FILE:_files' \
         '--delay=[Fault: answer so much later, that share of messages or all.]:D[\:PERCENT]: ' \
         '--jitter=[Fault: and up to so much more, at random.]:DURATION: ' \
         '--close-after=[Fault: close a connection once so many bytes were sent to it. Not over UDP.]:BYTES: ' \
@@ -694,6 +700,7 @@ _tw_serve_echo() {
         '--handshake-timeout=[How long a TLS handshake may take.]:DURATION: ' \
         '--drain-timeout=[How long a stop may take.]:DURATION: ' \
         '--duration=[Stop by itself after so long.]:DURATION: ' \
+        '--workers=[Processes that serve the port together; auto: one for each CPU.]:N|auto: ' \
         '--max-connections=[Connections at a time.]:N: ' \
         '--on-full=[What one more gets: closed at once, or left waiting until another has ended.]:CHOICE:(refuse wait)' \
         '--max-per-host=[Connections at a time of one IPv4 address, or one IPv6 /64.]:N: ' \

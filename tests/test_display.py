@@ -10,7 +10,7 @@ from typing import Any, TextIO
 import pytest
 
 from tw.display import Screen, event_text, make_display
-from tw.errors import ConnectError
+from tw.errors import ConnectError, Interrupted
 from tw.events import (
     Closed,
     Dropped,
@@ -25,6 +25,8 @@ from tw.events import (
     Stopping,
     Unwritten,
     ViaChanged,
+    WorkerEnded,
+    WorkerStarted,
 )
 from tw.options import CommonOptions
 from tw.report import ProbeReport, Sample, SubscribeSummary
@@ -117,6 +119,16 @@ def _made(out: TextIO, err: TextIO | None = None, **common: Any) -> Screen:
         (StateWritten(problem=None), "tw: the state can be written again"),
         (ViaChanged(problem=f"x{ESC}"), "tw: x\\x1b[2J"),
         (ViaChanged(problem=None), "tw: what is shared is there again"),
+        (
+            WorkerEnded(worker=2, pid=4, reason="was ended by SIGKILL", again_s=0.0),
+            "tw: worker 2 (pid 4) was ended by SIGKILL; another starts now",
+        ),
+        (
+            WorkerEnded(worker=2, pid=4, reason="was asked to end", again_s=0.4),
+            "tw: worker 2 (pid 4) was asked to end; another starts in 0.4 s",
+        ),
+        (WorkerStarted(worker=3, pid=5), "tw: worker 3 (pid 5) serves in its place"),
+        (Opened(worker=3, id=1, peer="127.0.0.1:5"), "127.0.0.1:5 opened (3.1)"),
         (Unwritten(lines=7), "tw: 7 lines were dropped here, since nobody read them"),
         (Stopping(signal="SIGINT"), "tw: stopping (SIGINT)"),
         (Stopping(signal=None), "tw: stopping (duration over)"),
@@ -162,6 +174,13 @@ def test_a_pipe_gets_the_report_as_plain_lines(file: TextIO) -> None:
     lines = _read(file).decode().splitlines()
     assert lines[0] == "echo h\\x1b[2J: bad: 1 lost, 1 timeout"
     assert "lost: 1" in lines
+
+
+def test_a_run_that_was_stopped_before_it_sent_anything_says_so(file: TextIO) -> None:
+    """A signal has no error of its own on stderr."""
+    error = Interrupted("SIGINT")
+    _made(file).report(ProbeReport(probe="echo", target="h", ok=False, sent=0, received=0, error=error))
+    assert _read(file).decode().splitlines()[0] == "echo h: ended by SIGINT: nothing was sent yet"
 
 
 def test_a_run_that_failed_before_it_sent_anything_has_no_report_beside_its_error(file: TextIO) -> None:

@@ -24,6 +24,8 @@ from tw.events import (
     Stopping,
     Unwritten,
     ViaChanged,
+    WorkerEnded,
+    WorkerStarted,
 )
 from tw.schema import iso_utc
 
@@ -60,6 +62,13 @@ EVENTS: list[tuple[ServerEvent, str, dict[str, Any]]] = [
     (ViaChanged(problem="lost"), "via", {"ok": False, "problem": "lost"}),
     (ViaChanged(problem=None), "via", {"ok": True, "problem": None}),
     (Unwritten(lines=7), "unwritten", {"lines": 7}),
+    (
+        WorkerEnded(worker=2, pid=4, reason="was ended by SIGKILL", again_s=0.5),
+        "worker_ended",
+        {"worker": 2, "pid": 4, "reason": "was ended by SIGKILL", "again_s": 0.5},
+    ),
+    (WorkerStarted(worker=3, pid=5), "worker_started", {"worker": 3, "pid": 5}),
+    (Opened(worker=3, id=1, peer="127.0.0.1:5"), "open", {"worker": 3, "id": 1, "peer": "127.0.0.1:5"}),
     (Stopping(signal="SIGINT"), "stopping", {"signal": "SIGINT"}),
     (Stopping(signal=None), "stopping", {"signal": None}),
     (

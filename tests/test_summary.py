@@ -132,6 +132,7 @@ def test_a_connection_that_was_nothing_but_its_one_phase_is_told_of_once(phases:
         ({"sent": 0, "received": 0}, "bad: nothing was measured"),
         ({"lost": 5, "error": AnswerTimeout("no answer")}, "failed: timeout"),
         ({"error": Interrupted("SIGINT")}, "ended by SIGINT: ok until then"),
+        ({"sent": 0, "error": Interrupted("SIGINT")}, "ended by SIGINT: nothing was sent yet"),
         ({"lost": 1, "error": Interrupted("SIGTERM")}, "ended by SIGTERM: 1 lost"),
     ],
 )
@@ -198,6 +199,20 @@ def test_an_open_loop_has_its_service_time_and_its_lateness_beside_the_round_tri
         f"sent late by: {distribution_text(late)}",
     ]
     assert "held: 3 sent after they were due, since every connection waited for answers" in lines
+
+
+def test_in_an_open_loop_an_answers_phases_stand_below_the_time_from_its_sending() -> None:
+    load = _load(pacing="open", rate_asked_per_s=5.0, service_ms=TIMES, late_ms=TIMES)
+    lines = report_lines(replace(load, rtt_ms=TIMES, phases=PhaseFigures(first_byte=TIMES, body=TIMES)))
+    start = lines.index(f"service time: {distribution_text(TIMES)}")
+    names = [line.split(":")[0] for line in lines[start - 1 : start + 4]]
+    assert names == ["round trip", "service time", "  first byte", "  body", "sent late by"]
+
+
+@pytest.mark.parametrize(("rate", "text"), [(0.001, "0.001"), (2.5, "2.5"), (1e6, "1000000"), (1234567.0, "1234567")])
+def test_the_rate_is_told_as_it_was_asked_for(rate: float, text: str) -> None:
+    load = _load(pacing="open", rate_asked_per_s=rate)
+    assert report_lines(load)[1] == f"load: open loop, {text} per second asked for, 50 connections"
 
 
 def test_the_warm_up_stands_apart() -> None:

@@ -13,6 +13,7 @@ from typing import Protocol, TextIO
 from tw.charts import bar_lines
 from tw.core.bars import bars
 from tw.core.text import SafeStream, safe, safe_bytes
+from tw.errors import Interrupted
 from tw.events import Closed, Opened, Requested, ServerEvent, Unwritten
 from tw.options import CommonOptions
 from tw.output import Output, as_utf8, look_of, shows_blocks, to_text
@@ -154,7 +155,7 @@ class TextDisplay:
     def report(self, report: ProbeReport) -> None:
         if self._view is not None:
             self._view.clear()
-        if report.error is not None and not report.sent:
+        if report.error is not None and not report.sent and not isinstance(report.error, Interrupted):
             return  # nothing was measured, and the error says why
         if not self._quiet and not self.out.stream.isatty():
             self._warn(report)  # on a terminal, the table says it already

@@ -1,7 +1,7 @@
 """What a server tells while it runs: frozen events, and their JSON form (one object a line)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from tw.schema import VERSION, Json, iso_utc
@@ -12,9 +12,13 @@ class ServerEvent:
     """Something that a server tells. `to_json` adds the event's name and the time, which the caller's clock gives."""
 
     name: ClassVar[str] = ""
+    worker: int | None = None
+    """Which of several processes it happened in (`--workers`). The place of one that ended is taken by a new number, so
+    that a worker and its connection's id name one connection."""
 
     def to_json(self, at_s: float) -> Json:
-        return {"v": VERSION, "event": self.name, "at": iso_utc(at_s), **self._fields()}
+        worker: Json = {} if self.worker is None else {"worker": self.worker}
+        return {"v": VERSION, "event": self.name, "at": iso_utc(at_s), **worker, **self._fields()}
 
     def _fields(self) -> Json:
         return {}
@@ -22,7 +26,10 @@ class ServerEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listening(ServerEvent):
-    """A listener is bound. `endpoint` is a string that `tw probe` and Twisted's clients take; `path` is for unix."""
+    """A listener is bound. `endpoint` is a string that `tw probe` and Twisted's clients take; `path` is for unix.
+
+    `worker_pids`: the processes that serve it in place of this one, in their order; None where there are none.
+    """
 
     name: ClassVar[str] = "listening"
     service: str
@@ -34,8 +41,10 @@ class Listening(ServerEvent):
     tls: bool = False
     pin: str | None = None
     pid: int
+    worker_pids: tuple[int, ...] | None = None
 
     def _fields(self) -> Json:
+        workers: Json = {} if self.worker_pids is None else {"worker_pids": list(self.worker_pids)}
         place: Json = {"path": self.path} if self.path is not None else {"host": self.host, "port": self.port}
         return {
             "service": self.service,
@@ -45,7 +54,11 @@ class Listening(ServerEvent):
             "tls": self.tls,
             "pin": self.pin,
             "pid": self.pid,
+            **workers,
         }
+
+    def of_workers(self, pids: tuple[int, ...]) -> "Listening":
+        return replace(self, worker_pids=pids)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +192,30 @@ class Unwritten(ServerEvent):
 
     def _fields(self) -> Json:
         return {"lines": self.lines}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerEnded(ServerEvent):
+    """A worker is gone, or has been asked to go, for `reason`. Another takes its place in `again_s` seconds."""
+
+    name: ClassVar[str] = "worker_ended"
+    pid: int
+    reason: str
+    again_s: float
+
+    def _fields(self) -> Json:
+        return {"pid": self.pid, "reason": self.reason, "again_s": self.again_s}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerStarted(ServerEvent):
+    """A worker serves in the place of one that ended."""
+
+    name: ClassVar[str] = "worker_started"
+    pid: int
+
+    def _fields(self) -> Json:
+        return {"pid": self.pid}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,9 +54,9 @@ class ProbeOptions:
         )
         self._refuse_beside_survey("a load", self.load is not None)
 
-    def _refuse_beside_survey(self, what: str, on: bool) -> None:
+    def _refuse_beside_survey(self, what: str, on: bool, action: str = "ask about the path alone") -> None:
         if self.survey is not None:
-            require(not on, f"{self.survey.flag} beside {what}", "ask about the path alone")
+            require(not on, f"{self.survey.flag} beside {what}", action)
 
 
 def _require_no_json(options: ProbeOptions, interactive: bool) -> None:
@@ -91,7 +91,7 @@ class ProbeEchoOptions(ProbeOptions):
             f"use at most {MAX_DATAGRAM_BYTES}",
         )
         _require_no_json(self, self.interactive)
-        self._refuse_beside_survey("--udp", self.udp)
+        self._refuse_beside_survey("--udp", self.udp, "it asks about a connection, and datagrams have none")
         self._refuse_beside_survey("-i", self.interactive)
 
 

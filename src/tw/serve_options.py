@@ -20,7 +20,7 @@ class ServeOptions:
 
     `accept_rate` is connections per second, `tcp_keepalive_s` 0 for none. `allow`, `deny` and `proxy_trust` hold
     networks in CIDR form (`core.networks`); no `proxy_trust` means loopback. `describe` (echo, counter): each client is
-    told what was seen of it.
+    told what was seen of it. `workers`: processes that serve together (`tw.workers`); 1 is this one, and no other.
     """
 
     host: str = "127.0.0.1"
@@ -47,8 +47,14 @@ class ServeOptions:
     json: bool = False
     access_log: bool = False
     describe: bool = False
+    workers: int = 1
 
     def __post_init__(self) -> None:
+        require(
+            self.workers == 1 or self.max_per_host is None,
+            "--max-per-host beside --workers",
+            "the workers do not know of each other's connections; leave one of them out",
+        )
         pem = self.tls_cert is not None or self.tls_key is not None
         require(
             (self.tls_cert is None) == (self.tls_key is None),
@@ -102,7 +108,12 @@ class ServeEchoOptions(ServeOptions):
             "--udp beside --listen",
             "UDP goes with --host and --port only",
         )
-        _refuse_described_faults(self.describe, self.faults)
+        require(
+            not (self.udp and self.workers > 1),
+            "--udp beside --workers",
+            "workers share TCP ports only; leave one of them out",
+        )
+        _refuse_faults_beside(self, self.faults)
         require(not (self.udp and self.tls), "--udp beside TLS", "echo over UDP has no TLS; leave one of them out")
         require(
             not (self.udp and self.proxy_protocol),
@@ -143,7 +154,7 @@ class ServeCounterOptions(ServeOptions):
 
     def __post_init__(self) -> None:
         ServeOptions.__post_init__(self)
-        _refuse_described_faults(self.describe, self.faults)
+        _refuse_faults_beside(self, self.faults)
         require(
             self.via is None or self.state is None,
             "--state beside --via",
@@ -155,6 +166,11 @@ class ServeCounterOptions(ServeOptions):
             "answers that wait for their numbers have neither: leave one of them out",
         )
         require(self.lease is None or self.via is not None, "--lease without --via", "add --via redis://HOST")
+        require(
+            self.via is None or self.workers == 1,
+            "--workers beside --via",
+            "the workers' count is their parent's: leave one of them out, or start several servers with --via",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +193,11 @@ class ServePubSubOptions(ServeOptions):
     def __post_init__(self) -> None:
         ServeOptions.__post_init__(self)
         require(
+            self.workers == 1,
+            "--workers for pubsub",
+            "a line that reaches one process does not reach the clients of the others; leave it out",
+        )
+        require(
             self.block_timeout_s is None or self.slow == "block",
             "--block-timeout without --slow block",
             "add --slow block: nobody else waits for a slow subscriber",
@@ -184,9 +205,14 @@ class ServePubSubOptions(ServeOptions):
         require(self.via_maxlen is None or self.via is not None, "--via-maxlen without --via", "add --via redis://HOST")
 
 
-def _refuse_described_faults(describe: bool, faults: FaultOptions | None) -> None:
+def _refuse_faults_beside(options: ServeOptions, faults: FaultOptions | None) -> None:
     require(
-        not describe or faults is None,
+        not options.describe or faults is None,
         "--describe beside faults",
         "what was seen has to arrive as it is; leave one of them out",
+    )
+    require(
+        options.workers == 1 or faults is None,
+        "--workers beside faults",
+        "a seed makes the same faults again in one process alone; leave one of them out",
     )

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeAlias
 from twisted.logger import Logger
 
 from tw.core.text import safe
+from tw.core.workers import share
 from tw.display import Screen, make_server_display
 from tw.errors import ExitCode, TwError
 from tw.events import Listening, Reloaded, ServerEvent, ServerSummary, Stopping
@@ -16,18 +17,35 @@ from tw.options import CommonOptions
 from tw.runtime import Stop, run
 from tw.secret import Secret
 from tw.serve_options import ServeCounterOptions, ServeEchoOptions, ServeOptions, ServePubSubOptions
-from tw.services.certificates import Certificates
 from tw.services.descriptors import raise_limit
-from tw.services.listener import Emit, Listener
+from tw.services.listener import Emit
 from tw.services.notify import Notifier
 from tw.services.ready import ReadyFile
 from tw.via_options import VARIABLE, ViaOptions
 
 
+class Tls(Protocol):
+    """What connections are shown, which can be read again."""
+
+    @property
+    def pin(self) -> str: ...
+    def reload(self) -> bool: ...
+
+
+class Doors(Protocol):
+    """Where a service listens."""
+
+    @property
+    def announced(self) -> Sequence[ServerEvent]: ...
+    @property
+    def tls(self) -> Tls | None: ...
+
+
 class Service(Protocol):
     """A server: bound by `start`, ended by `stop`, which gives its last word."""
 
-    listener: Listener
+    @property
+    def listener(self) -> Doors: ...
 
     async def start(self) -> list[Listening]: ...
     async def stop(self) -> ServerSummary: ...
@@ -95,8 +113,12 @@ def serve(common: CommonOptions, options: ServeOptions, make: MakeService) -> in
     async def main(reactor: Any, stop: Stop) -> int:
         display = make_server_display(common, as_json=options.json, later=reactor.callLater)
         display.out.on_failure = stop.fire
-        raise_limit(options.max_connections)
-        service = make(reactor, display.event)
+        raise_limit(share(options.max_connections, options.workers))  # children inherit it
+        failures: list[TwError] = []
+        if options.workers > 1:
+            service = _supervisor(reactor, common, options, display.event, stop, failures)
+        else:
+            service = make(reactor, display.event)
         listening = await service.start()
         ready = ReadyFile(options.ready_file) if options.ready_file is not None else None
         front = Front(display, notifier, ready, listening, service.listener.announced)
@@ -122,9 +144,25 @@ def serve(common: CommonOptions, options: ServeOptions, make: MakeService) -> in
         display.finish()
         if display.out.failure is not None:
             raise display.out.failure
+        for failure in failures:
+            raise failure
         return ExitCode.OK
 
     return run(common, main)
+
+
+def _supervisor(
+    reactor: Any, common: CommonOptions, options: ServeOptions, emit: Emit, stop: Stop, failures: list[TwError]
+) -> Service:
+    """Several processes as one service. What they cannot go on from ends the run, and is kept in `failures`."""
+    from tw.workers.supervisor import Supervisor
+
+    def fail(error: TwError) -> None:
+        failures.append(error)
+        stop.fire()
+
+    service = "counter" if isinstance(options, ServeCounterOptions) else "echo"
+    return Supervisor(reactor, service, common, options, emit, fail)
 
 
 class Front:
@@ -156,7 +194,7 @@ class Front:
             self._display.event(event)
         self._tell_ready()
 
-    def reload(self, tls: Certificates | None) -> None:
+    def reload(self, tls: Tls | None) -> None:
         """What a SIGHUP asks for. Whatever goes wrong is one line, and the service goes on as it was."""
         self._notifier.reloading()
         try:

@@ -17,6 +17,8 @@ from tw.events import (
     Stopping,
     Unwritten,
     ViaChanged,
+    WorkerEnded,
+    WorkerStarted,
 )
 from tw.report import Distribution, HarmFigures, LoadFigures, PhaseFigures, ProbeReport
 from tw.report.judgement import remaining_faults
@@ -70,7 +72,7 @@ def _load_rows(load: LoadFigures) -> list[Row]:
     if load.pacing == "closed":
         rows: list[Row] = [("load", f"closed loop, {connections}", None)]
     else:
-        rows = [("load", f"open loop, {load.rate_asked_per_s:g} per second asked for, {connections}", None)]
+        rows = [("load", f"open loop, {load.rate_asked_per_s:.10g} per second asked for, {connections}", None)]
         rows.append(("", "a round trip counts from when its message was due, its service time from the sending", None))
     if load.warmup is not None:
         warmup = load.warmup
@@ -140,19 +142,22 @@ def _times(report: ProbeReport) -> list[tuple[str, str]]:
     rate = "" if report.rate_per_s is None else f", {report.rate_per_s:.1f} per second"
     return [
         ("round trip", distribution_text(report.rtt_ms)),
-        *_paced_times(report.load),
-        *_phases(report.phases, ANSWER_PHASES),
+        *_paced_times(report.load, _phases(report.phases, ANSWER_PHASES)),
         ("connect", distribution_text(report.connect_ms)),
         *_phases(report.phases, CONNECT_PHASES),
         ("duration", f"{report.duration_s:.3f} s{rate}"),
     ]
 
 
-def _paced_times(load: LoadFigures | None) -> list[tuple[str, str]]:
-    """What the open loop tells beside the round trip: the part of it that the server took, and the probe's own."""
+def _paced_times(load: LoadFigures | None, phases: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """What the open loop tells beside the round trip: the part of it that the server took, and the probe's own.
+
+    An answer's `phases` count from the sending, and stand below the time that they are parts of.
+    """
     if load is None or load.service_ms is None or load.late_ms is None:
-        return []
-    return [("service time", distribution_text(load.service_ms)), ("sent late by", distribution_text(load.late_ms))]
+        return phases
+    service = ("service time", distribution_text(load.service_ms))
+    return [service, *phases, ("sent late by", distribution_text(load.late_ms))]
 
 
 def _phases(phases: PhaseFigures | None, names: dict[str, str]) -> list[tuple[str, str]]:
@@ -171,7 +176,7 @@ def verdict_text(report: ProbeReport) -> str:
     if report.ok:
         return "ok"
     if isinstance(report.error, Interrupted):
-        return f"{report.error.what}: {_faults(report) or 'ok until then'}"
+        return f"{report.error.what}: {_faults(report) or ('ok until then' if report.sent else 'nothing was sent yet')}"
     if report.error is not None:
         return f"failed: {report.error.kind}"
     return "bad: " + (_faults(report) or "nothing was measured")
@@ -222,10 +227,10 @@ def event_text(event: ServerEvent) -> str:
             pin = f", pin {event.pin}" if event.pin else ""
             return f"tw: {event.service} listening on {event.endpoint}{pin}"
         case Opened():
-            return f"{event.peer} opened ({event.id})"
+            return f"{event.peer} opened ({_id_text(event)})"
         case Closed():
             counts = f"{event.received_bytes} bytes in, {event.sent_bytes} out, {event.duration_s:.3f} s"
-            return f"{event.peer} closed ({event.id}): {safe(event.reason)}; {counts}"
+            return f"{event.peer} closed ({_id_text(event)}): {safe(event.reason)}; {counts}"
         case Requested():
             number = "-" if event.number is None else f"#{event.number}"
             return f"{event.peer} {safe(event.method, 32)} {safe(event.path, 500)} {event.status} {number}"
@@ -244,6 +249,11 @@ def event_text(event: ServerEvent) -> str:
             return "tw: what is shared is there again" if event.problem is None else f"tw: {safe(event.problem)}"
         case Unwritten():
             return f"tw: {event.lines} lines were dropped here, since nobody read them"
+        case WorkerEnded():
+            again = f"in {event.again_s:g} s" if event.again_s else "now"
+            return f"tw: worker {event.worker} (pid {event.pid}) {safe(event.reason)}; another starts {again}"
+        case WorkerStarted():
+            return f"tw: worker {event.worker} (pid {event.pid}) serves in its place"
         case Stopping():
             return f"tw: stopping ({event.signal or 'duration over'})"
         case ServerSummary():
@@ -254,3 +264,7 @@ def event_text(event: ServerEvent) -> str:
             return f"tw: {event.service}: {event.connections} connections, {counts}{ended}{_made(event)}"
         case _:
             raise AssertionError(f"no text for {event!r}")
+
+
+def _id_text(event: Opened | Closed) -> str:
+    return str(event.id) if event.worker is None else f"{event.worker}.{event.id}"

@@ -16,6 +16,7 @@ from tw.cli.params import (
     DaysType,
     HeaderType,
     ListType,
+    RateType,
     ResolveType,
     SizeType,
 )
@@ -224,3 +225,16 @@ def test_a_peer_has_no_port_zero() -> None:
     assert [PEER_PORT.convert(text, None, None) for text in ("1", "65535")] == [1, 65535]
     for text in ("0", "65536"):
         _refused(PEER_PORT, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"), [("0.5", 0.5), ("1000", 1000.0), ("20k", 20_000.0), ("1M", 1e6), (" 1.5K ", 1500.0), (".5", 0.5)]
+)
+def test_a_rate_may_have_a_factor(text: str, rate: float) -> None:
+    assert RateType(0.001, 1e7).convert(text, None, None) == rate
+
+
+@pytest.mark.parametrize("text", ["", "x", "1G", "1k/s", "-1", "1e3", "nan", "0", "11M"])
+def test_what_is_no_rate_is_refused(text: str) -> None:
+    with pytest.raises(click.BadParameter):
+        RateType(0.001, 1e7).convert(text, None, None)

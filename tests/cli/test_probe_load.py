@@ -54,8 +54,8 @@ def test_requests_at_a_rate_do_not_wait_for_each_other(
         ("--rate 5 --interval 1s", "--interval beside a load; it is for ping mode, --rate sets the pace of a load"),
         ("--connections 9 --count 8", "--count 8 is less than --connections 9; give each connection one message"),
         ("--connections 0", "Invalid value for '--connections': 0 is not in the range 1<=x<=50000"),
-        ("--rate 0", "Invalid value for '--rate': 0.0 is not in the range"),
-        ("--rate x", "Invalid value for '--rate': 'x' is not a valid float"),
+        ("--rate 0", "Invalid value for '--rate': '0' is out of range; use 0.001 to 10,000,000"),
+        ("--rate x", "Invalid value for '--rate': 'x' is not a rate; write 0.5, 1000 or 20k for so many a second"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_the_right_form(shell: Shell, command: str, typed: str, said: str) -> None:

@@ -64,6 +64,11 @@ def test_other_modes_do_not_go_with_it(shell: Shell, flag: str, typed: str, name
     assert f"{flag} beside {named}" in said or f"{named} beside {flag}" in said
 
 
+@pytest.mark.parametrize("flag", [DIFF, IDLE])
+def test_it_says_why_it_does_not_go_over_udp(shell: Shell, flag: str) -> None:
+    assert shell.refused(f"probe echo {flag} --udp").startswith(f"{flag} beside --udp; it asks about a connection")
+
+
 @BOTH
 def test_standing_settings_of_other_modes_do_not_stand_in_the_way(shell: Shell, command: str) -> None:
     """Only what was typed is a contradiction."""

@@ -1,5 +1,6 @@
 """What `tw serve` starts, and which combinations of its options it refuses."""
 
+import os
 from typing import Any
 
 import pytest
@@ -84,6 +85,13 @@ def test_a_listen_replaces_a_place_from_elsewhere(shell: Shell) -> None:
         ),
         ("serve echo extra", "got unexpected extra argument (extra)"),
         ("serve echo --udp --listen tcp:1", "--udp beside --listen; "),
+        ("serve echo --workers 0", "invalid value for '--workers': '0' is out of range; use 1 to 256, or auto"),
+        ("serve echo --workers 257", "invalid value for '--workers': '257' is out of range; "),
+        ("serve echo --workers 1.5", "invalid value for '--workers': '1.5' is not a number of processes; "),
+        ("serve echo --workers 2 --udp", "--udp beside --workers; "),
+        ("serve counter --workers 2 --max-per-host 1", "--max-per-host beside --workers; "),
+        ("serve counter --workers 2 --status 503:1", "--workers beside faults; "),
+        ("serve pubsub --workers 2", "--workers for pubsub; a line that reaches one process does not reach"),
         ("serve echo --tls-cert c", "a certificate needs its key"),
         ("serve echo --proxy-trust ::1", "--proxy-trust without --proxy-protocol; "),
         ("serve echo --udp --proxy-protocol", "--udp beside --proxy-protocol; "),
@@ -122,3 +130,18 @@ def test_the_least_and_the_greatest_numbers_are_taken(shell: Shell) -> None:
     options = shell.start("serve pubsub --max-line 64M --history 1000000 --backlog 4G").options
     assert (options.max_line_bytes, options.history_lines, options.backlog_bytes) == (64 * 1024**2, 10**6, 4 * 1024**3)
     assert shell.start("serve counter --start 9223372036854775807").options.start == 2**63 - 1
+
+
+def test_auto_is_a_worker_for_each_cpu_that_may_be_used(shell: Shell) -> None:
+    before = os.sched_getaffinity(0)
+    assert shell.start("serve echo --workers auto").options.workers == len(before)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        assert shell.start("serve echo --workers auto").options.workers == 1
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def test_workers_and_a_shared_count_are_not_combined(shell: Shell) -> None:
+    said = shell.refused("serve counter --workers 2 --via redis://h")
+    assert said.startswith("--workers beside --via; ")

@@ -84,11 +84,18 @@ PATH: dict[str, tuple[str, Any]] = {
     "IDLE_PRECISION": ("2s", ("survey", SurveyOptions(kind="idle", precision_s=2.0))),
 }
 OWN: dict[str, dict[str, tuple[str, Any]]] = {
-    "serve echo": {**SERVE, **FAULTS, "UDP": ("1", ("udp", True)), "DESCRIBE": ("1", ("describe", True))},
+    "serve echo": {
+        **SERVE,
+        **FAULTS,
+        "WORKERS": ("3", ("workers", 3)),
+        "UDP": ("1", ("udp", True)),
+        "DESCRIBE": ("1", ("describe", True)),
+    },
     "serve counter": {
         **SERVE,
         **FAULTS,
         "STATUS": ("503:1\n429:.5", ("faults", FaultOptions(statuses=((503, 1.0), (429, 0.5))))),
+        "WORKERS": ("256", ("workers", 256)),
         "START": ("0", ("start", 0)),
         "STATE": ("s", ("state", "s")),
         "VIA": ("redis://h/1?key=k", ("via", ViaOptions(url="redis://h/1?key=k"))),
@@ -105,6 +112,7 @@ OWN: dict[str, dict[str, tuple[str, Any]]] = {
     },
     "serve pubsub": {
         **SERVE,
+        "WORKERS": ("1", ("workers", 1)),
         "NO_PREFIX": ("1", ("prefix", False)),
         "NO_ECHO": ("1", ("echo", False)),
         "CRLF": ("1", ("crlf", True)),

@@ -1,9 +1,12 @@
 """When messages of an open loop are due."""
 
+from math import inf
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tw.core.pacing import Schedule
+from tw.core.pacing import Schedule, due_within
 
 RATES = st.floats(0.001, 10_000_000)
 BEGINNINGS = st.floats(0, 1e7)
@@ -34,3 +37,17 @@ def test_just_those_are_due_whose_time_has_come(began_s: float, rate: float, aft
     due = schedule.due_by(now)
     assert schedule.due_s(due) > now
     assert due == 0 or schedule.due_s(due - 1) <= now
+
+
+@pytest.mark.parametrize(
+    ("rate", "duration", "expected"),
+    [(100.0, 1.1, 110), (10.0, 0.7, 7), (1000.0, 0.29, 290), (0.1, 5.0, 1), (3.0, 1.0, 3), (7.0, inf, inf)],
+)
+def test_what_is_due_before_an_end_is_counted_as_written(rate: float, duration: float, expected: float) -> None:
+    assert due_within(rate, duration) == expected
+
+
+@given(RATES, st.floats(0.001, 3600))
+def test_the_last_message_is_due_before_the_end_and_the_next_is_not(rate: float, duration: float) -> None:
+    number = int(due_within(rate, duration))
+    assert (number - 1) / rate < duration <= number / rate

@@ -227,6 +227,17 @@ def test_a_silent_server_ends_the_run_with_the_counts_so_far(net: Network, notes
     assert isinstance(rig.running.error, AnswerTimeout)
     assert rig.report.received == 0
     assert rig.report.errors["timeout"] == 2
+    assert rig.report.lost == rig.report.sent
+
+
+@pytest.mark.parametrize("load", [{}, {"rate_per_s": 20}], ids=["closed loop", "open loop"])
+def test_connections_that_are_opened_again_hide_no_silence(net: Network, notes: Notes, load: dict[str, Any]) -> None:
+    """A stopped process still has its connections accepted, by the kernel."""
+    server = Counting(net, harm=lambda peer, number: b"" if number > 4 else None)
+    rig = CounterRig(net, notes, connections=1, count=10_000, timeout_s=1.0, **load)
+    net.pass_s(6)
+    assert (rig.report.errors["silent"], rig.report.received, rig.code) == (1, 4, ExitCode.BAD_VERDICT)
+    assert server.connections > 1
 
 
 def test_a_run_that_is_cut_short_counts_what_was_under_way_as_neither(net: Network, notes: Notes) -> None:

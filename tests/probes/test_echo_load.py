@@ -1,6 +1,7 @@
 """The echo probe under load: pacing, books, verdicts and endings."""
 
 from math import inf
+from typing import Any
 
 import pytest
 
@@ -217,6 +218,15 @@ def test_a_silent_server_ends_the_run_with_the_counts_so_far(net: Network, notes
     net.pass_s(4)
     assert isinstance(rig.running.error, AnswerTimeout)
     assert (rig.report.sent, rig.report.received, rig.report.errors["timeout"]) == (6, 0, 3)
+    assert rig.report.lost == 6
+
+
+def test_what_was_not_due_when_a_silent_server_ended_the_run_is_not_unsent(net: Network, notes: Notes) -> None:
+    net.scripted(ECHO_PORT)
+    rig = EchoRig(net, notes, connections=2, rate_per_s=10, duration_s=20.0, timeout_s=1.0)
+    net.pass_s(4)
+    assert isinstance(rig.running.error, AnswerTimeout)
+    assert (rig.report.sent, rig.report.lost, rig.figures.unsent) == (11, 11, 0)
 
 
 def test_a_server_that_goes_silent_ends_a_run_that_has_no_other_end(net: Network, notes: Notes) -> None:
@@ -226,6 +236,22 @@ def test_a_server_that_goes_silent_ends_a_run_that_has_no_other_end(net: Network
     assert rig.running.result is None
     assert rig.report.errors["silent"] == 1
     assert (rig.report.received, rig.code) == (50, ExitCode.BAD_VERDICT)
+    assert (rig.report.lost, rig.figures.unsent) == (rig.report.sent - 50, 0)
+
+
+@pytest.mark.parametrize("load", [{}, {"rate_per_s": 0.9}], ids=["closed loop", "open loop"])
+def test_that_each_message_is_given_up_before_the_next_one_is_sent_hides_no_silence(
+    net: Network, notes: Notes, load: dict[str, Any]
+) -> None:
+    SlowEcho(net, 0.25, stalls=(1.0, inf))
+    rig = EchoRig(net, notes, connections=1, count=100, timeout_s=1.0, **load)
+    net.pass_s(10)
+    if load:
+        # Nothing was due for a while after each: a slow schedule over an outage goes on.
+        assert not rig.running.over
+        rig.cancel()
+    else:
+        assert (rig.report.errors["silent"], rig.code) == (1, ExitCode.BAD_VERDICT)
 
 
 def test_a_server_that_refuses_fails_the_run_at_once(net: Network, notes: Notes) -> None:

@@ -114,6 +114,14 @@ def test_where_nobody_is_left_the_run_is_over(net: Network, notes: Notes, places
     assert (rig.report.ok, rig.report.received) == (False, 4)
 
 
+def test_where_nobody_is_left_the_servers_last_word_says_why(net: Network, notes: Notes) -> None:
+    net.scripted(PORT, leaving(net, {0: b"<tw> disconnected: more than 5 bytes behind\n"}, 2))
+    rig = MatrixRig(net, notes, 1, 1, load={"count": 8})
+    assert str(rig.running.error) == (
+        "the server said '<tw> disconnected: more than 5 bytes behind' (127.0.0.1:1025); ask for less with --rate"
+    )
+
+
 def test_a_server_that_takes_no_such_lines_says_so(net: Network, notes: Notes) -> None:
     service = serve(net, max_line_bytes=50)
     rig = MatrixRig(net, notes, 2, 1, load={"count": 4})
@@ -161,6 +169,15 @@ def test_a_slow_subscriber_holds_up_nobody_and_reads_the_rest_when_the_load_is_o
     assert (eager.slow, slow.slow) == (False, True)
 
 
+def test_the_time_until_the_last_line_has_come_is_none_of_publishing(net: Network, notes: Notes) -> None:
+    share = fan_out(net, {})
+    net.scripted(PORT, lambda peer, data: net.callLater(3.0, share, peer, data))
+    rig = MatrixRig(net, notes, 1, 1, load={"rate_per_s": 10.0, "duration_s": 2.0}, timeout_s=5.0)
+    net.pass_s(20.0)
+    assert (rig.report.ok, rig.report.duration_s) == (True, pytest.approx(4.9, abs=0.1))
+    assert rig.matrix.published_per_s == pytest.approx(10.25, abs=0.3)
+
+
 def test_where_all_are_slow_a_closed_loop_waits_for_them(net: Network, notes: Notes) -> None:
     net.scripted(PORT, fan_out(net, {}))
     rig = MatrixRig(net, notes, 1, 1, read_rate=65, load={"count": 3})  # a line, and its end, a second
@@ -192,6 +209,16 @@ def test_a_server_that_goes_silent_ends_a_run_that_has_no_other_end(
     report = rig.report
     assert (report.received, report.sent, report.errors) == (2, sent, errors)
     assert (report.lost, rig.code) == (sent - 2, ExitCode.BAD_VERDICT)
+
+
+def test_the_time_in_which_nothing_came_counts_for_every_figure_per_second(net: Network, notes: Notes) -> None:
+    lost = [b"-%010d" % number for number in range(2, 21)]
+    net.scripted(PORT, fan_out(net, {0: lambda line: [] if any(each in line for each in lost) else [line]}))
+    rig = MatrixRig(net, notes, 1, 1, load={"rate_per_s": 10.0, "duration_s": 2.0}, timeout_s=1.0)
+    net.pass_s(4.0)
+    assert (rig.report.received, rig.report.sent) == (1, 20)
+    assert rig.report.duration_s == pytest.approx(1.95, abs=0.06)
+    assert rig.matrix.published_per_s == pytest.approx(10.25, abs=0.3)
 
 
 def test_where_the_last_one_leaves_while_the_rest_is_awaited_the_run_is_over(net: Network, notes: Notes) -> None:

@@ -27,11 +27,11 @@ class Run:
             self.books.answered(0.0, 0.0, seconds, paced=False)
 
 
-def looking(notes: Notes, every_s: float) -> tuple[Clock, Run]:
+def looking(notes: Notes, every_s: float, connections: int = 1) -> tuple[Clock, Run]:
     notes.progress_every_s = every_s
     clock = Clock()
     run = Run(clock)
-    Snapshots(clock, notes, LoadOptions(duration_s=10.0), run).start()
+    Snapshots(clock, notes, LoadOptions(duration_s=10.0, connections=connections), run).start()
     return clock, run
 
 
@@ -69,3 +69,10 @@ def test_many_looks_a_second_go_without() -> None:
     clock.advance(INTERVALS_FROM_S / 5)
     (shot,) = notes.snapshots
     assert (shot.interval_rtt_ms, shot.interval_received) == (None, 9)
+
+
+def test_a_look_at_very_many_connections_comes_less_often() -> None:
+    notes = Notes()
+    clock, _ = looking(notes, 0.1, connections=50_000)
+    clock.pump([0.1] * 19)
+    assert len(notes.snapshots) == 1

@@ -132,6 +132,13 @@ def test_the_answers_of_several_servers_are_known_at_once_and_not_of_any_number(
     assert [quick.like.instance for quick in found if quick] == names[1:]
 
 
+def test_a_body_that_is_nearly_a_counters_has_no_number() -> None:
+    shapes = learnt(answer(5, body="I am request #5}"))
+    like = answer(6, body="I am request #6}")
+    assert parsed(like).body_number is None
+    assert shapes.read(like) is None
+
+
 def test_a_field_that_is_there_twice_stays_as_it_is() -> None:
     twice = b"HTTP/1.1 200 OK\r\nDate: %b\r\nDate: %b\r\nContent-Length: 2\r\n\r\nhi"
     first, second = (date.encode() for date in DATES)

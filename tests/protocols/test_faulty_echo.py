@@ -121,6 +121,16 @@ def test_a_peer_that_closes_after_that_is_not_waited_for_longer() -> None:
 # What has no line feed ------------------------------------------------------------------------------------------------
 
 
+def test_what_comes_after_the_cut_was_not_harmed() -> None:
+    rig = FaultyRig(close_after_bytes=40, corrupt_percent=100)
+    echo, transport = rig.echo()
+    echo.dataReceived(b"".join(LINES))
+    rig.turn()
+    assert len(transport.read()) == 40
+    assert (rig.made()["corrupt"], rig.made()["close"]) == (-(-40 // len(LINES[0])), 1)
+    lose(echo)
+
+
 def test_raw_bytes_go_back_at_64_kib_after_a_quiet_while_and_at_the_end() -> None:
     rig = FaultyRig(corrupt_percent=100)
     echo, transport = rig.echo()

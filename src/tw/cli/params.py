@@ -14,6 +14,8 @@ MAX_DURATION_S = 365 * 24 * 3600.0
 DAYS = re.compile(r"(\d{1,5})(?:\s*,\s*(\d{1,5}))?", re.ASCII)
 
 SIZE = re.compile(r"(\d{1,20})\s*([kmg]?)", re.ASCII | re.IGNORECASE)
+RATE = re.compile(r"(\d{1,20}(?:\.\d{0,20})?|\.\d{1,20})\s*([km]?)", re.ASCII | re.IGNORECASE)
+RATE_FACTORS = {"": 1, "k": 1e3, "m": 1e6}
 FACTORS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 
 
@@ -56,6 +58,25 @@ class SizeType(click.ParamType[Any]):
         if not self._least <= size <= self._most:
             self.fail(f"{value!r} is out of range; use {self._least} to {self._most}", param, ctx)
         return size
+
+
+class RateType(click.ParamType[Any]):
+    """`0.5`, `1000`, `20k`, `1M` a second, in powers of 1,000; from `least` to `most`."""
+
+    name = "rate"
+
+    def __init__(self, least: float, most: float) -> None:
+        self._least = least
+        self._most = most
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        match = RATE.fullmatch(str(value).strip())
+        if match is None or isinstance(value, bool):
+            self.fail(f"{value!r} is not a rate; write 0.5, 1000 or 20k for so many a second", param, ctx)
+        rate = float(match[1]) * RATE_FACTORS[match[2].lower()]
+        if not self._least <= rate <= self._most:
+            self.fail(f"{value!r} is out of range; use {self._least:g} to {self._most:,.0f}", param, ctx)
+        return rate
 
 
 class DaysType(click.ParamType[Any]):

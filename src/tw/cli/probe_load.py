@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tw.cli.command import given, keep_json, typed
-from tw.cli.params import DURATION_OR_ZERO, DURATION_TYPE
+from tw.cli.params import DURATION_OR_ZERO, DURATION_TYPE, RateType
 
 if TYPE_CHECKING:
     from tw.load_options import LoadOptions
@@ -18,7 +18,7 @@ PACED_CONNECTIONS = 10
 """Of an open loop where nobody said: with a single one a request would wait for the answer to the one before."""
 
 MAX_RATE = 10_000_000
-RATE = click.FloatRange(0.001, MAX_RATE)
+RATE = RateType(0.001, MAX_RATE)
 
 LOAD_OPTIONS: list[Callable[..., Any]] = [
     click.option(

@@ -13,6 +13,7 @@ from tw.cli.serve_faults import fault_options, faults_from, status_option
 from tw.cli.serve_limits import LIMITS
 from tw.cli.serve_proxy import PROXY_OPTIONS
 from tw.cli.serve_via import maxlen_option, settle_via, via_options
+from tw.cli.serve_workers import workers_option
 from tw.cli.texts import FILE, HOST
 
 MAX_LINE_LIMIT = 64 * 1024 * 1024
@@ -64,6 +65,7 @@ def _listen_options(default_port: int) -> list[Callable[..., Any]]:
             help="How long a stop may take.",
         ),
         click.option("--duration", "duration_s", type=DURATION_TYPE, help="Stop by itself after so long."),
+        workers_option,
         *LIMITS,
         click.option("--ready-file", type=FILE, metavar="PATH", help="Written once every listener is bound."),
         click.option("--json", is_flag=True, help="Events as JSON Lines on stdout."),

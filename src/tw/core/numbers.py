@@ -63,7 +63,7 @@ class NumberLine:
     ) -> None:
         """Note an answer's number, who gave it (None, if it did not say), and when it was asked for.
 
-        `is_stored` says that by its own word it comes from a cache (an `Age` above 0: RFC 9111, 5.1). That settles it
+        `is_stored` says that by its own word it comes from a cache (an `Age` field: RFC 9111, 5.1). That settles it
         for one without an instance whose number had come before.
         """
         position = self._position = self._position + 1

@@ -1,6 +1,22 @@
 """When messages are due in an open loop: at fixed times, whatever becomes of those before."""
 
 from dataclasses import dataclass
+from math import ceil, inf
+
+
+def due_within(rate_per_s: float, duration_s: float) -> float:
+    """How many messages are due before `duration_s` is over: those with `n / rate_per_s < duration_s`; may be infinite.
+
+    The product of the two alone is not it: 100 a second for 1.1 s are 110.00000000000001.
+    """
+    if duration_s == inf:
+        return inf
+    number = ceil(rate_per_s * duration_s)
+    while number and (number - 1) / rate_per_s >= duration_s:
+        number -= 1
+    while number / rate_per_s < duration_s:
+        number += 1
+    return number
 
 
 @dataclass(frozen=True, slots=True)

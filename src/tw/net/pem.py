@@ -49,8 +49,14 @@ def load_pair(cert_file: str, key_file: str) -> tuple[list[x509.Certificate], An
 
 def trust_root(path: str) -> Any:
     """The authorities in a CA file, as Twisted's contexts take them. Raises LocalError."""
-    authorities = [ssl.Certificate(crypto.X509.from_cryptography(certificate)) for certificate in load_chain(path)]
-    return ssl.trustRootFromCertificates(authorities)
+    return trust_root_of(load_chain(path))
+
+
+def trust_root_of(authorities: list[x509.Certificate]) -> Any:
+    """The same of certificates that are read already."""
+    return ssl.trustRootFromCertificates(
+        [ssl.Certificate(crypto.X509.from_cryptography(certificate)) for certificate in authorities]
+    )
 
 
 def readable_by_others(path: str) -> int | None:

@@ -20,7 +20,7 @@ from zope.interface import implementer
 
 from tw.core.text import safe
 from tw.errors import LocalError, UsageError
-from tw.net.pem import load_pair, trust_root
+from tw.net.pem import load_chain, load_pair, trust_root, trust_root_of
 from tw.net.tls_failures import PinMismatch, noting_why, openssl_reason
 from tw.options import TlsClientOptions
 
@@ -59,13 +59,15 @@ def checked_pins(text: str) -> tuple[str, ...]:
 class ServerTls:
     """A server's side: the context for its connections, and the pin of its key, for clients to hold it to.
 
-    `key` and `chain` are what it was made of.
+    `key`, `chain` and `authorities` (those of client certificates; None where none are asked for) are what it was made
+    of.
     """
 
     context: ssl.CertificateOptions
     pin: str
     key: Any = field(repr=False)
     chain: list[x509.Certificate] = field(repr=False)
+    authorities: list[x509.Certificate] | None = field(default=None, repr=False)
 
 
 def server_tls(cert_file: str, key_file: str, client_ca_file: str | None, alpn: tuple[bytes, ...] = ()) -> ServerTls:
@@ -75,7 +77,7 @@ def server_tls(cert_file: str, key_file: str, client_ca_file: str | None, alpn: 
     served all the same.
     """
     chain, key = load_pair(cert_file, key_file)
-    return pair_tls(key, chain, client_ca_file, alpn)
+    return pair_tls(key, chain, authorities_of(client_ca_file), alpn)
 
 
 def self_signed_tls(host: str, client_ca_file: str | None = None, alpn: tuple[bytes, ...] = ()) -> ServerTls:
@@ -83,19 +85,26 @@ def self_signed_tls(host: str, client_ca_file: str | None = None, alpn: tuple[by
     from tw.net.selfsigned import throw_away_certificate
 
     key, certificate = throw_away_certificate(host)
-    return pair_tls(key, [certificate], client_ca_file, alpn)
+    return pair_tls(key, [certificate], authorities_of(client_ca_file), alpn)
 
 
-def pair_tls(key: Any, chain: list[x509.Certificate], client_ca_file: str | None, alpn: tuple[bytes, ...]) -> ServerTls:
+def authorities_of(client_ca_file: str | None) -> list[x509.Certificate] | None:
+    """The authorities of client certificates. Raises LocalError."""
+    return None if client_ca_file is None else load_chain(client_ca_file)
+
+
+def pair_tls(
+    key: Any, chain: list[x509.Certificate], authorities: list[x509.Certificate] | None, alpn: tuple[bytes, ...]
+) -> ServerTls:
     """TLS with a key and its certificate that are read already. Raises LocalError."""
     options = MINIMUM | _own(chain, key) | {"acceptableCiphers": SERVER_CIPHERS}
-    if client_ca_file is not None:
-        options["trustRoot"] = trust_root(client_ca_file)
+    if authorities is not None:
+        options["trustRoot"] = trust_root_of(authorities)
     context = _context(options)
     context.getContext().set_alpn_select_callback(_chooser(alpn))
-    if client_ca_file is not None:
+    if authorities is not None:
         context.getContext().set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, noting_why)
-    return ServerTls(context, pin_of(chain[0]), key, chain)
+    return ServerTls(context, pin_of(chain[0]), key, chain, authorities)
 
 
 def _context(options: dict[str, Any]) -> ssl.CertificateOptions:

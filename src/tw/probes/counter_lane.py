@@ -8,7 +8,7 @@ from tw.errors import ProtocolError, TwError
 from tw.probes.connecting import Connector
 from tw.probes.counter import IDEMPOTENT
 from tw.probes.counter_harm import corruption, is_corrupted, kind_of, truncation
-from tw.probes.lane import Lane, Load
+from tw.probes.lane import REOPEN_S, Lane, Load
 from tw.protocols.answer_shapes import AnswerShapes
 from tw.protocols.client import ClientConnection
 from tw.protocols.http_exchange import Answer, CutShort, Exchange, early_end
@@ -56,6 +56,8 @@ class CounterLane(Lane):
         # When the answer under way began to come in, and what has read it so far, if not its shape.
         self._first_byte_s: float | None = None
         self._exchange: Exchange | None = None
+        # The connection that was left last, while it closes.
+        self._left: ClientConnection | None = None
         # Whether this connection has been used, and whether the request under way has been sent before.
         self._used = False
         self._again = False
@@ -82,7 +84,7 @@ class CounterLane(Lane):
         self._load.books.received_bytes += len(data)
         if not self.under_way:
             self._leave_connection()  # nothing was asked
-            self.reopen()
+            self._reopen_idle()
             return
         if self._first_byte_s is None:
             self._first_byte_s = now
@@ -141,6 +143,7 @@ class CounterLane(Lane):
         del self.under_way[number]
         self._lose_number()
         self._leave_connection(orderly=False)
+        self._at_fault = True
         self._load.spoiled(self, 1, "timeout", heard=False)
         self.reopen()
 
@@ -170,20 +173,26 @@ class CounterLane(Lane):
         if connection is not self.connection:
             return
         self.connection = None
-        exchange = self._exchange
+        if self.leaving:
+            return
+        exchange, self._exchange = self._exchange, None
         if exchange is not None and reason.check(ConnectionDone) and exchange.end():
             answer = exchange.answer()
             if is_corrupted(answer, answer.number, answer.body_number):
                 self._tally.spoil(corruption(answer))
             self._judge(answer, answer.number, self._load.clock())
         elif not self.under_way:
-            self.reopen()  # a kept connection may be closed while nothing is asked
+            self._reopen_idle()  # a kept connection may be closed while nothing is asked
         elif self._may_repeat():
             self._load.books.retried += 1
             self._lose_number()  # closed before it was seen, or counted and then closed
             self.reopen()
         else:
             self._broke(self._end(reason, exchange))
+
+    def _reopen_idle(self) -> None:
+        """A server that ends connections before they are used would have them opened without a pause."""
+        self.reopen(0.0 if self._used else REOPEN_S)
 
     def _may_repeat(self) -> bool:
         """Whether the server may have closed before it saw the request, which is nobody's fault."""
@@ -198,9 +207,22 @@ class CounterLane(Lane):
     def _leave_connection(self, *, orderly: bool = True) -> None:
         """Have no more to do with this connection; what it still has to say concerns nobody."""
         connection, self.connection = self.connection, None
+        self._exchange = None
         if connection is not None and not connection.is_lost:
             connection.received = _ignore
             connection.stream.close() if orderly else connection.abort()
+            self._cut_left()
+            self._left = connection
+
+    def _cut_left(self) -> None:
+        """A TLS connection ends in good order only once the peer has agreed: those that never do would pile up."""
+        if self._left is not None:
+            self._left.abort()
+            self._left = None
+
+    def leave(self, *, orderly: bool) -> None:
+        super().leave(orderly=orderly)
+        self._cut_left()
 
 
 def _ignore(_data: bytes) -> None:

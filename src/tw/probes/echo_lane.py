@@ -21,16 +21,17 @@ class EchoLane(Lane):
 
     def __init__(self, load: Load, connector: Connector, room: int, size_bytes: int) -> None:
         super().__init__(load, connector, room)
-        self._size_bytes = size_bytes
         self._number = 0
         # The payload of the oldest message under way.
         self._expected: bytes | None = None
         self._ended: Deferred[None] | None = None
+        self._form = PayloadFormat(fresh_token(), size_bytes)
+        self._stream = PayloadStream(self._form)
         self.begin()
 
     def begin(self) -> None:
-        self._form = PayloadFormat(fresh_token(), self._size_bytes)
-        self._stream = PayloadStream(self._form)
+        """A new part of the run begins. What the one before has given up may still come, and is no concern of it."""
+        self._given_up = self._number
         self.verdict = Verdict(self._form)
         self.first_fault: FirstFault | None = None
 
@@ -63,7 +64,13 @@ class EchoLane(Lane):
         self._expect()
         self._load.settled(self, due_s, sent_s, now_s)
 
+    def _is_of_earlier_part(self, payload: bytes) -> bool:
+        number = self._form.number(payload)
+        return number is not None and number <= self._given_up and self._form.payload(number).startswith(payload)
+
     def _judge(self, payload: bytes, now_s: float) -> None:
+        if self._is_of_earlier_part(payload):
+            return
         truncated = self.verdict.truncated
         outcome = self.verdict.receive(payload)
         number = outcome.number
@@ -91,9 +98,11 @@ class EchoLane(Lane):
     def _note_late(self) -> None:
         """It had been given up: late, and no longer one that never came."""
         errors = self._load.books.errors
+        if not errors["timeout"]:
+            return  # what was taken for its answer was none of the probe's
         errors["late"] += 1
         errors["timeout"] -= 1
-        if errors["timeout"] <= 0:
+        if not errors["timeout"]:
             del errors["timeout"]
 
     def give_up(self, number: int) -> None:
@@ -101,10 +110,10 @@ class EchoLane(Lane):
         self._expect()
         self._load.spoiled(self, 1, "timeout", heard=False)
 
-    def reopen(self) -> None:
+    def reopen(self, after_s: float = 0.0) -> None:
         self._expected = None
         self.read_rest()
-        super().reopen()
+        super().reopen(after_s)
 
     def half_close(self) -> Deferred[None] | None:
         """Shut the sending side; gives what fires at the end of the stream, None where there is no connection."""
@@ -119,7 +128,7 @@ class EchoLane(Lane):
         """The stream has ended: judge what there is of a payload that was not completed."""
         rest = self._stream.close()
         self._stream = PayloadStream(self._form)
-        if rest:
+        if rest and not self._is_of_earlier_part(rest):
             self.verdict.receive(rest)
 
     def _gone(self, connection: ClientConnection, reason: Failure) -> None:

@@ -56,6 +56,8 @@ class Lane(ABC):
         self.connection: ClientConnection | None = None
         self._opening: Deferred[None] | None = None
         self.leaving = False
+        # Whether the connection before ended otherwise than it should.
+        self._at_fault = False
         # Whether the run knows that this lane can take a message.
         self.queued = False
 
@@ -113,7 +115,7 @@ class Lane(ABC):
             return
         self.connection = None
         if not self.leaving:
-            self._broke(lost_connection(reason, self._connector.where))
+            self._broke(lost_connection(reason, self._connector.where, was_reset=connection.stream.reset))
 
     def _broke(self, error: TwError) -> None:
         """The connection is gone though nobody closed it."""
@@ -124,6 +126,7 @@ class Lane(ABC):
         """There is no connection, and none to be had: what was under way is lost."""
         lost = len(self.under_way)
         self.under_way.clear()
+        self._at_fault = True
         self._load.books.errors[self._kind_of(error)] += 1
         self._load.spoiled(self, lost, heard=False)
         self._load.broken(error)
@@ -136,23 +139,28 @@ class Lane(ABC):
         """Whether a connection is of any more use."""
         return not self.leaving and self._load.goes_on()
 
-    def reopen(self) -> None:
+    def reopen(self, after_s: float = 0.0) -> None:
         """Open the connection again, and tell the run once that is done."""
-        if self._opening is None and self._is_needed():
-            self._opening = ensureDeferred(self._reopen())
-            self._opening.addErrback(lambda failure: failure.trap(CancelledError))
+        if self._opening is not None or not self._is_needed():
+            return
+        opening = ensureDeferred(self._reopen(after_s))
+        opening.addErrback(lambda failure: failure.trap(CancelledError))
+        if not opening.called:  # at the very end of a part it is over before it began
+            self._opening = opening
 
-    async def _reopen(self) -> None:
+    async def _reopen(self, after_s: float) -> None:
         try:
-            while self._is_needed():
+            if after_s:
+                await pause(self._load.reactor, after_s)
+            while not self.open and self._is_needed():
                 try:
                     await self.connect()
                 except TwError as error:
                     self._lose(error)
                     await pause(self._load.reactor, REOPEN_S)
                     continue
-                self._load.books.reconnected += 1
-                break
+                self._load.books.reconnected += self._at_fault
+                self._at_fault = False
         finally:
             self._opening = None
         if self.open:

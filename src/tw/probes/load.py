@@ -7,10 +7,10 @@ the few under way ("coordinated omission", Gil Tene).
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from math import ceil, inf
+from math import inf
 from typing import Any
 
-from tw.core.pacing import Schedule
+from tw.core.pacing import Schedule, due_within
 from tw.errors import AnswerTimeout, TwError
 from tw.load_options import LoadOptions
 from tw.net.reactor import wait_exactly
@@ -61,8 +61,11 @@ class LoadRun:
         self._bell = Bell(reactor)
         self._failed: TwError | None = None
         self._ever_heard = False
+        self._first_break: TwError | None = None
+        self._breaks = 0
         self._running = False
         self._heard_s = 0.0
+        self._given_up_s = 0.0
         self._quota: float = 0
         self._until_s = 0.0
         self._schedule: Schedule | None = None
@@ -89,34 +92,46 @@ class LoadRun:
         duration_s = self._options.duration_s
         await self._part(self._options.count or inf, inf if duration_s is None else duration_s)
 
+    def give_up_warming(self) -> None:
+        """The warm-up is as far as it went: the run itself has measured nothing."""
+        self.books = Books(self.clock())
+        self.books.close(self.clock())
+        self.cpu_s = 0.0
+
     async def _part(self, quota: float, duration_s: float) -> None:
         """Load until `quota` messages were sent or `duration_s` is over, and until the last answer is in."""
         books, rate = self.books, self._options.rate_per_s
-        now = books.began_s = self._heard_s = self.clock()
+        now = books.began_s = self._heard_s = self._given_up_s = self.clock()
         self._until_s = now + duration_s
         self._schedule = Schedule(now, rate) if rate else None
-        self._quota = min(quota, ceil(rate * duration_s) if rate and duration_s < inf else inf)
+        self._quota = min(quota, due_within(rate, duration_s) if rate else inf)
         self._holding, self._held = False, 0
         self._running = True
-        cpu_s = self._cpu()
+        cpu_s, over = self._cpu(), False
         try:
             self._set_off(now)
             await self._until_over()
-            if rate and self._quota < inf:
-                books.unsent = int(self._quota) - books.sent
+            over = True
+            if self._schedule is not None:
+                # A silent server ends a run early: what was not due by then has missed nothing.
+                books.unsent = int(min(self._schedule.due_by(self.clock()), self._quota)) - books.sent
         finally:
-            # What broke off has lost what was under way; what was stopped has not.
-            books.unsettled = self.under_way if self._failed is None else 0
+            # What broke off, or was given up, has lost what was under way; what was stopped has not.
+            books.unsettled = 0 if over or self._failed is not None else self.under_way
             self._running = False
             self.cpu_s = self._cpu() - cpu_s
             self._stop_tick()
             books.close(self.clock())
+        if not self._ever_heard and self._first_break is not None:
+            raise self._first_break
         if not self._ever_heard:
             waited = f"waited {self._timeout_s:g} s for each; --timeout gives them longer"
             raise AnswerTimeout("connected, and not one answer came", self._where, waited)
 
     def _set_off(self, now: float) -> None:
         for lane in self.lanes:
+            if not lane.open:
+                lane.reopen()  # it ended while others were opened, or with the warm-up's last answer
             self._room(lane, now)
         if self._schedule is not None:
             self._send_due(now)
@@ -132,6 +147,8 @@ class LoadRun:
             if self._failed is not None:
                 raise self._failed
             now = self.clock()
+            if self._tick is not None and now >= self._until_s:
+                self._send_due(now)  # an answer may be read ahead of a tick that was due before the end
             if now >= sweep_s:
                 sweep_s = now + period_s
                 for lane in self.lanes:
@@ -142,18 +159,20 @@ class LoadRun:
     def _is_over(self, now: float) -> bool:
         if not self.under_way and not self._has_more(now):
             return True
-        silent_s = now - self._heard_s
         if not self._ever_heard:
             # The first of each lane has been waited for; more of them would not make it an answering server.
-            return silent_s >= self._timeout_s and self.books.sent > 0 and self.books.errors["timeout"] > 0
-        if self._until_s == inf and self._waits(now) and silent_s >= STALLS * self._timeout_s:
+            return now - self._heard_s >= self._timeout_s and self.books.errors["timeout"] > 0
+        if self._until_s == inf and self._silent_s(now) >= STALLS * self._timeout_s:
             self.books.errors["silent"] += 1
             return True
         return False
 
-    def _waits(self, now: float) -> bool:
-        """Whether something should be coming: not so between two messages of a slow schedule."""
-        return bool(self.under_way) or self._schedule is None or self._schedule.due_by(now) > self.books.sent
+    def _silent_s(self, now: float) -> float:
+        """How long something should have come and did not: between two messages of a slow schedule nothing should."""
+        since_s = self._heard_s
+        if not self.under_way and self._schedule is not None:
+            since_s = max(since_s, self._schedule.due_s(self.books.sent))
+        return now - since_s
 
     def _has_more(self, now: float) -> bool:
         return self.books.sent < self._quota and now < self._until_s
@@ -179,14 +198,21 @@ class LoadRun:
         if heard:
             self._ever_heard = True
             self._heard_s = now
+        elif count:
+            self._given_up_s = now
         self._room(lane, now)
 
     def opened(self, lane: Lane) -> None:
         self._room(lane, self.clock())
 
     def broken(self, error: TwError) -> None:
-        if not self._ever_heard and self._failed is None:
-            self._failed = error
+        if self._ever_heard or self._failed is not None:
+            return
+        self._first_break = self._first_break or error
+        self._breaks += 1
+        # One connection may be unlucky; where as many broke as there are, and nothing ever came, it is the server.
+        if self._breaks >= len(self.lanes):
+            self._failed = self._first_break
             self._bell.ring()
 
     def _room(self, lane: Lane, now: float) -> None:
@@ -201,13 +227,14 @@ class LoadRun:
                 self._ready.append(lane)
                 if self._holding and now < self._until_s:
                     self._send_due(now)
-        if not self.under_way:
+        if not self.under_way and not self._has_more(now):
             self._bell.ring()
 
     # Sending ---------------------------------------------------------------------------------------------------------
 
     def _send(self, lane: Lane, due_s: float, now: float) -> None:
-        if not self.under_way:
+        if not self.under_way and self._schedule is not None and due_s > max(self._heard_s, self._given_up_s):
+            # Since the last message there was nothing to answer. Who sends because he gave one up still hears nothing.
             self._heard_s = now
         self.under_way += 1
         self.books.sent += 1

@@ -80,6 +80,9 @@ class LoadProbe(ABC):
         """Read what may still come once every answer is in."""
 
     def conclude(self, failed: TwError | None) -> ExitCode:
+        if self.warming:
+            self._run.give_up_warming()
+            self._begin()
         report = self._report(failed)
         self._display.report(report)
         return verdict_code(report)

@@ -176,7 +176,9 @@ class MatrixProbe:
         books.look()
         duration_s = books.duration_s(self._clock())
         report = MatrixReport(matrix, settled=run_part.settled)
-        figures = report.of(self._publishers, self._subscribers, duration_s)
+        # The time in which the slow read the rest is none of publishing.
+        load_s = duration_s if run_part.load_s is None else run_part.load_s
+        figures = report.of(self._publishers, self._subscribers, load_s)
         errors = {**books.errors, **_errors_of(figures)}
         counts = [row.counts for row in figures.subscribers]
         lost, duplicated, reordered, corrupted = (

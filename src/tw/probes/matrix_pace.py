@@ -1,12 +1,12 @@
 """When the publishers of a delivery matrix send: as fast as the lines arrive, or at fixed times."""
 
 from collections.abc import Callable, Sequence
-from math import ceil, inf
+from math import inf
 from typing import Any, Protocol
 
 from tw.core.matrix import Matrix
 from tw.core.matrix_lines import Source
-from tw.core.pacing import Schedule
+from tw.core.pacing import Schedule, due_within
 from tw.probes.books import Books
 from tw.probes.matrix_crew import Publisher
 
@@ -133,8 +133,7 @@ class OpenPace:
         self._clock = clock
         self._ended = ended
         self._rate_per_s = rate_per_s
-        in_time = ceil(rate_per_s * duration_s) if duration_s < inf else inf
-        self.quota = min(inf if count is None else count, in_time)
+        self.quota = min(inf if count is None else count, due_within(rate_per_s, duration_s))
         self._duration_s = duration_s
         self._schedule = Schedule(0.0, rate_per_s)
         self._until_s = inf

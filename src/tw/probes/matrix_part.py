@@ -74,6 +74,8 @@ class Part:
         self.cpu_s = 0.0
         self.settled = False
         """Whether all that was published is delivered, or lost."""
+        self.load_s: float | None = None
+        """How long it was published for; None while it is."""
         self._crew = crew
         self._timeout_s = timeout_s
         self._clock = clock
@@ -108,8 +110,10 @@ class Part:
                 subscriber.begin()
             pace.begin(books.began_s)
             await self._until_over(pace, until_s)
-            if self._clock() >= until_s:
-                self._heard_s = max(until_s, self._heard_s)
+            # Also where nothing came at the end of it: figures per second are of the whole load.
+            loaded_s = min(self._clock(), until_s)
+            self.load_s = loaded_s - books.began_s
+            self._heard_s = max(self._heard_s, loaded_s)
             pace.finish()
             pace.stop()
             for subscriber in self._crew.subscribers:
@@ -179,20 +183,22 @@ class Part:
     def subscriber_gone(self, index: int, reason: Failure) -> None:
         """A subscriber's connection has ended. The run goes on with the others."""
         now, row = self._clock(), self.matrix.rows[index]
-        said = row.last_notice.startswith(FAREWELLS)
-        self._leave(row, safe_bytes(row.last_notice) if said else f"the peer {how_it_ended(reason)}", now)
-        self._check_crew(lost_connection(reason, self._crew.where))
+        farewell = safe_bytes(row.last_notice) if row.last_notice.startswith(FAREWELLS) else ""
+        self._leave(row, farewell or f"the peer {how_it_ended(reason)}", now)
+        self._check_crew(self._parted(farewell, reason))
         self._go_on(now)
 
     def publisher_gone(self, index: int, reason: Failure) -> None:
         self.matrix.lose(self.matrix.sources[index])
-        farewell = safe_bytes(self._crew.publishers[index].farewell)
-        self._check_crew(
-            ProtocolError(f"the server said {farewell!r}", self._crew.where, "use a smaller --size")
-            if "too long" in farewell
-            else lost_connection(reason, self._crew.where)
-        )
+        self._check_crew(self._parted(safe_bytes(self._crew.publishers[index].farewell), reason))
         self._go_on(self._clock())
+
+    def _parted(self, farewell: str, reason: Failure) -> TwError:
+        """Why a connection ended: in the server's own words, where it had any."""
+        if not farewell:
+            return lost_connection(reason, self._crew.where)
+        action = "use a smaller --size" if "too long" in farewell else "ask for less with --rate"
+        return ProtocolError(f"the server said {farewell!r}", self._crew.where, action)
 
     def unblocked(self, index: int) -> None:
         if self._pace is not None:

@@ -26,7 +26,7 @@ class MatrixReport:
         self._settled = settled
         self._published = [source.published for source in matrix.sources]
 
-    def of(self, publishers: list[Publisher], subscribers: list[Subscriber], duration_s: float = 0.0) -> MatrixFigures:
+    def of(self, publishers: list[Publisher], subscribers: list[Subscriber], load_s: float = 0.0) -> MatrixFigures:
         rows = self._matrix.rows
         usual = self._usual_order()
         return MatrixFigures(
@@ -41,7 +41,7 @@ class MatrixReport:
             ],
             subscribers=[self._subscriber(row, subscribers[row.index], usual) for row in rows],
             pairs=self._pairs(),
-            published_per_s=round(sum(self._published) / duration_s, 3) if duration_s > 0 else None,
+            published_per_s=round(sum(self._published) / load_s, 3) if load_s > 0 else None,
             settled=self._settled,
         )
 

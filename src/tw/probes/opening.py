@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from twisted.internet.defer import Deferred, DeferredSemaphore, FirstError, ensureDeferred, gatherResults
+from twisted.internet.defer import Deferred, DeferredSemaphore, FirstError, ensureDeferred, gatherResults, succeed
 from twisted.python.failure import Failure
 
 from tw.core.pacing import Schedule
@@ -26,28 +26,29 @@ async def open_all(
     schedule = Schedule(clock(), rate_per_s) if rate_per_s else None
     gate = DeferredSemaphore(OPENING)
     opening: list[Deferred[None]] = []
-    failed = False
+    over = False
+
+    def open_one(lane: Opened) -> Deferred[None]:
+        # Its turn may come only because another one was given up.
+        return succeed(None) if over else ensureDeferred(lane.connect())
 
     def note(failure: Failure) -> Failure:
-        nonlocal failed
-        failed = True
+        nonlocal over
+        over = True
         return failure
 
     try:
         for number, lane in enumerate(lanes):
             if schedule is not None:
                 await pause(reactor, schedule.due_s(number) - clock())
-            if failed:
+            if over:
                 break
-            opening.append(gate.run(_open, lane).addErrback(note))
+            opening.append(gate.run(open_one, lane).addErrback(note))
         await gatherResults(opening, consumeErrors=True)
     except FirstError as error:
         error.subFailure.raiseException()
     finally:
+        over = True
         for one in opening:
             one.addErrback(lambda _: None)
             one.cancel()
-
-
-def _open(lane: Opened) -> Deferred[None]:
-    return ensureDeferred(lane.connect())

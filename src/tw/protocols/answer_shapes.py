@@ -95,7 +95,9 @@ class AnswerShapes:
         if not (blank and certain and answer.keep_alive and body == answer.body):
             return
         in_head = _varying(head, (("number", _NUMBER_FIELD), ("length", _LENGTH_FIELD), ("date", _DATE_FIELD)))
-        pattern = re.compile(b"(?P<head>%b)%b" % (in_head, _varying(body, (("body", _BODY),))))
+        # What is nearly a counter's body has no number to the parser, and so none here.
+        in_whole_body = _varying(body, (("body", _BODY),) if answer.body_number is not None else ())
+        pattern = re.compile(b"(?P<head>%b)%b" % (in_head, in_whole_body))
         in_header, in_body = "number" in pattern.groupindex, "body" in pattern.groupindex
         groups = ("length", "number" if in_header else "length", "body" if in_body else "length")
         shape = _Shape(pattern, groups, in_header, in_body, answer)

@@ -88,8 +88,8 @@ class Outlet:
                 return
             batch.append(data)
             batch_bytes += len(data)
-            if batch_bytes > PAUSE_BYTES:
-                self._write(batch)  # and see whether the transport is full with it
+            if batch_bytes > PAUSE_BYTES or self._faults.close_after_bytes is not None:
+                self._write(batch)  # and see whether the transport is full with it, or the end has come
                 batch_bytes = 0
             if last:
                 self._write(batch)

@@ -7,7 +7,7 @@ from zope.interface import implementer
 
 from tw.core.text import safe
 from tw.net.pem import readable_by_others
-from tw.net.tls import ServerTls, pair_tls, self_signed_tls, server_tls
+from tw.net.tls import ServerTls, authorities_of, pair_tls, self_signed_tls, server_tls
 from tw.serve_options import ServeOptions
 
 
@@ -24,6 +24,23 @@ class Certificates:
         self._options = options
         self._alpn = alpn
         self._tls = self._read() if options.tls_cert else self_signed_tls(options.host, options.tls_client_ca, alpn)
+
+    @classmethod
+    def handed(cls, options: ServeOptions, made: ServerTls) -> "Certificates":
+        """What another process has read, and reads again where it is to: there are no files here."""
+        certificates = cls.__new__(cls)
+        certificates._options = options
+        certificates._alpn = ()
+        certificates._tls = made
+        return certificates
+
+    def replace(self, made: ServerTls) -> None:
+        """Show this from now on."""
+        self._tls = made
+
+    @property
+    def current(self) -> ServerTls:
+        return self._tls
 
     @property
     def pin(self) -> str:
@@ -43,7 +60,7 @@ class Certificates:
         options = self._options
         if options.tls_cert is None or options.tls_key is None:
             # The throw-away certificate stays for as long as the server lives: its pin has been told.
-            return pair_tls(self._tls.key, self._tls.chain, options.tls_client_ca, self._alpn)
+            return pair_tls(self._tls.key, self._tls.chain, authorities_of(options.tls_client_ca), self._alpn)
         made = server_tls(options.tls_cert, options.tls_key, options.tls_client_ca, self._alpn)
         mode = readable_by_others(options.tls_key)
         if mode is not None:

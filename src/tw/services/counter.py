@@ -23,17 +23,24 @@ QUIET_S = 10.0
 
 
 class CounterService:
-    """Start, stop. `clock` gives seconds since the epoch, for `Date`; every duration is the reactor's."""
+    """Start, stop. `clock` gives seconds since the epoch, for `Date`; every duration is the reactor's. `numbers` are
+    taken in place of what the options ask for."""
 
     log = Logger()
 
     def __init__(
-        self, reactor: Any, options: ServeCounterOptions, emit: Emit, clock: Callable[[], float] = time.time
+        self,
+        reactor: Any,
+        options: ServeCounterOptions,
+        emit: Emit,
+        clock: Callable[[], float] = time.time,
+        numbers: Numbers | None = None,
     ) -> None:
         self.listener = Listener(reactor, "counter", options, emit, alpn=(b"http/1.1",))
         self._reactor = reactor
         self._options = options
         self._clock = clock
+        self._given = numbers
         self._logged_at_s: float | None = None
         self._without_numbers = False
         connections: Any = self.listener.connections  # of CounterServer, which `_build` makes
@@ -53,8 +60,7 @@ class CounterService:
     async def start(self) -> list[Listening]:
         """Lock and read the state, then bind. Raises TwError; nothing is bound, locked or left behind then."""
         options = self._options
-        state, start = options.state, options.start
-        self._numbers = NumberFile(state, start) if state is not None else Numbers(start)
+        self._numbers = self._given or make_numbers(options)
         self._site = CounterSite(
             self._reactor,
             self._numbers,
@@ -112,11 +118,18 @@ class CounterService:
             except LocalError as error:
                 # Nothing is repeated: the next start leaves a gap, as after a crash.
                 self.log.error("{error}; the numbers will have a gap", error=error)
-        return self._summary()
+        return self.summary()
 
-    def _summary(self) -> ServerSummary:
+    def summary(self) -> ServerSummary:
+        """What was done so far."""
         site = self._site
         return self.listener.summary({"requests": site.requests, "errors": site.errors, "timeouts": site.timeouts})
+
+
+def make_numbers(options: ServeCounterOptions) -> Numbers:
+    """The numbers that `options` ask for. Raises TwError."""
+    state, start = options.state, options.start
+    return NumberFile(state, start) if state is not None else Numbers(start)
 
 
 def _wait_limits(options: ServeCounterOptions) -> WaitLimits:

@@ -1,5 +1,6 @@
 """The echo server: TCP, TLS, unix and, with `--udp`, the same port over UDP."""
 
+from dataclasses import replace
 from typing import Any
 
 from tw.events import Listening, ServerSummary
@@ -37,9 +38,16 @@ class EchoService:
     async def stop(self) -> ServerSummary:
         """Stop accepting, drain, and tell what was done."""
         await self.listener.drain()
+        return self.summary()
+
+    def summary(self) -> ServerSummary:
+        """What was done so far."""
         udp = self._udp
         if udp is None:
             return self.listener.summary({})
-        self.listener.received_bytes += udp.received_bytes
-        self.listener.sent_bytes += udp.sent_bytes
-        return self.listener.summary(udp.counts())
+        streams = self.listener.summary(udp.counts())
+        return replace(
+            streams,
+            received_bytes=streams.received_bytes + udp.received_bytes,
+            sent_bytes=streams.sent_bytes + udp.sent_bytes,
+        )

@@ -1,6 +1,6 @@
 """The one place that binds. It holds every connection, tells of it, and drains them all at the end."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from twisted.internet import error
@@ -97,6 +97,7 @@ class Listener:
         self._deadline: Any = None
         self._headers: HeaderFirst | None = None
         self.handshakes = Handshakes(reactor, options.handshake_timeout_s, self._stalled)
+        self.alpn = alpn
         self.tls = certificates(options, alpn)
 
     # What connections report (protocols.connection.Keeper) ----------------------------------------------------------
@@ -177,6 +178,10 @@ class Listener:
             factory = self._headers = HeaderFirst(self.reactor, factory, trusted, self.turn_away, self.admission)
             self._headers.keeps_headers = self.options.describe
         return await self._ports.bind(factory, self.tls.pin if self.tls is not None else None, udp)
+
+    def inherit(self, descriptors: Sequence[int]) -> None:
+        """Have `bind` take these listening sockets of the parent process's in place of what the options ask for."""
+        self._ports.inherited = descriptors
 
     @property
     def ports(self) -> list[Any]:

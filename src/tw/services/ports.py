@@ -1,6 +1,7 @@
 """Binding: from what was asked for to ports, and what is told of each."""
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -14,6 +15,7 @@ from tw.events import Listening
 from tw.net.endpoint import bind_error, host_endpoint, is_passed, is_tls, server_endpoint, unlock
 from tw.net.gate import Gate
 from tw.net.keepalive import keep_alive
+from tw.net.shared import InheritedEndpoint
 from tw.serve_options import ServeOptions
 
 UDP_PORT_TRIES = 16
@@ -25,6 +27,8 @@ class Ports:
 
     def __init__(self, reactor: Any, service: str, options: ServeOptions, gate: Gate) -> None:
         self.bound: list[Any] = []
+        self.inherited: Sequence[int] = ()
+        """Descriptors of sockets that listen already, in place of all that `options` ask for."""
         self._reactor = reactor
         self._service = service
         self._options = options
@@ -66,8 +70,10 @@ class Ports:
 
     def _endpoints(self) -> list[tuple[Any, str]]:
         options = self._options
+        if self.inherited:
+            return [(InheritedEndpoint(self._reactor, each), f"descriptor {each}") for each in self.inherited]
         if not options.listen:
-            place = _place(options.host, options.port)
+            place = place_text(options.host, options.port)
             return [(host_endpoint(self._reactor, options.host, options.port), place)]
         for text in options.listen:
             if self._pin is not None and is_tls(text):
@@ -105,29 +111,28 @@ class Ports:
                 if tries:
                     await self.close()
                     continue
-                raise bind_error(problem, f"{_place(self._options.host, stream.port or 0)}/udp") from problem
+                raise bind_error(problem, f"{place_text(self._options.host, stream.port or 0)}/udp") from problem
             self.bound.append(datagram)
             return [stream, self._listening(datagram.getHost(), "")]
 
     def _listening(self, host: Any, text: str) -> Listening:
-        tls = self._pin is not None or is_tls(text)
-        common: dict[str, Any] = {
-            "service": self._service,
-            "tls": tls,
-            "pin": self._pin,
-            "pid": os.getpid(),
-        }
-        name = getattr(host, "name", None)
-        if name is not None:
-            path = os.fsdecode(name)
-            return Listening(transport="unix", path=path, endpoint=f"unix:{_quoted(path)}", **common)
-        transport = str(getattr(host, "type", "TCP")).lower()
-        kind = "udp" if transport == "udp" else "tls" if tls else "tcp"
-        endpoint = f"{kind}:{_quoted(host.host)}:{host.port}"
-        return Listening(transport=transport, host=host.host, port=host.port, endpoint=endpoint, **common)
+        return listening_at(self._service, host, self._pin, tls=self._pin is not None or is_tls(text))
 
 
-def _place(host: str, port: int) -> str:
+def listening_at(service: str, host: Any, pin: str | None, *, tls: bool) -> Listening:
+    """What is told of a port that is bound at `host`, one of Twisted's addresses."""
+    common: dict[str, Any] = {"service": service, "tls": tls, "pin": pin, "pid": os.getpid()}
+    name = getattr(host, "name", None)
+    if name is not None:
+        path = os.fsdecode(name)
+        return Listening(transport="unix", path=path, endpoint=f"unix:{_quoted(path)}", **common)
+    transport = str(getattr(host, "type", "TCP")).lower()
+    kind = "udp" if transport == "udp" else "tls" if tls else "tcp"
+    endpoint = f"{kind}:{_quoted(host.host)}:{host.port}"
+    return Listening(transport=transport, host=host.host, port=host.port, endpoint=endpoint, **common)
+
+
+def place_text(host: str, port: int) -> str:
     """A host and port that were asked for, written as a bound one is, and safe for a terminal."""
     return safe(format_peer(host, port))
 

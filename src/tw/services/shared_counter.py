@@ -74,4 +74,4 @@ class SharedCounterService(CounterService):
         finally:
             self._sweep.stop()
             await self._shared.stop()
-        return self._summary()
+        return self.summary()

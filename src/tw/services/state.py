@@ -7,8 +7,10 @@ then they are handed out, so that a crash leaves a gap and never a repetition.
 import re
 import secrets
 import zlib
+from collections.abc import Iterable
 
 from tw.core.text import safe
+from tw.core.workers import lowest_free
 from tw.errors import LocalError, UsageError
 from tw.services.lockedfile import LockedFile
 
@@ -45,6 +47,19 @@ class Numbers:
 
     def _reserve(self) -> None:
         raise LocalError("the numbers are used up", "--start", "start again from a lower one")
+
+    def lend(self, count: int) -> range:
+        """A block of at most `count` numbers, for another to hand out: it need not be told of what becomes of them.
+        Raises LocalError as `take` does."""
+        if self._next >= self._end:
+            self._reserve()
+        block = range(self._next, min(self._next + count, self._end))
+        self._next = block.stop
+        return block
+
+    def take_back(self, blocks: Iterable[range]) -> None:
+        """What was lent, and never used. What lies directly below the next number is lent or taken again."""
+        self._next = lowest_free(self._next, blocks)
 
     def close(self) -> None:
         """No number is taken any more."""
