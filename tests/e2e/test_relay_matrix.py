@@ -51,4 +51,5 @@ def test_every_subscriber_on_every_server_gets_every_line_of_every_publisher(tmp
     assert found["delivered"] == found["expected"] == 6 * 600
     assert [found[name] for name in ("lost", "duplicated", "reordered", "corrupted")] == [0, 0, 0, 0]
     assert [summary["connections"] > 3 for summary in summaries] == [True, True]
-    assert summaries[0]["lines"] == summaries[1]["lines"] >= 600
+    assert min(summary["lines"] for summary in summaries) >= 600
+    assert [summary["relay_dropped_lines"] for summary in summaries] == [0, 0]
