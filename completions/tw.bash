@@ -18,7 +18,7 @@ _tw_names() { # the subcommands and the options of the command $1
         options=(--port --host --listen --tls-cert --tls-key --tls-client-ca --tls-self-signed --proxy-protocol --proxy-trust --handshake-timeout --drain-timeout --duration --workers --max-connections --on-full --max-per-host --accept-rate --idle-timeout --tcp-keepalive --allow --deny --ready-file --json --access-log --start --state --lease --header-timeout --body-timeout --keepalive-timeout --send-timeout --max-header --max-body --via --via-ca-file --via-password-file --delay --jitter --close-after --reset --corrupt --truncate --seed --status --describe -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
         ;;
     'tw serve pubsub')
-        options=(--port --host --listen --tls-cert --tls-key --tls-client-ca --tls-self-signed --proxy-protocol --proxy-trust --handshake-timeout --drain-timeout --duration --workers --max-connections --on-full --max-per-host --accept-rate --idle-timeout --tcp-keepalive --allow --deny --ready-file --json --access-log --no-prefix --no-echo --crlf --max-line --history --backlog --slow --block-timeout -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
+        options=(--port --host --listen --tls-cert --tls-key --tls-client-ca --tls-self-signed --proxy-protocol --proxy-trust --handshake-timeout --drain-timeout --duration --workers --max-connections --on-full --max-per-host --accept-rate --idle-timeout --tcp-keepalive --allow --deny --ready-file --json --access-log --no-prefix --no-echo --crlf --max-line --history --backlog --slow --block-timeout --via --via-ca-file --via-password-file --via-maxlen -v --verbose -q --quiet --color --reactor --config --no-config -h --help)
         ;;
     'tw probe')
         commands=(echo counter pubsub)
@@ -101,8 +101,8 @@ _tw_takes() { # what the option $2 of the command $1 takes, or its argument numb
         ;;
     'tw serve pubsub')
         case $2 in
-        --port | --host | --listen | --proxy-trust | --handshake-timeout | --drain-timeout | --duration | --workers | --max-connections | --max-per-host | --accept-rate | --idle-timeout | --tcp-keepalive | --allow | --deny | --max-line | --history | --backlog | --block-timeout) takes=text ;;
-        --tls-cert | --tls-key | --tls-client-ca | --ready-file | --config) takes=file ;;
+        --port | --host | --listen | --proxy-trust | --handshake-timeout | --drain-timeout | --duration | --workers | --max-connections | --max-per-host | --accept-rate | --idle-timeout | --tcp-keepalive | --allow | --deny | --max-line | --history | --backlog | --block-timeout | --via | --via-maxlen) takes=text ;;
+        --tls-cert | --tls-key | --tls-client-ca | --ready-file | --via-ca-file | --via-password-file | --config) takes=file ;;
         --on-full) takes=words choices=(refuse wait) ;;
         --slow) takes=words choices=(disconnect drop block) ;;
         --color) takes=words choices=(auto always never) ;;

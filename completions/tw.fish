@@ -11,7 +11,7 @@ function __tw_takes_value # whether the option $argv[2] of the command $argv[1] 
     case 'tw serve counter'
         contains -- $argv[2] --port --host --listen --tls-cert --tls-key --tls-client-ca --proxy-trust --handshake-timeout --drain-timeout --duration --workers --max-connections --on-full --max-per-host --accept-rate --idle-timeout --tcp-keepalive --allow --deny --ready-file --start --state --lease --header-timeout --body-timeout --keepalive-timeout --send-timeout --max-header --max-body --via --via-ca-file --via-password-file --delay --jitter --close-after --reset --corrupt --truncate --seed --status --color --reactor --config; and return
     case 'tw serve pubsub'
-        contains -- $argv[2] --port --host --listen --tls-cert --tls-key --tls-client-ca --proxy-trust --handshake-timeout --drain-timeout --duration --workers --max-connections --on-full --max-per-host --accept-rate --idle-timeout --tcp-keepalive --allow --deny --ready-file --max-line --history --backlog --slow --block-timeout --color --reactor --config; and return
+        contains -- $argv[2] --port --host --listen --tls-cert --tls-key --tls-client-ca --proxy-trust --handshake-timeout --drain-timeout --duration --workers --max-connections --on-full --max-per-host --accept-rate --idle-timeout --tcp-keepalive --allow --deny --ready-file --max-line --history --backlog --slow --block-timeout --via --via-ca-file --via-password-file --via-maxlen --color --reactor --config; and return
     case 'tw probe'
         contains -- $argv[2] --color --reactor --config; and return
     case 'tw probe echo'
@@ -201,6 +201,10 @@ complete -c tw -n '__tw_at tw serve pubsub' -l history -r -f -d 'Send a new clie
 complete -c tw -n '__tw_at tw serve pubsub' -l backlog -r -f -d 'Unsent bytes that a subscriber may have.'
 complete -c tw -n '__tw_at tw serve pubsub' -l slow -r -f -a 'disconnect drop block' -d 'When a subscriber\'s backlog passes that: disconnect it, drop its oldest lines, or pause the publishers.'
 complete -c tw -n '__tw_at tw serve pubsub' -l block-timeout -r -f -d 'With --slow block: disconnect who reads nothing for so long. [default: 30s]'
+complete -c tw -n '__tw_at tw serve pubsub' -l via -r -f -d 'Be one with every server that has this URL, over a stream of Redis\'s: redis://HOST:PORT/DB?stream=NAME.'
+complete -c tw -n '__tw_at tw serve pubsub' -l via-ca-file -r -F -d 'Verify a rediss:// server with these authorities.'
+complete -c tw -n '__tw_at tw serve pubsub' -l via-password-file -r -F -d 'The password for --via; TW_VIA_PASSWORD may hold it instead.'
+complete -c tw -n '__tw_at tw serve pubsub' -l via-maxlen -r -f -d 'With --via: the stream keeps about so many batches of lines. [default: 100000]'
 complete -c tw -n '__tw_at tw probe' -a echo -d 'Prove that bytes come back, all of them and in order.'
 complete -c tw -n '__tw_at tw probe' -a counter -d 'Prove that requests are answered, each once.'
 complete -c tw -n '__tw_at tw probe' -a pubsub -d 'Prove that lines reach their subscribers.'

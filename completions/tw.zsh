@@ -607,6 +607,10 @@ _tw_serve_pubsub() {
         '--backlog=[Unsent bytes that a subscriber may have.]:BYTES: ' \
         '--slow=[When a subscriber'"'"'s backlog passes that: disconnect it, drop its oldest lines, or pause the publishers.]:CHOICE:(disconnect drop block)' \
         '--block-timeout=[With --slow block: disconnect who reads nothing for so long. \[default: 30s\]]:DURATION: ' \
+        '--via=[Be one with every server that has this URL, over a stream of Redis'"'"'s: redis://HOST:PORT/DB?stream=NAME.]:URL: ' \
+        '--via-ca-file=[Verify a rediss:// server with these authorities.]:PEM:_files' \
+        '--via-password-file=[The password for --via; TW_VIA_PASSWORD may hold it instead.]:FILE:_files' \
+        '--via-maxlen=[With --via: the stream keeps about so many batches of lines. \[default: 100000\]]:N: ' \
         '*-v[Say more; -vv shows tracebacks.]' \
         '*--verbose[Say more; -vv shows tracebacks.]' \
         '(-q --quiet)-q[Say only what was asked for.]' \
