@@ -2,13 +2,13 @@
 
 import io
 import os
-import pty
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
 import pytest
 
+from pseudo_terminal import Terminal
 from tw.display import Screen, event_text, make_display
 from tw.errors import ConnectError, Interrupted
 from tw.events import (
@@ -38,27 +38,6 @@ REPORT = ProbeReport(probe="echo", target=f"h{ESC}", ok=False, sent=5, received=
 GOOD = ProbeReport(probe="echo", target="tcp:[fe80::1]:7", ok=True, sent=1, received=1)
 SUMMARY = SubscribeSummary(target="h:1", ok=True, lines=3, expected=3, received_bytes=9, duration_s=1.25)
 COUNTS = {"connections": 1, "received_bytes": 2, "sent_bytes": 3, "refused": 4, "duration_s": 1.5}
-
-
-class Terminal:
-    """A stream that is a terminal, and what it was given to show."""
-
-    def __init__(self) -> None:
-        self._seen, shown = pty.openpty()
-        self.stream = open(shown, "w", encoding="utf-8")  # noqa: SIM115 - `close` closes it
-
-    def shown(self) -> str:
-        """Everything so far, up to a mark: a terminal passes it on in pieces."""
-        self.stream.write("<end>")
-        self.stream.flush()
-        text = b""
-        while not text.endswith(b"<end>"):
-            text += os.read(self._seen, 65_536)
-        return text.decode().removesuffix("<end>").replace("\r\n", "\n")
-
-    def close(self) -> None:
-        self.stream.close()
-        os.close(self._seen)
 
 
 @pytest.fixture

@@ -169,7 +169,7 @@ class ServeCounterOptions(ServeOptions):
         require(
             self.via is None or self.workers == 1,
             "--workers beside --via",
-            "the workers' count is their parent's: leave one of them out, or start several servers with --via",
+            "the workers' count is their parent's: leave one of them out, or use --via and several servers",
         )
 
 
@@ -195,7 +195,7 @@ class ServePubSubOptions(ServeOptions):
         require(
             self.workers == 1,
             "--workers for pubsub",
-            "a line that reaches one process does not reach the clients of the others; leave it out",
+            "a line that reaches one process does not reach the clients of the others; use --via and several servers",
         )
         require(
             self.block_timeout_s is None or self.slow == "block",
