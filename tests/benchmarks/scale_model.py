@@ -1,0 +1,281 @@
+"""How far pub/sub servers that are one over Redis go: a model, in pure functions, of what `scale.py` prints.
+
+`nodes` servers of one core each hold the subscribers in equal parts. Every line reaches every subscriber. A node works
+in turns: what arrives while it is at one turn is the next one's, so the busier it is, the more lines leave in one send.
+A turn costs a send for each subscriber, and for each line its bytes; it must not be longer than `turn_limit_s`, since
+the last subscriber is served that much after the first. That, and not a CPU that is busy, is when a node is full: with
+more work its turns would grow until they are too late. Redis is full in the same manner: where all nodes ask again
+before it has come round, each answer has more entries in it, and it must come round within `turn_limit_s`.
+
+Two ways beyond one Redis, neither of which `tw` takes by itself. Streams: a line is in one of them, each on a Redis of
+its own, and every node follows all. That divides the bytes, not how often each Redis is asked; the one order is gone.
+Copies (replicas): a node follows one of them. That divides the bytes and the asking, and keeps the order; each copy
+takes in all that is written.
+"""
+
+from dataclasses import dataclass
+from math import ceil
+
+READ_ENTRIES = 32
+TURN_BYTES = 256 * 1024
+"""So much a node reads from a stream in one turn (tw.services.stream_reader, tw.services.pubsub)."""
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What was measured; seconds of CPU, of a node where nothing else is said. `scale.py` says from where each is."""
+
+    publish_entry_s: float = 100e-6
+    """Reading what was published in a turn, writing it as an entry, reading Redis's answer."""
+    publish_line_s: float = 0.5e-6
+    """For each line of it."""
+    follow_answer_s: float = 150e-6
+    """Asking a stream for what there is, and reading an answer with one entry."""
+    follow_entry_s: float = 12e-6
+    """For each further entry in it."""
+    send_s: float = 1.95e-6
+    """One send to one subscriber, whatever is in it."""
+    deliver_byte_s: float = 0.25e-9
+    """For each byte of it."""
+    subscriber_bytes: float = 2.8 * 1024
+    redis_add_s: float = 12e-6
+    """Redis's, for an entry that is added."""
+    redis_answer_s: float = 13e-6
+    """Redis's, for an answer to one node."""
+    redis_byte_s: float = 0.2e-9
+    """Redis's, for each byte of an answer."""
+    entry_bytes: float = 150
+    """What an entry has on its way to a node, beside its lines."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is assumed. Machines are alike, Redis has one of its own."""
+
+    line_bytes: int = 86
+    """Prefix and line feed included."""
+    turn_limit_s: float = 0.05
+    full: float = 0.7
+    """So much of a limit is used at most."""
+    cores: int = 4
+    """Nodes on a machine, one core each."""
+    nic_bytes_s: float = 10e9 / 8
+    memory_bytes: float = 16 * 2**30
+    publishing_nodes: int = 16
+    """So many nodes take the publishers, so that the entries of a turn are no more than one reading takes."""
+    socket_bytes: int = 4096
+    """The kernel's, for an idle connection."""
+    client_rtt_s: float = 0.05
+    """What was sent stays in the kernel so long."""
+    packet_bytes: int = 90
+    """Ethernet (with preamble and gap), IP, TCP with timestamps."""
+    segment_bytes: int = 1448
+    redis_connections: int = 60_000
+    """`maxclients`, raised. A node has two."""
+
+
+@dataclass(frozen=True)
+class Demand:
+    subscribers: int
+    lines_s: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One set-up under one demand. `node` and `redis` are shares of each limit, 1 for all of it."""
+
+    subscribers: int
+    nodes: int
+    streams: int
+    copies: int
+    node: dict[str, float]
+    redis: dict[str, float]
+    turn_s: float
+    cpu_line_s: float
+    sent_line_bytes: float
+    redis_line_bytes: float
+
+    @property
+    def node_worst(self) -> tuple[str, float]:
+        return worst(self.node)
+
+    @property
+    def redis_worst(self) -> tuple[str, float]:
+        return worst(self.redis)
+
+
+def worst(shares: dict[str, float]) -> tuple[str, float]:
+    return max(shares.items(), key=lambda item: item[1])
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """What is in one turn of a node that lasts `turn_s`. (A node that is not busy has a turn for each line.)"""
+
+    lines: float
+    entries: float
+    answers: float
+    own_entries: float
+
+
+def _turn(setting: Setting, demand: Demand, nodes: int, streams: int, turn_s: float) -> _Turn:
+    lines = max(1.0, demand.lines_s * turn_s)
+    # Of the lines of a turn, each publishing node makes one entry, in one of the streams.
+    entries = min(lines, float(min(nodes, max(setting.publishing_nodes, streams))))
+    return _Turn(lines, entries, min(entries, float(streams)), entries / nodes)
+
+
+def _work_s(costs: Costs, setting: Setting, subscribers: float, nodes: int, turn: _Turn) -> dict[str, float]:
+    """The CPU time of a turn, by what it goes into. The nodes' publishing is spread over all of them."""
+    sent_bytes = turn.lines * setting.line_bytes * subscribers
+    following = costs.follow_answer_s * turn.answers + costs.follow_entry_s * (turn.entries - turn.answers)
+    following += costs.publish_entry_s * turn.own_entries + costs.publish_line_s * turn.lines / nodes
+    return {
+        "node: sends": costs.send_s * subscribers,
+        "node: bytes": costs.deliver_byte_s * sent_bytes,
+        "node: following": following,
+    }
+
+
+def outcome(costs: Costs, setting: Setting, demand: Demand, nodes: int, streams: int = 1, copies: int = 1) -> Outcome:
+    """What `nodes` servers, `streams` streams and `copies` of each do under `demand`.
+
+    Raises ValueError for less than one of anything.
+    """
+    if min(nodes, streams, copies, demand.subscribers) < 1 or demand.lines_s <= 0:
+        raise ValueError("nodes, streams, copies, subscribers and lines must be there")
+    subscribers = ceil(demand.subscribers / nodes)
+    turn_s, turn = _shortest_turn(costs, setting, demand, nodes, streams)
+    sent = _on_wire(setting, turn.lines * setting.line_bytes)
+    redis, redis_cpu_s, redis_bytes = _redis(costs, setting, demand, nodes, streams, copies)
+    return Outcome(
+        demand.subscribers,
+        nodes,
+        streams,
+        copies,
+        _node(costs, setting, demand, nodes, streams),
+        redis,
+        turn_s,
+        cpu_line_s=nodes * turn_s / turn.lines + redis_cpu_s / demand.lines_s,
+        sent_line_bytes=sent * subscribers * nodes / turn.lines,
+        redis_line_bytes=redis_bytes / demand.lines_s,
+    )
+
+
+def _shortest_turn(costs: Costs, setting: Setting, demand: Demand, nodes: int, streams: int) -> tuple[float, _Turn]:
+    """The turn that is as long as its own work, in seconds: found from below. Where there is none, it is too long."""
+    turn_s = 0.0
+    while True:
+        turn = _turn(setting, demand, nodes, streams, turn_s)
+        longer = sum(_work_s(costs, setting, ceil(demand.subscribers / nodes), nodes, turn).values())
+        if longer - turn_s < 1e-7 or longer > 100 * setting.turn_limit_s:
+            return longer, turn
+        turn_s = longer
+
+
+def _node(costs: Costs, setting: Setting, demand: Demand, nodes: int, streams: int) -> dict[str, float]:
+    subscribers = ceil(demand.subscribers / nodes)
+    _, turn = _shortest_turn(costs, setting, demand, nodes, streams)
+    at_limit = _turn(setting, demand, nodes, streams, setting.turn_limit_s)
+    work = _work_s(costs, setting, subscribers, nodes, at_limit)
+    size = turn.lines * setting.line_bytes
+    sent_bytes_s = demand.lines_s / turn.lines * _on_wire(setting, size) * subscribers
+    kept = costs.subscriber_bytes + setting.socket_bytes
+    kept += 2 * demand.lines_s * setting.line_bytes * setting.client_rtt_s  # buffers have about twice what is in them
+    return {
+        # One limit, as its three parts are one turn; it is named for the largest.
+        worst(work)[0]: sum(work.values()) / setting.turn_limit_s,
+        "node: NIC": sent_bytes_s * setting.cores / setting.nic_bytes_s,
+        "node: memory": kept * subscribers * setting.cores / setting.memory_bytes,
+        "node: reading": max(turn.entries / streams / READ_ENTRIES, size / TURN_BYTES),
+    }
+
+
+def _redis(
+    costs: Costs, setting: Setting, demand: Demand, nodes: int, streams: int, copies: int
+) -> tuple[dict[str, float], float, float]:
+    """The shares of the limits of each Redis, and what all together need in a second: CPU time, bytes to nodes."""
+    turn = _turn(setting, demand, nodes, streams, setting.turn_limit_s)
+    turns_s = demand.lines_s / turn.lines
+    entries_s = turns_s * turn.entries / streams
+    answers_s = turns_s * turn.answers / streams * nodes / copies
+    answer = (turn.lines * setting.line_bytes + costs.entry_bytes * turn.entries) / turn.answers
+    cpu = entries_s * costs.redis_add_s + answers_s * (costs.redis_answer_s + costs.redis_byte_s * answer)
+    # What a copy is sent is an answer more.
+    sent_bytes_s = (answers_s + (entries_s if copies > 1 else 0)) * _on_wire(setting, answer)
+    shares = {
+        "Redis: CPU": cpu,
+        "Redis: NIC": sent_bytes_s / setting.nic_bytes_s,
+        "Redis: connections": 2 * nodes / copies / setting.redis_connections,
+    }
+    return shares, cpu * streams * copies, sent_bytes_s * streams * copies
+
+
+def _on_wire(setting: Setting, size: float) -> float:
+    return size + setting.packet_bytes * ceil(size / setting.segment_bytes)
+
+
+def fewest_nodes(costs: Costs, setting: Setting, demand: Demand, streams: int = 1) -> int:
+    """How many nodes it takes until none of their own limits is passed; Redis's are another matter.
+
+    Raises ValueError where a node has too much to do with one subscriber.
+    """
+
+    def holds(nodes: int) -> bool:
+        return outcome(costs, setting, demand, nodes, streams).node_worst[1] <= setting.full
+
+    most = 1
+    while not holds(most):
+        most *= 2
+        if most > 2 * demand.subscribers:
+            raise ValueError("one subscriber is too much for a node")
+    least = most // 2 + 1
+    while least < most:
+        middle = (least + most) // 2
+        least, most = (least, middle) if holds(middle) else (middle + 1, most)
+    return most
+
+
+def sized(costs: Costs, setting: Setting, demand: Demand, streams: int = 1) -> Outcome:
+    """The outcome with as few nodes as hold."""
+    return outcome(costs, setting, demand, fewest_nodes(costs, setting, demand, streams), streams)
+
+
+def sharded(costs: Costs, setting: Setting, demand: Demand) -> Outcome:
+    """As few streams as it takes (powers of two) until no Redis is too busy, or until more of them help no more, or
+    are more than a node can follow."""
+    found = sized(costs, setting, demand)
+    while found.redis_worst[1] > setting.full:
+        try:
+            more = sized(costs, setting, demand, 2 * found.streams)
+        except ValueError:
+            break
+        if more.redis_worst[1] > 0.99 * found.redis_worst[1]:
+            break
+        found = more
+    return found
+
+
+def copied(costs: Costs, setting: Setting, demand: Demand) -> Outcome:
+    """As few copies of one stream as it takes. They always do, as long as one Redis can take in what is written."""
+    nodes = fewest_nodes(costs, setting, demand)
+    most = 1
+    while outcome(costs, setting, demand, nodes, 1, most).redis_worst[1] > setting.full and most < nodes:
+        most += 1
+    return outcome(costs, setting, demand, nodes, 1, most)
+
+
+def farthest(costs: Costs, setting: Setting, lines_s: float, limit: int) -> Outcome:
+    """As many subscribers as one Redis carries, to a hundredth or so; `limit` at most."""
+
+    def carried(subscribers: int) -> Outcome | None:
+        found = sized(costs, setting, Demand(subscribers, lines_s))
+        return found if found.redis_worst[1] <= setting.full else None
+
+    if (found := carried(limit)) is not None:
+        return found
+    least, most = 1, limit
+    while most > least * 1.01 and most > least + 1:
+        middle = int((least * most) ** 0.5) if most > 2 * least else (least + most) // 2
+        least, most = (least, middle) if carried(middle) is None else (middle, most)
+    return sized(costs, setting, Demand(least, lines_s))
