@@ -131,7 +131,7 @@ def test_a_silent_drop_is_found_by_trying() -> None:
     with forgetful(resets=False) as place:
         idle = found("echo", place, "--max-idle", "2s", "--idle-precision", "200ms", "--timeout", "1500ms")
     assert idle["how"] == "dropped"
-    assert idle["kept_s"] < FORGETS_S
+    assert idle["kept_s"] <= FORGETS_S
     assert idle["kept_s"] < idle["lost_s"]
 
 

@@ -49,7 +49,7 @@ class Faults:
         self.close_after_bytes = options.close_after_bytes
         self.made = dict.fromkeys(NAMES, 0)
         # Not a source of secrets, but of the same numbers again.
-        self._random = Random(seed).random  # noqa: S311
+        self._random = Random(seed).random  # noqa: S311 - to be repeated, not to be secret
         self._delay_s = options.delay_s
         self._delay_share = options.delay_percent / 100
         self._jitter_s = options.jitter_s
