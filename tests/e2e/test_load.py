@@ -33,7 +33,8 @@ def test_a_closed_loop_gets_every_answer(probe: str, more: tuple[str, ...]) -> N
     assert report["connect_ms"]["min"] > 0
     if probe == "counter":
         numbers = report["numbers"]
-        assert (numbers["first"], numbers["gaps"], numbers["instances"]) == (1, 0, 1)
+        # The first answer to arrive is one of those to the first requests.
+        assert (numbers["first"] <= 20, numbers["gaps"], numbers["instances"]) == (True, 0, 1)
 
 
 @pytest.mark.parametrize("probe", ["echo", "counter"])

@@ -74,7 +74,9 @@ def test_behind_a_balancer_two_servers_are_one_counter(tmp_path: Path, lease: tu
         numbers = ran.json["numbers"]
         assert (numbers["instances"], numbers["duplicates"], ran.json["received"]) == (2, 0, 4000)
         if not lease:
-            assert (numbers["first"], server.says("GET", "n")) == (1, "4000")
+            # The first answer to arrive is one of those to the first requests.
+            assert numbers["first"] <= 4
+            assert server.says("GET", "n") == "4000"
         requests = [node.stop()["requests"] for node in (one, two)]
         assert sum(requests) == 4000
         assert min(requests) > 0

@@ -16,7 +16,7 @@ MOST_SHAPES = 8
 
 _NUMBER_FIELD = re.compile(rb"(?i)\r\nx-request-number:[ \t]*([0-9]{1,19})[ \t]*\r\n")
 _LENGTH_FIELD = re.compile(rb"(?i)\r\ncontent-length:[ \t]*([0-9]{1,19})[ \t]*\r\n")
-_DATE_FIELD = re.compile(rb"(?i)\r\ndate:[ \t]*([^\r\n]{29})\r\n")
+_DATE_FIELD = re.compile(rb"(?i)\r\ndate:[ \t]*([0-9A-Za-z,: ]{29})\r\n")
 _BODY = re.compile(rb'\A(?:I am request #|\{"v": 1, "request": )([0-9]{1,19})(?=\}?\r?\n?\Z)')
 
 
@@ -109,7 +109,7 @@ def _latest(data: bytes, match: re.Match[bytes], like: Answer) -> _Latest:
     return _Latest(len(data), data[:begin], end, data[end:body_begin], data[body_end:], like)
 
 
-_VALUES = {"date": rb"[^\r\n]{29}"}
+_VALUES = {"date": rb"[0-9A-Za-z,: ]{29}"}
 
 
 def _varying(text: bytes, fields: Sequence[tuple[str, re.Pattern[bytes]]]) -> bytes:
