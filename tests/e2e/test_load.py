@@ -163,14 +163,16 @@ def test_a_signal_ends_the_run_with_its_summary(number: int, code: int) -> None:
 def test_a_server_that_restarts_costs_its_connections_and_the_run_goes_on() -> None:
     with serving("echo") as first:
         port = first.port
-        command = [TW, "probe", "echo", f":{port}", "--rate", "200", "--connections", "3", "--duration", "3s", "--json"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment()) as probing:
-            first.wait_until_connected(3)
+        command = [TW, "probe", "echo", f":{port}", "--rate", "200", "--connections", "3", "--duration", "5s"]
+        with subprocess.Popen([*command, "--json-stream"], stdout=subprocess.PIPE, env=environment()) as probing:
+            assert probing.stdout is not None
+            while not json.loads(probing.stdout.readline())["received"]:
+                pass
             first.process.kill()
             first.process.wait(TIMEOUT_S)
             with serving("echo", place=("--port", str(port))):
                 out, _ = probing.communicate(timeout=TIMEOUT_S)
-    report = json.loads(out)
+    report = json.loads(out.splitlines()[-1])
     # One may be made again just before the old listener goes, and break with it.
     assert report["reconnected"] >= 3
     errors = report["errors"]

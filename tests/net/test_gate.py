@@ -253,14 +253,15 @@ def test_the_last_descriptors_are_left_for_files(warned: list[str]) -> None:
     with few_descriptors(SPARE_DESCRIPTORS + 20):
         door = Door()
         ours, theirs = 1, 2  # the port's, and two for each connection to ourselves
-        for _ in range(9):
+        first = 7  # with some left, since other tests' files in this process come and go
+        for _ in range(first):
             door.knock()
             door.reactor.turns(2)
-        spare = SPARE_DESCRIPTORS + 20 - ours - theirs * 9
+        spare = SPARE_DESCRIPTORS + 20 - ours - theirs * first
         before = len(door.accepted)
         assert spare > 0
         assert warned == []
-        for _ in range(3):
+        for _ in range(5):
             door.knock()
             door.reactor.turns(2)
         assert warned == [WARNING]
