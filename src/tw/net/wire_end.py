@@ -23,7 +23,7 @@ class WireEnd:
                 tell(reason)
 
             # In its own names, where it is found first: the transport below asks for it when it ends.
-            transport.connectionLost = note  # type: ignore[method-assign]  # on purpose, see above
+            transport.connectionLost = note  # type: ignore[method-assign]  # of this one object alone
 
     def how(self, reason: Failure) -> Literal["closed", "reset"]:
         """What `reason`, which the program was given, came of."""

@@ -47,28 +47,25 @@ class Books:
         if paced:
             self._services.append(now_s - sent_s)
         if len(self._latencies) >= BATCH:
-            self._flush()
+            self.look()
 
     def departed(self, late_s: float) -> None:
         """Note how long after it was due a message was sent, for no reason but the probe's own."""
         self._lates.append(late_s)
         if len(self._lates) >= BATCH:
-            self._flush()
+            self.look()
 
     def close(self, now_s: float) -> None:
         """Nothing more is to come."""
         if self.ended_s is None:
             self.ended_s = now_s
-        self._flush()
-
-    def look(self) -> None:
-        """Bring the histograms up to date."""
-        self._flush()
+        self.look()
 
     def duration_s(self, now_s: float) -> float:
         return max(0.0, (now_s if self.ended_s is None else self.ended_s) - self.began_s)
 
-    def _flush(self) -> None:
+    def look(self) -> None:
+        """Bring the histograms up to date."""
         for times, histogram in (
             (self._latencies, self.latency),
             (self._services, self.service),

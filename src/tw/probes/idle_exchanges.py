@@ -1,5 +1,6 @@
 """Connections that exchange one message now and then, for one who wants to know how long they last in between."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -20,7 +21,7 @@ KEPT_BYTES = 64 * 1024
 """What may come ahead of an echoed payload and still be looked at: a server that describes says a line first."""
 
 
-class IdleConnection:
+class IdleConnection(ABC):
     """`how` says by what the connection ended, None as long as it has not; `ended` is called then."""
 
     def __init__(self, connector: Connector, ended: Callable[[], None]) -> None:
@@ -34,12 +35,13 @@ class IdleConnection:
         self._connection = await self.connect()
         self._end = WireEnd(self._connection.stream.transport)
 
+    @abstractmethod
     async def connect(self) -> ClientConnection:
-        raise NotImplementedError
+        """A new connection. Raises as `Connector.connect` does."""
 
+    @abstractmethod
     def exchange(self) -> Deferred[Any]:
         """Send a message; fires once it is answered. Cancelling it is giving up."""
-        raise NotImplementedError
 
     @property
     def sent_bytes(self) -> int:
