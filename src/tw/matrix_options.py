@@ -4,13 +4,9 @@ from dataclasses import dataclass
 
 from tw.options import require
 
-MAX_PUBLISHERS = 2048
-"""Two parts of a run, the warm-up and the measured one, have tokens of their own for each: three digits' worth."""
-
 MAX_PAIRS = 200_000
 """A pair takes 150 bytes while all goes well."""
 
-MAX_WINDOW = 65_536
 MAX_UNDER_WAY_BYTES = 256 * 1024 * 1024
 """Of all windows: a server that stalls leaves it in this process's memory."""
 

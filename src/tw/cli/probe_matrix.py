@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from tw.matrix_options import MatrixOptions
 
 MAX_PUBLISHERS = 2048
+"""Two parts of a run, the warm-up and the measured one, have tokens of their own for each: three digits' worth."""
+
 MAX_WINDOW = 65_536
 MAX_READ_RATE = 1024**3
 

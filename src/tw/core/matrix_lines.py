@@ -11,8 +11,6 @@ from tw.core.payload import TOKEN_BYTES, PayloadFormat
 RUN_BYTES = 5
 """Of a token, what is the run's own. The other three digits number its publishers."""
 
-MAX_INDEX = 16 ** (TOKEN_BYTES - RUN_BYTES) - 1
-
 BARRIERS = 9_000_000_000
 """Numbers from here on are barriers: no lines that count, but they come in order with those."""
 

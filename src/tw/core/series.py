@@ -83,11 +83,6 @@ class Series:
         self.seen.add(number)
         self._maxima = Maxima(position, number)
 
-    @property
-    def is_orderly(self) -> bool:
-        """Whether no number came twice or went back."""
-        return not self.duplicates and not self.reordered
-
     def step(self, position: int, mark: int) -> None:
         """Its next number came: what nearly every answer is."""
         self.highest += 1
