@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from OpenSSL import SSL
-from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 
 from tls_pair import TLS_VERSIONS, Program, TlsPair, creator, echo
 from tw.core.records import HEADER_BYTES, RecordCounter
 from tw.net import lean_tls
-from tw.net.lean_tls import BIO_BYTES, RECORD_BYTES, LeanTls, TlsFactory, tls_factory, usable
+from tw.net.lean_tls import BIO_BYTES, RECORD_BYTES, LeanTls, StockTls, TlsFactory, tls_factory, usable
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
@@ -266,7 +266,7 @@ def test_without_the_short_way_twisteds_own_does_the_same(monkeypatch: pytest.Mo
     monkeypatch.setattr(lean_tls, "usable", lambda: False)
     assert type(tls_factory(creator(version), True, None, object())) is TlsFactory
     pair = TlsPair(Program(says=b"hello "), Program(echo, answers=b"welcome "), version)
-    assert type(pair.client.wire) is type(pair.server.wire) is BufferingTLSTransport
+    assert type(pair.client.wire) is type(pair.server.wire) is StockTls
     payload = os.urandom(300 * 1024)
     pair.client.write(payload)
     pair.settle()

@@ -154,3 +154,18 @@ def test_a_factory_that_refuses_gives_no_connection(monkeypatch: pytest.MonkeyPa
 
     made = lean_tls.tls_factory(throw_away_tls().context, False, Refusing(), MemoryReactorClock())
     assert made.buildProtocol(IPv4Address("TCP", "192.0.2.1", 5)) is None
+
+
+@pytest.mark.parametrize("short", [True, False], ids=["lean", "stock"])
+@pytest.mark.parametrize("who", ["client", "server"])
+def test_a_close_notify_in_the_middle_of_a_handshake_ends_it(
+    monkeypatch: pytest.MonkeyPatch, who: str, short: bool
+) -> None:
+    """RFC 8446, 6.1 does not forbid it, and OpenSSL reports an end without a word of why."""
+    monkeypatch.setattr(lean_tls, "usable", lambda: short)
+    pair = TlsPair(settled=False)
+    program = getattr(pair, who)
+    pair.server.receive(pair.client.take())
+    program.receive(bytes.fromhex("15 0303 0002 01 00"))
+    pair.settle()
+    assert program.lost_with == "ConnectionLost"

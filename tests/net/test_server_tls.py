@@ -3,11 +3,10 @@
 from typing import Any
 
 import pytest
-from twisted.protocols.tls import BufferingTLSTransport
 
 from tls_pair import TLS_VERSIONS, TlsPair, cut, leave, versions
 from tw.net import server_tls
-from tw.net.lean_tls import tls_factory
+from tw.net.lean_tls import StockTls, tls_factory
 from tw.net.server_tls import CLOSE_NOTIFY_WAIT_S, server_tls_factory
 
 pytestmark = pytest.mark.usefixtures("quiet")
@@ -92,7 +91,7 @@ def test_a_connection_that_is_cut_does_not_wait(version: int) -> None:
 def test_without_the_private_names_twisteds_own_serves(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_tls, "usable", lambda: False)
     made = pair(TLS_VERSIONS[0])
-    assert type(made.server.wire) is BufferingTLSTransport
+    assert type(made.server.wire) is StockTls
     made.server.write(b"as ever")
     made.settle()
     assert made.client.got == b"as ever"

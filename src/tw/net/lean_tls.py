@@ -14,7 +14,7 @@ from typing import Any
 
 from OpenSSL import SSL
 from twisted.internet.protocol import connectionDone
-from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 
 from tw.core.records import HEADER_BYTES, RecordCounter
@@ -188,8 +188,25 @@ class _ShortWay:
                 self._out.write(_buffer(_room, got)[:])
 
 
-class LeanTls(TLSMemoryBIOProtocol):
-    """`TLSMemoryBIOProtocol`, with a direct way for application data between the handshake and the end."""
+class WholeTls(TLSMemoryBIOProtocol):
+    """`TLSMemoryBIOProtocol` without two faults of Twisted's that a peer or a program can meet."""
+
+    def _write(self, data: bytes) -> None:
+        """Never past what waits for the handshake: a program may write before its end and at it."""
+        if self._appSendBuffer:
+            self._bufferedWrite(data)
+        else:
+            super()._write(data)
+
+    def _tlsShutdownFinished(self, reason: Failure | None) -> None:
+        """A close_notify in the middle of a handshake is an end too early: Twisted looks for an argument it has not."""
+        if reason is not None and reason.check(SSL.ZeroReturnError):
+            reason = Failure(SSL.Error([]))
+        super()._tlsShutdownFinished(reason)
+
+
+class LeanTls(WholeTls):
+    """`WholeTls`, with a direct way for application data between the handshake and the end."""
 
     _short: _ShortWay | None = None
 
@@ -215,13 +232,6 @@ class LeanTls(TLSMemoryBIOProtocol):
             self._short.open = False
             self._short = None
             del self.dataReceived, self.write
-
-    def _write(self, data: bytes) -> None:
-        """Twisted's, but never past what waits for the handshake: a program may write before its end and at it."""
-        if self._appSendBuffer:
-            self._bufferedWrite(data)
-        else:
-            super()._write(data)
 
     def loseConnection(self) -> None:
         self._leave_short_way()
@@ -266,8 +276,14 @@ class LeanTls(TLSMemoryBIOProtocol):
             self._tlsShutdownFinished(failure)
 
 
+class StockTls(WholeTls, BufferingTLSTransport):
+    """Twisted's own way, which joins the writes of a turn."""
+
+
 class TlsFactory(TLSMemoryBIOFactory):
     """`TLSMemoryBIOFactory` that lets the factory inside refuse: Twisted's would wrap the None that it gives."""
+
+    protocol: type[WholeTls] = StockTls
 
     def buildProtocol(self, addr: Any) -> Any:
         program = self.wrappedFactory.buildProtocol(addr)
