@@ -53,6 +53,8 @@ class Follower:
             self._nodes.move_to_end(batch.node)
             self.repeated += 1
             return None
+        if known is None and place <= self._started and batch.node_start < self._started:
+            return None  # a stream that was restored is read from its beginning: this was in it before we came
         lost = self._lost_before(batch, known)
         self._note(batch.node, batch.number, batch.total_lines)
         self.batches += 1
