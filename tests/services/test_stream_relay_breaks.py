@@ -55,6 +55,23 @@ def test_reading_goes_on_where_it_was() -> None:
     assert node.end()["repeated_batches"] == 0
 
 
+def test_who_waits_for_redis_with_his_side_closed_is_not_idle() -> None:
+    node = Node(Stream(), idle_timeout_s=8.0).start()
+    client = node.visit()
+    node.writer.lose()
+    client.says(b"1\n")
+    client.shuts()
+    for _ in range(20):
+        node.reactor.advance(1.0)
+        node.settle()
+    assert not client.transport.disconnecting
+    node.writer.find()
+    node.move()
+    assert client.reads() == b"1\n"
+    assert client.transport.disconnecting
+    node.end()
+
+
 def test_it_is_away_while_one_of_the_two_links_is() -> None:
     node = Node(Stream()).start()
     node.writer.lose()
