@@ -3,6 +3,7 @@
 import pytest
 
 from stream_memory import Node, Stream, other
+from tw.core.relayed import fields_of, node_name
 from tw.errors import AuthError, LocalError, ProtocolError, TwError
 from tw.services.stream_reader import READ_BYTES, READ_ENTRIES
 from tw.services.stream_start import STRANGE_ENTRIES
@@ -72,6 +73,22 @@ def test_entries_with_long_lines_are_asked_for_one_by_one() -> None:
     node.end()
 
 
+@pytest.mark.parametrize("refusal", [None, "NOPERM no 'time'"])
+def test_a_server_that_was_there_before_the_stream_was_deleted_has_lost_nothing_that_was_for_us(
+    refusal: str | None,
+) -> None:
+    stream = Stream()
+    if refusal is not None:
+        stream.refusals["TIME"] = refusal
+    node = Node(stream).start()
+    client = node.visit()
+    stream.add(*fields_of(node_name((900, 5), b"\3" * 8), 50, 200, b"old\n"))
+    stream.add(*fields_of(node_name((1000, 1), b"\4" * 8), 2, 4, b"new\n"))
+    node.move()
+    assert client.reads() == b"old\nnew\n"
+    assert node.end()["relay_dropped_lines"] == 3 + (199 if refusal else 0)
+
+
 @pytest.mark.parametrize(
     ("refusal", "error"),
     [("READONLY You can't write against a read only replica.", ProtocolError), ("NOPERM no 'xadd'", AuthError)],
@@ -89,6 +106,8 @@ def test_a_stream_that_cannot_be_written_is_an_error_at_the_start(refusal: str, 
 def test_one_that_tells_of_streams_in_other_ways_breaks_the_protocol(reply: object) -> None:
     node = Node(Stream())
     starting = node.attempt()
+    node.settle()
+    node.reader.carry_out()
     node.settle()
     node.reader.waiting.popleft()[1].callback(reply)
     node.move()

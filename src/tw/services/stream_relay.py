@@ -85,12 +85,12 @@ class StreamRelay:
         await self._writer.start()
         await self._read_link.start()
         start = StreamStart(self._writer, self._read_link, self._name)
-        stands, found = await start.look(history_lines, history_bytes)
+        now, stands, found = await start.look(history_lines, history_bytes)
         for place, batch in found:
             reading = self._follower.read(place, batch)
             if reading is not None and history_lines:
                 self._floor.order(None, b"", reading.batch.lines)
-        self._follower.begin(max(stands, self._follower.place))
+        self._follower.begin(max(stands, self._follower.place), now)
         self._node = node_name(self._follower.place, self._chance)
         self._reader.start()
 

@@ -1,9 +1,9 @@
 """How a server comes to a stream that others may be using already: may it write there, what does the end hold."""
 
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from tw.core.redis_rules import LinkLost, Refusal, refusal_error
-from tw.core.relayed import Relayed, StreamId, read_entry, read_id, write_id
+from tw.core.relayed import START, Relayed, StreamId, read_entry, read_id, write_id
 from tw.errors import ProtocolError
 from tw.services.stream_reader import Link, next_count, size_of, stands
 
@@ -22,6 +22,15 @@ NO_PLACE = "0-0"
 Found: TypeAlias = tuple[StreamId, Relayed | None]
 
 
+class Beginning(NamedTuple):
+    """`now` by Redis's clock; the last `place` that the stream has given out, though nothing may be left there; and its
+    last entries, in their order: some, and as many more as the history takes. None stands for somebody else's."""
+
+    now: StreamId
+    place: StreamId
+    found: list[Found]
+
+
 class StreamStart:
     """Asks before anything is followed or published, each link for what it is to do. All raise TwError."""
 
@@ -30,20 +39,26 @@ class StreamStart:
         self._reader = reader
         self._name = name
 
-    async def look(self, history_lines: int, history_bytes: int) -> tuple[StreamId, list[Found]]:
-        """The last place that the stream has given out, though nothing may be left there, and its last entries, in
-        their order: some, and as many more as the history takes. None stands for somebody else's."""
+    async def look(self, history_lines: int, history_bytes: int) -> Beginning:
         try:
-            # Asked first: where no entry is left, it tells where those to come are from.
+            now = await self._now()
+            # Asked before the entries: where none is left, it tells where those to come are from.
             place = await stands(self._reader, self._name)
             await self._try_writing()
-            return place, await self._last(history_lines, history_bytes)
+            return Beginning(now, place, await self._last(history_lines, history_bytes))
         except Refusal as refusal:
             raise refusal_error(refusal.text, self._reader.where) from None
         except LinkLost as lost:
             raise self._reader.lost_error(str(lost)) from None
         except (ValueError, TypeError, LookupError):
             raise ProtocolError("the stream was told of in a way unknown here", self._reader.where) from None
+
+    async def _now(self) -> StreamId:
+        try:
+            seconds, microseconds = map(int, await self._reader.call("TIME"))
+        except Refusal:
+            return START  # not everyone may ask, and then it is not known
+        return seconds * 1000 + microseconds // 1000, 0
 
     async def _try_writing(self) -> None:
         try:
