@@ -4,6 +4,7 @@ No command is ever sent twice: who wants that knows whether it is safe, and asks
 """
 
 import random
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,9 @@ PING_S = 1.0
 LEAST_PAUSE_S, MOST_PAUSE_S = 0.1, 2.0
 """Between two attempts to connect again. It doubles, and is shortened at random: servers that share a Redis lose it at
 the same moment, and would all come back at the same one."""
+
+
+_BY_PIN = re.compile(r",? or [^,]*--pin$")
 
 
 class RedisLink:
@@ -263,7 +267,7 @@ def _end_error(connection: "RedisConnection", place: ViaPlace, where: str) -> Tw
     reason = connection.reason
     if isinstance(reason, Failure):
         if place.tls and not connection.answered:
-            return tls_failure(reason, where)
+            return _advised(tls_failure(reason, where))
         return ProtocolError("Redis closed the connection", where, "is it another server, or was it stopped?")
     if reason is not None and reason.startswith("no answer"):
         asks_tls = place.tls and not connection.answered
@@ -271,3 +275,9 @@ def _end_error(connection: "RedisConnection", place: ViaPlace, where: str) -> Tw
     if reason is not None and reason.partition(" ")[0].isupper():
         return refusal_error(reason, where)
     return ProtocolError(safe(reason or "the connection was lost"), where, "is it a Redis?")
+
+
+def _advised(error: TwError) -> TwError:
+    """Here the authorities' option has another name, and no key can be named."""
+    error.hint = _BY_PIN.sub("", error.hint).replace("--ca-file", "--via-ca-file")
+    return error
