@@ -8,7 +8,9 @@ from twisted.internet.protocol import Factory, Protocol
 from counter_memory import AT_S, Response, get, responses
 from memory import Network
 from redis_memory import FakeRedis
+from tw.core.via import parse_via
 from tw.events import ServerEvent, ServerSummary
+from tw.net.redis_access import RedisAccess
 from tw.secret import Secret
 from tw.serve_options import ServeCounterOptions
 from tw.services.shared_counter import SharedCounterService
@@ -49,7 +51,8 @@ class Node:
         self.port = port
         self.events: list[ServerEvent] = []
         chosen = ServeCounterOptions(**{"port": port, "via": ViaOptions(url=URL), "json": True, **options})
-        self.service = SharedCounterService(net, chosen, self.events.append, Secret("p"), lambda: AT_S)
+        access = RedisAccess(parse_via(URL, "key"), Secret("p"))
+        self.service = SharedCounterService(net, chosen, self.events.append, access, lambda: AT_S)
 
     def start(self) -> "Node":
         assert self.net.run(self.service.start()).result
