@@ -44,15 +44,16 @@ class Client(Protocol):
 
 
 class Node:
-    """One counter, with a client of it."""
+    """One counter, with a client of it; `replaces`: it is one process of several, in the place of one that ended."""
 
-    def __init__(self, net: Network, port: int, **options: Any) -> None:
+    def __init__(self, net: Network, port: int, *, replaces: bool = False, **options: Any) -> None:
         self.net = net
         self.port = port
         self.events: list[ServerEvent] = []
         chosen = ServeCounterOptions(**{"port": port, "via": ViaOptions(url=URL), "json": True, **options})
         access = RedisAccess(parse_via(URL, "key"), Secret("p"))
-        self.service = SharedCounterService(net, chosen, self.events.append, access, lambda: AT_S)
+        kind = {"is_one_of_several": replaces, "anyhow": replaces}
+        self.service = SharedCounterService(net, chosen, self.events.append, access, lambda: AT_S, **kind)
 
     def start(self) -> "Node":
         assert self.net.run(self.service.start()).result
