@@ -1,4 +1,5 @@
-"""Several processes as one server: its limits in shares, when one that ended is started again, numbers given back."""
+"""Several processes as one server: its limits in shares, when one that ended is started again, numbers given back,
+counts added up, and what all of them lose."""
 
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 
