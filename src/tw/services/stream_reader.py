@@ -56,8 +56,9 @@ class Taker(Protocol):
     def hears(self, refusal: str | None) -> None:
         """Each answer: what Redis refuses to give, or None where it gives what it is asked for."""
 
-    def expect(self) -> Callable[[], None]:
-        """Asked before each reading. What it gives is called if there was nothing to read."""
+    def expect(self) -> Callable[[bool], None]:
+        """Asked before each reading. What it gives is called if that came to the stream's end, and told whether there
+        was nothing."""
 
 
 class StreamReader:
@@ -115,7 +116,7 @@ class StreamReader:
             self._link.reset(refusal.text)
 
     async def _read(self) -> None:
-        is_nothing = self._taker.expect()
+        is_end = self._taker.expect()
         count, place = self._count, write_id(self._taker.place)
         words = ("XREAD", "COUNT", count, "BLOCK", int(BLOCK_S * 1000), "STREAMS", self._name, place)
         reply = await self._link.call(*words, timeout_s=BLOCK_S + ANSWER_S)
@@ -127,7 +128,7 @@ class StreamReader:
         if not entries and await stands(self._link, self._name) < self._taker.place:
             self._taker.place = START  # the key was deleted, or restored, under a clock that had gone back
         elif len(entries) < count and not self._stopped:
-            is_nothing()  # that was all there is
+            is_end(not entries)
 
     async def _take(self, entries: list[Any]) -> None:
         self._count = next_count(self._count, entries)
