@@ -12,7 +12,8 @@ from running import ClientRig, Notes
 from tw.errors import AnswerTimeout, ConnectError, ExitCode, ProtocolError, UsageError
 from tw.options import TlsClientOptions
 from tw.probe_options import ProbeEchoOptions
-from tw.probes.udp import LAST_READ_S, MAX_PACKET_BYTES, UdpEchoPing
+from tw.probes.udp import UdpEchoPing
+from tw.probes.udp_route import LAST_READ_S, MAX_PACKET_BYTES
 from tw.serve_options import ServeEchoOptions
 from tw.services.echo import EchoService
 

@@ -28,8 +28,8 @@ class CounterLoad(LoadProbe):
     ) -> None:
         target = counter_target(options)
         self._tally = Tally(request_for(options, target), options.expect_status)
-        connector = Connector(reactor, Route.of(options, target, options.resolve), clock)
-        super().__init__(reactor, options, display, connector, clock, cpu)
+        self._connector = Connector(reactor, Route.of(options, target, options.resolve), clock)
+        super().__init__(reactor, options, display, self._connector.where, clock, cpu)
 
     def _lane(self) -> Lane:
         return CounterLane(self._run, self._connector, self._tally)

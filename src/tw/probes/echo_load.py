@@ -1,47 +1,59 @@
 """`tw probe echo` under load: many connections, each with its own payloads and verdict."""
 
 import time
+from abc import abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
 
+from tw.core.histogram import Histogram
 from tw.errors import ConnectError, TwError
 from tw.probe_options import ProbeEchoOptions
 from tw.probes.connecting import Connector, Route
 from tw.probes.echo import LAST_READ_S, echo_target
+from tw.probes.echo_judging import EchoJudging
 from tw.probes.echo_lane import EchoLane
-from tw.probes.lane import Lane
 from tw.probes.load_probe import LoadProbe
+from tw.probes.phases import Phases
 from tw.probes.ping import WINDOW, WINDOW_BYTES
 from tw.probes.timing import within
 from tw.progress import Display
 from tw.report import Distribution, HarmFigures, ProbeReport
 
 
-class EchoLoad(LoadProbe):
-    """The verdict is the sum of the connections'. In the open loop a connection has several messages under way."""
+class EchoLoadProbe(LoadProbe):
+    """The verdict is the sum of the lanes'. In the open loop a lane has several messages under way.
 
-    _lanes: list[EchoLane]  # type: ignore[assignment] # its own kind of the base's list, which only reads it
+    `connects` is how long connections took, and `phases` what of that; None over UDP, which has none.
+    """
+
+    _lanes: list[EchoJudging]  # type: ignore[assignment] # its own kind of the base's list, which only reads it
 
     def __init__(
         self,
         reactor: Any,
         options: ProbeEchoOptions,
         display: Display,
-        clock: Callable[[], float] = time.perf_counter,
-        cpu: Callable[[], float] = time.process_time,
+        where: str,
+        clock: Callable[[], float],
+        cpu: Callable[[], float],
+        phases: Phases | None = None,
+        connects: Histogram | None = None,
     ) -> None:
         self._size_bytes = options.size_bytes
-        connector = Connector(reactor, Route.of(options, echo_target(options)), clock)
-        super().__init__(reactor, options, display, connector, clock, cpu)
+        self._where = where
+        self._phases = phases
+        self._connects = Histogram() if connects is None else connects
+        super().__init__(reactor, options, display, where, clock, cpu)
 
-    def _lane(self) -> Lane:
-        return EchoLane(self._run, self._connector, self._room(), self._size_bytes)
+    @abstractmethod
+    def _lane(self) -> EchoJudging:
+        """A lane's share of the load."""
 
     def _room(self) -> int:
-        """How many messages a connection may have under way."""
+        """How many messages a lane may have under way."""
         if self._load.rate_per_s is None:
             return 1
         return max(1, min(WINDOW, WINDOW_BYTES // self._load.connections // self._size_bytes))
@@ -49,16 +61,6 @@ class EchoLoad(LoadProbe):
     def _begin(self) -> None:
         for lane in self._lanes:
             lane.begin()
-
-    async def _finish(self) -> None:
-        """Shut the sending sides, where that can be, and read what is left: a duplicate of the last answer, say."""
-        ends = [end for lane in self._lanes if (end := lane.half_close()) is not None]
-        if ends:
-            all_over: Deferred[Any] = gatherResults(ends, consumeErrors=True)
-            with suppress(ConnectError):
-                await within(self._reactor, LAST_READ_S, all_over, lambda: ConnectError("no end of the stream"))
-        for lane in self._lanes:
-            lane.read_rest()
 
     def bad(self) -> int:
         faults = sum(v.duplicated + v.reordered + v.corrupted for v in (lane.verdict for lane in self._lanes))
@@ -71,7 +73,7 @@ class EchoLoad(LoadProbe):
         lost = max(0, sum(verdict.lost for verdict in verdicts) - books.unsettled)
         return ProbeReport(
             probe="echo",
-            target=self._connector.where,
+            target=self._where,
             ok=failed is None and received > 0 and not lost and not self.bad(),
             sent=books.sent,
             received=received,
@@ -81,8 +83,8 @@ class EchoLoad(LoadProbe):
             corrupted=sum(verdict.corrupted for verdict in verdicts),
             errors=dict(books.errors),
             rtt_ms=Distribution.of(books.latency),
-            connect_ms=Distribution.of(self._connector.connect_times),
-            phases=self._connector.phases.report(),
+            connect_ms=Distribution.of(self._connects),
+            phases=None if self._phases is None else self._phases.report(),
             duration_s=books.duration_s(self.clock()),
             sent_bytes=books.sent_bytes,
             received_bytes=books.received_bytes,
@@ -93,3 +95,35 @@ class EchoLoad(LoadProbe):
             ),
             error=failed,
         )
+
+
+class EchoLoad(EchoLoadProbe):
+    """Over streams."""
+
+    _lanes: list[EchoLane]  # type: ignore[assignment] # as above
+
+    def __init__(
+        self,
+        reactor: Any,
+        options: ProbeEchoOptions,
+        display: Display,
+        clock: Callable[[], float] = time.perf_counter,
+        cpu: Callable[[], float] = time.process_time,
+    ) -> None:
+        self._connector = connector = Connector(reactor, Route.of(options, echo_target(options)), clock)
+        super().__init__(
+            reactor, options, display, connector.where, clock, cpu, connector.phases, connector.connect_times
+        )
+
+    def _lane(self) -> EchoLane:
+        return EchoLane(self._run, self._connector, self._room(), self._size_bytes)
+
+    async def _finish(self) -> None:
+        """Shut the sending sides, where that can be, and read what is left: a duplicate of the last answer, say."""
+        ends = [end for lane in self._lanes if (end := lane.half_close()) is not None]
+        if ends:
+            all_over: Deferred[Any] = gatherResults(ends, consumeErrors=True)
+            with suppress(ConnectError):
+                await within(self._reactor, LAST_READ_S, all_over, lambda: ConnectError("no end of the stream"))
+        for lane in self._lanes:
+            lane.read_rest()

@@ -9,8 +9,7 @@ from tw.errors import ExitCode, TwError
 from tw.load_options import LoadOptions
 from tw.probe_options import ProbeOptions
 from tw.probes.books import Books
-from tw.probes.connecting import Connector
-from tw.probes.lane import Lane
+from tw.probes.lane import Lane, StreamLane
 from tw.probes.load import LoadRun
 from tw.probes.load_report import load_figures
 from tw.probes.parting import part
@@ -21,7 +20,7 @@ from tw.report import LoadFigures, ProbeReport
 
 
 class LoadProbe(ABC):
-    """A client's run (`clients.ClientRun`) under load.
+    """A client's run (`clients.ClientRun`) under load. `where` names the server in errors.
 
     `clock` gives seconds for measuring, `cpu` the CPU seconds of this process.
     """
@@ -31,7 +30,7 @@ class LoadProbe(ABC):
         reactor: Any,
         options: ProbeOptions,
         display: Display,
-        connector: Connector,
+        where: str,
         clock: Callable[[], float] = time.perf_counter,
         cpu: Callable[[], float] = time.process_time,
     ) -> None:
@@ -39,9 +38,8 @@ class LoadProbe(ABC):
         self._reactor = reactor
         self._options = options
         self._display = display
-        self._connector = connector
         self._load: LoadOptions = options.load
-        self._run = LoadRun(reactor, options.load, options.timeout_s, connector.where, clock, cpu, self._begin)
+        self._run = LoadRun(reactor, options.load, options.timeout_s, where, clock, cpu, self._begin)
         self._lanes = [self._lane() for _ in range(options.load.connections)]
 
     @abstractmethod
@@ -69,7 +67,8 @@ class LoadProbe(ABC):
             await self._finish()
             orderly = not self.bad()
             if orderly:
-                await part(self._reactor, *(lane.connection for lane in self._lanes if lane.connection is not None))
+                streams = [lane.connection for lane in self._lanes if isinstance(lane, StreamLane)]
+                await part(self._reactor, *(stream for stream in streams if stream is not None))
         finally:
             snapshots.stop()
             for lane in self._lanes:
