@@ -1,5 +1,6 @@
 """What an echo lane makes of what comes back, over a stream or as datagrams."""
 
+from tw.core.likeness import most_alike
 from tw.core.payload import PayloadFormat
 from tw.core.verdict import Kind, Verdict
 from tw.probes.lane import Lane
@@ -60,6 +61,7 @@ class EchoJudging(Lane):
             self.first_fault = FirstFault.between(expected, payload, harmed, truncated=cut)
         if (number is None or outcome.kind is Kind.CORRUPTED) and self.under_way:
             number = self._harmed(payload, number)
+        ours = self.verdict.received > 0 or most_alike(self._form, payload, number, self.under_way) is not None
         times = self.under_way.pop(number, None) if number is not None else None
         if times is None:
             if outcome.kind in GOOD:
@@ -69,7 +71,7 @@ class EchoJudging(Lane):
         if outcome.kind in GOOD:
             self._load.settled(self, *times, now_s)
         else:
-            self._load.spoiled(self, 1)
+            self._load.spoiled(self, 1, ours=ours)
 
     def _harmed(self, payload: bytes, named: int | None) -> int | None:
         """Which message under way came back like that; `named` is the number that can be read in it."""

@@ -28,9 +28,11 @@ class Load(Protocol):
     def settled(self, lane: "Lane", due_s: float, sent_s: float, now_s: float) -> None:
         """A message was answered well."""
 
-    def spoiled(self, lane: "Lane", count: int, kind: str | None = None, *, heard: bool = True) -> None:
+    def spoiled(
+        self, lane: "Lane", count: int, kind: str | None = None, *, heard: bool = True, ours: bool = True
+    ) -> None:
         """Messages will not be answered, or were answered badly; `kind` is what to count them as. `heard`: something
-        came for them, so that the server is not silent."""
+        came for them, so that the server is not silent. `ours`: what came may have been what was sent."""
 
     def opened(self, lane: "Lane") -> None:
         """A lane is open again."""
