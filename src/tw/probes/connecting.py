@@ -20,7 +20,7 @@ from tw.core.proxy import HostAddress
 from tw.core.proxy_sender import Version
 from tw.core.target import HostTarget, Target, UnixTarget, parse_target
 from tw.core.text import safe
-from tw.errors import AnswerTimeout, ConnectError, UsageError
+from tw.errors import AnswerTimeout, ConnectError, ProtocolError, TwError, UsageError
 from tw.net.dial import dial, is_literal, resolve
 from tw.net.endpoint import address_text, client_from_string, connect_error
 from tw.net.lean_tls import tls_factory
@@ -30,6 +30,7 @@ from tw.net.tls_failures import tls_failure
 from tw.net.tls_words import silent_handshake
 from tw.options import TlsClientOptions
 from tw.probe_options import ProbeOptions
+from tw.probes.failures import lost_connection
 from tw.probes.phases import Phases, Steps
 from tw.probes.timing import pause, within
 from tw.protocols.client import ClientConnection
@@ -38,6 +39,9 @@ P = TypeVar("P", bound=ClientConnection)
 
 RETRY_S = 0.1
 """Between two tries under `--wait-for`: a server that comes up is noticed soon, a dead one costs little."""
+
+UNANSWERED = "is it the right server? one that expects a PROXY header needs --send-proxy"
+"""What to ask who was closed on without a byte: a server that wants a header says nothing to who sends none."""
 
 UNIX_PATH_BYTES = 107
 """The longest path of a unix socket: `sun_path` has 108 bytes, and a NUL ends it (unix(7))."""
@@ -120,6 +124,16 @@ class Connector:
     @property
     def tls(self) -> bool:
         return self._creator is not None
+
+    def lost(self, reason: Failure, *, answered: bool, was_reset: bool = False) -> TwError:
+        """What the end of a connection means to a run that was not done with it (`lost_connection`)."""
+        return self.advised(lost_connection(reason, self.where, was_reset=was_reset), answered=answered)
+
+    def advised(self, error: TwError, *, answered: bool) -> TwError:
+        """`error`, which ended a connection, with what may help where not a byte had come on it (`answered`)."""
+        if isinstance(error, ProtocolError) and not answered and self._route.send_proxy is None:
+            error.hint = UNANSWERED
+        return error
 
     async def open(
         self, *, received: Callable[[bytes], None] = lambda data: None, gone: Callable[[Failure], None]

@@ -202,7 +202,7 @@ class CounterLane(StreamLane):
     def _end(self, reason: Failure, exchange: Exchange | None) -> TwError:
         error = early_end(reason, self._connector.where, exchange)
         assert isinstance(error, TwError)
-        return error
+        return self._connector.advised(error, answered=self._used or exchange is not None)
 
     def _leave_connection(self, *, orderly: bool = True) -> None:
         """Have no more to do with this connection; what it still has to say concerns nobody."""

@@ -10,7 +10,6 @@ from twisted.python.failure import Failure
 from tw.errors import TwError
 from tw.probes.books import Books
 from tw.probes.connecting import Connector
-from tw.probes.failures import lost_connection
 from tw.probes.timing import pause
 from tw.protocols.client import ClientConnection
 
@@ -192,7 +191,8 @@ class StreamLane(Lane):
             return
         self.connection = None
         if not self.leaving:
-            self._broke(lost_connection(reason, self._connector.where, was_reset=connection.stream.reset))
+            answered = connection.received_bytes > 0
+            self._broke(self._connector.lost(reason, answered=answered, was_reset=connection.stream.reset))
 
     def leave(self, *, orderly: bool) -> None:
         super().leave(orderly=orderly)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from math import inf
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -15,7 +16,6 @@ from tw.core.verdict import Kind
 from tw.errors import AnswerTimeout, ExitCode, ProtocolError, TwError
 from tw.probe_options import ProbePubSubOptions
 from tw.probes.connecting import Connector, Route, probe_target
-from tw.probes.failures import lost_connection
 from tw.probes.parting import part
 from tw.probes.ping import Ping, fresh_token, verdict_code
 from tw.probes.terminal import Talk
@@ -138,7 +138,8 @@ class PubSubPing:
             self._end(too_long(self._connector.where))
 
     def _gone(self, reason: Failure) -> None:
-        self._end(lost_connection(reason, self._connector.where))
+        answered = self._awaited > 1 or self._ping.heard_s > -inf
+        self._end(self._connector.lost(reason, answered=answered))
 
     def _end(self, error: TwError) -> None:
         self._ping.fail(error)
