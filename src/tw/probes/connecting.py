@@ -1,6 +1,5 @@
 """How a client's run gets its connections: names, families, TLS, deadlines, and patience (`--wait-for`)."""
 
-import ipaddress
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -32,6 +31,7 @@ from tw.options import TlsClientOptions
 from tw.probe_options import ProbeOptions
 from tw.probes.failures import lost_connection
 from tw.probes.phases import Phases, Steps
+from tw.probes.source import source_error, source_family
 from tw.probes.timing import pause, within
 from tw.protocols.client import ClientConnection
 
@@ -199,13 +199,14 @@ class Connector:
         except (ConnectError, CancelledError):
             raise
         except Exception as problem:
-            raise connect_error(Failure(problem), self.where) from problem
+            named = source_error(problem, self._route.bind)
+            raise named or connect_error(Failure(problem), self.where) from problem
 
     async def _reach(self, factory: Any, steps: Steps, timeout_s: float) -> None:
         target = self._route.target
         if isinstance(target, HostTarget):
             host = self._resolved(target.host, target.port)
-            family = source_family(self._route.bind, self._route.family)
+            family = source_family(self._route.bind, self._route.family, host)
             addresses = await resolve(self._reactor, host, target.port, family)
             if not is_literal(host):
                 steps.resolved_s = self._clock()
@@ -236,19 +237,6 @@ class Connector:
             if (name, its_port) == (host.lower(), port) or (name, its_port) == ("*", port):
                 return address
         return host
-
-
-def source_family(bind: str | None, family: int | None) -> int | None:
-    """4 or 6 where only one will do: asked for (`family`), or the source address's. Raises UsageError."""
-    if bind is None:
-        return family
-    try:
-        version = ipaddress.ip_address(bind).version
-    except ValueError:
-        raise UsageError("not an IP address", f"--bind {safe(bind)}", "name a local address") from None
-    if family not in (None, version):
-        raise UsageError("the source address is of the other family", f"--bind {bind}")
-    return version
 
 
 def _met_itself(protocol: ClientConnection) -> bool:

@@ -11,8 +11,8 @@ from tw.errors import ConnectError, ProtocolError, TwError, UsageError
 from tw.net.dial import resolve
 from tw.net.endpoint import bind_error
 from tw.probe_options import ProbeEchoOptions
-from tw.probes.connecting import source_family
 from tw.probes.echo import echo_target
+from tw.probes.source import source_error, source_family
 from tw.probes.timing import within
 from tw.protocols.echo import UdpEchoClient
 
@@ -45,7 +45,7 @@ class UdpRoute:
     async def look_up(self) -> None:
         """Find the server's address, ahead of everything else. Raises ConnectError."""
         options = self._options
-        family = source_family(options.bind, options.family)
+        family = source_family(options.bind, options.family, self._target.host)
         resolving = resolve(self._reactor, self._target.host, self._target.port, family)
         addresses = await within(self._reactor, options.timeout_s, resolving, self._slow_name)
         self._place = (addresses[0].host, addresses[0].port)
@@ -57,7 +57,7 @@ class UdpRoute:
         try:
             port = self._reactor.listenUDP(0, client, source, MAX_PACKET_BYTES)
         except CannotListenError as problem:
-            raise bind_error(problem, f"--bind {source}") from problem
+            raise source_error(problem, self._options.bind) or bind_error(problem, self.where) from problem
         try:
             port.connect(*self._place)
         except SEND_ERRORS as problem:
