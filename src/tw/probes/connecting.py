@@ -1,9 +1,10 @@
 """How a client's run gets its connections: names, families, TLS, deadlines, and patience (`--wait-for`)."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from OpenSSL import SSL
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -105,6 +106,8 @@ class Connector:
         self.where = safe(str(route.target))
         self.connect_times = Histogram()
         self.phases = Phases()
+        # What each of the connections took that somebody still has: a new part of a run begins over some of them.
+        self._steps: WeakKeyDictionary[ClientConnection, Steps] = WeakKeyDictionary()
         self._refuse_idle_options()
         self._creator: Any = None
         if route.target.tls:
@@ -179,13 +182,28 @@ class Connector:
         except Exception as problem:
             raise tls_failure(Failure(problem), self.where) from problem
         steps.ready_s = self._clock()
-        took_s = steps.ready_s - steps.began_s
-        self.connect_times.record(took_s)
-        self.phases.connected(steps, tls=self.tls)
+        self._steps[protocol] = steps
+        took_s = self._note(steps)
         self._log.info(
             "connected to {peer}{tls} in {ms:.3f} ms", peer=_peer(protocol), tls=_tls(protocol), ms=took_s * 1e3
         )
         return protocol
+
+    def _note(self, steps: Steps) -> float:
+        """Record what a connection took; gives that, in seconds."""
+        took_s = steps.ready_s - steps.began_s
+        self.connect_times.record(took_s)
+        self.phases.connected(steps, tls=self.tls)
+        return took_s
+
+    def begin(self, kept: Collection[ClientConnection]) -> Histogram:
+        """A new part of a run begins, over the connections `kept`, whose times go with it. Gives those of the others,
+        which the part before has used up."""
+        all_times, self.connect_times = self.connect_times, Histogram()
+        self.phases.begin()
+        for connection in kept:
+            self._note(self._steps[connection])
+        return all_times.since(self.connect_times)
 
     async def _connect_socket(self, protocol: ClientConnection, steps: Steps, timeout_s: float) -> None:
         factory: Any = _OneShot(protocol, steps, self._clock)

@@ -16,7 +16,6 @@ from tw.probes.echo import LAST_READ_S, echo_target
 from tw.probes.echo_judging import EchoJudging
 from tw.probes.echo_lane import EchoLane
 from tw.probes.load_probe import LoadProbe
-from tw.probes.phases import Phases
 from tw.probes.ping import WINDOW, WINDOW_BYTES
 from tw.probes.timing import within
 from tw.progress import Display
@@ -24,10 +23,7 @@ from tw.report import Distribution, HarmFigures, ProbeReport
 
 
 class EchoLoadProbe(LoadProbe):
-    """The verdict is the sum of the lanes'. In the open loop a lane has several messages under way.
-
-    `connects` is how long connections took, and `phases` what of that; None over UDP, which has none.
-    """
+    """The verdict is the sum of the lanes'. In the open loop a lane has several messages under way."""
 
     _lanes: list[EchoJudging]  # type: ignore[assignment] # its own kind of the base's list, which only reads it
 
@@ -37,16 +33,13 @@ class EchoLoadProbe(LoadProbe):
         options: ProbeEchoOptions,
         display: Display,
         where: str,
+        connector: Connector | None,
         clock: Callable[[], float],
         cpu: Callable[[], float],
-        phases: Phases | None = None,
-        connects: Histogram | None = None,
     ) -> None:
         self._size_bytes = options.size_bytes
         self._where = where
-        self._phases = phases
-        self._connects = Histogram() if connects is None else connects
-        super().__init__(reactor, options, display, where, clock, cpu)
+        super().__init__(reactor, options, display, where, connector, clock, cpu)
 
     @abstractmethod
     def _lane(self) -> EchoJudging:
@@ -67,7 +60,7 @@ class EchoLoadProbe(LoadProbe):
         return faults + self.books.errors.total() + self.books.unsent
 
     def _report(self, failed: TwError | None) -> ProbeReport:
-        books = self.books
+        books, connector = self.books, self._connector
         verdicts = [lane.verdict for lane in self._lanes]
         received = sum(verdict.received for verdict in verdicts)
         lost = max(0, sum(verdict.lost for verdict in verdicts) - books.unsettled)
@@ -83,8 +76,8 @@ class EchoLoadProbe(LoadProbe):
             corrupted=sum(verdict.corrupted for verdict in verdicts),
             errors=dict(books.errors),
             rtt_ms=Distribution.of(books.latency),
-            connect_ms=Distribution.of(self._connects),
-            phases=None if self._phases is None else self._phases.report(),
+            connect_ms=Distribution.of(Histogram() if connector is None else connector.connect_times),
+            phases=None if connector is None else connector.phases.report(),
             duration_s=books.duration_s(self.clock()),
             sent_bytes=books.sent_bytes,
             received_bytes=books.received_bytes,
@@ -110,13 +103,11 @@ class EchoLoad(EchoLoadProbe):
         clock: Callable[[], float] = time.perf_counter,
         cpu: Callable[[], float] = time.process_time,
     ) -> None:
-        self._connector = connector = Connector(reactor, Route.of(options, echo_target(options)), clock)
-        super().__init__(
-            reactor, options, display, connector.where, clock, cpu, connector.phases, connector.connect_times
-        )
+        self._way = Connector(reactor, Route.of(options, echo_target(options)), clock)
+        super().__init__(reactor, options, display, self._way.where, self._way, clock, cpu)
 
     def _lane(self) -> EchoLane:
-        return EchoLane(self._run, self._connector, self._room(), self._size_bytes)
+        return EchoLane(self._run, self._way, self._room(), self._size_bytes)
 
     async def _finish(self) -> None:
         """Shut the sending sides, where that can be, and read what is left: a duplicate of the last answer, say."""

@@ -5,10 +5,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
+from tw.core.histogram import Histogram
 from tw.errors import ExitCode, TwError
 from tw.load_options import LoadOptions
 from tw.probe_options import ProbeOptions
 from tw.probes.books import Books
+from tw.probes.connecting import Connector
 from tw.probes.lane import Lane, StreamLane
 from tw.probes.load import LoadRun
 from tw.probes.load_report import load_figures
@@ -16,11 +18,13 @@ from tw.probes.parting import part
 from tw.probes.ping import verdict_code
 from tw.probes.snapshots import Snapshots
 from tw.progress import Display
+from tw.protocols.client import ClientConnection
 from tw.report import LoadFigures, ProbeReport
 
 
 class LoadProbe(ABC):
-    """A client's run (`clients.ClientRun`) under load. `where` names the server in errors.
+    """A client's run (`clients.ClientRun`) under load. `where` names the server in errors; `connector` makes the
+    connections, if there are any.
 
     `clock` gives seconds for measuring, `cpu` the CPU seconds of this process.
     """
@@ -31,6 +35,7 @@ class LoadProbe(ABC):
         options: ProbeOptions,
         display: Display,
         where: str,
+        connector: Connector | None,
         clock: Callable[[], float] = time.perf_counter,
         cpu: Callable[[], float] = time.process_time,
     ) -> None:
@@ -38,9 +43,23 @@ class LoadProbe(ABC):
         self._reactor = reactor
         self._options = options
         self._display = display
+        self._connector = connector
         self._load: LoadOptions = options.load
-        self._run = LoadRun(reactor, options.load, options.timeout_s, where, clock, cpu, self._begin)
+        # What connections took that did not outlive the warm-up.
+        self._used_up = Histogram()
+        self._run = LoadRun(reactor, options.load, options.timeout_s, where, clock, cpu, self._begin_anew)
         self._lanes = [self._lane() for _ in range(options.load.connections)]
+
+    def _begin_anew(self) -> None:
+        """The warm-up is over."""
+        if self._connector is not None:
+            self._used_up = self._connector.begin([stream for stream in self._streams() if not stream.is_lost])
+        self._begin()
+
+    def _streams(self) -> list[ClientConnection]:
+        """The lanes' connections, where they have any."""
+        lanes = (lane for lane in self._lanes if isinstance(lane, StreamLane))
+        return [lane.connection for lane in lanes if lane.connection is not None]
 
     @abstractmethod
     def _lane(self) -> Lane:
@@ -67,8 +86,7 @@ class LoadProbe(ABC):
             await self._finish()
             orderly = not self.bad()
             if orderly:
-                streams = [lane.connection for lane in self._lanes if isinstance(lane, StreamLane)]
-                await part(self._reactor, *(stream for stream in streams if stream is not None))
+                await part(self._reactor, *self._streams())
         finally:
             snapshots.stop()
             for lane in self._lanes:
@@ -81,7 +99,7 @@ class LoadProbe(ABC):
     def conclude(self, failed: TwError | None) -> ExitCode:
         if self.warming:
             self._run.give_up_warming()
-            self._begin()
+            self._begin_anew()
         report = self._report(failed)
         self._display.report(report)
         return verdict_code(report)
@@ -110,4 +128,4 @@ class LoadProbe(ABC):
 
     def _figures(self) -> LoadFigures:
         run = self._run
-        return load_figures(self._load, run.books, run.warmup, run.cpu_s)
+        return load_figures(self._load, run.books, run.warmup, run.cpu_s, self._used_up)

@@ -24,7 +24,7 @@ class UdpEchoLoad(EchoLoadProbe):
         cpu: Callable[[], float] = time.process_time,
     ) -> None:
         self._route = UdpRoute(reactor, options)
-        super().__init__(reactor, options, display, self._route.where, clock, cpu)
+        super().__init__(reactor, options, display, self._route.where, None, clock, cpu)
 
     def _lane(self) -> UdpEchoLane:
         return UdpEchoLane(self._run, self._route, self._room(), self._size_bytes, lambda: self.books.received > 0)
