@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
-from OpenSSL import SSL
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import CancelledError, ensureDeferred
 from twisted.internet.endpoints import UNIXClientEndpoint
 from twisted.internet.protocol import Factory
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from tw.core.client_rules import refuse_idle_tls_options, tls_name
@@ -22,7 +20,7 @@ from tw.core.target import HostTarget, Target, UnixTarget, parse_target
 from tw.core.text import safe
 from tw.errors import AnswerTimeout, ConnectError, ProtocolError, TwError, UsageError
 from tw.net.dial import dial, is_literal, resolve
-from tw.net.endpoint import address_text, client_from_string, connect_error
+from tw.net.endpoint import client_from_string, connect_error
 from tw.net.lean_tls import tls_factory
 from tw.net.send_proxy import HeaderAhead
 from tw.net.tls import client_creator
@@ -34,6 +32,7 @@ from tw.probes.failures import lost_connection
 from tw.probes.phases import Phases, Steps
 from tw.probes.source import source_error, source_family
 from tw.probes.timing import pause, within
+from tw.probes.told import Told
 from tw.protocols.client import ClientConnection
 
 P = TypeVar("P", bound=ClientConnection)
@@ -97,8 +96,6 @@ class Connector:
     LocalError, where the route's certificates or names cannot be used.
     """
 
-    _log = Logger()
-
     def __init__(self, reactor: Any, route: Route, clock: Callable[[], float]) -> None:
         self._reactor = reactor
         self._route = route
@@ -108,6 +105,7 @@ class Connector:
         self.phases = Phases()
         # What each of the connections took that somebody still has: a new part of a run begins over some of them.
         self._steps: WeakKeyDictionary[ClientConnection, Steps] = WeakKeyDictionary()
+        self._told = Told()
         self._refuse_idle_options()
         self._creator: Any = None
         if route.target.tls:
@@ -184,9 +182,7 @@ class Connector:
         steps.ready_s = self._clock()
         self._steps[protocol] = steps
         took_s = self._note(steps)
-        self._log.info(
-            "connected to {peer}{tls} in {ms:.3f} ms", peer=_peer(protocol), tls=_tls(protocol), ms=took_s * 1e3
-        )
+        self._told.tell(protocol, took_s)
         return protocol
 
     def _note(self, steps: Steps) -> float:
@@ -263,18 +259,6 @@ def _met_itself(protocol: ClientConnection) -> bool:
     transport = protocol.stream.transport
     ours, theirs = transport.getHost(), transport.getPeer()
     return isinstance(ours, IPv4Address | IPv6Address) and (ours.host, ours.port) == (theirs.host, theirs.port)
-
-
-def _peer(protocol: ClientConnection) -> str:
-    return address_text(protocol.stream.transport.getPeer())
-
-
-def _tls(protocol: ClientConnection) -> str:
-    """What protects the connection, for a log line."""
-    handle = getattr(protocol.stream.transport, "getHandle", lambda: None)()
-    if not isinstance(handle, SSL.Connection):
-        return ""
-    return f" ({handle.get_protocol_version_name()}, {handle.get_cipher_name()})"
 
 
 class _OneShot(Factory):
