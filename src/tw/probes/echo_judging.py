@@ -2,7 +2,7 @@
 
 from tw.core.likeness import most_alike
 from tw.core.payload import PayloadFormat
-from tw.core.verdict import Kind, Verdict
+from tw.core.verdict import Kind, Outcome, Verdict
 from tw.probes.lane import Lane
 from tw.probes.ping import GOOD, fresh_token
 from tw.report import FirstFault
@@ -51,21 +51,17 @@ class EchoJudging(Lane):
     def _judge(self, payload: bytes, now_s: float) -> None:
         if self._is_of_earlier_part(payload):
             return
-        truncated = self.verdict.truncated
-        outcome = self.verdict.receive(payload)
+        outcome = self._receive(payload)
         number = outcome.number
-        if outcome.kind is Kind.CORRUPTED and self.first_fault is None:
-            harmed = self._harmed(payload, number)
-            expected = b"" if harmed is None else self._form.payload(harmed)
-            cut = self.verdict.truncated > truncated
-            self.first_fault = FirstFault.between(expected, payload, harmed, truncated=cut)
-        if (number is None or outcome.kind is Kind.CORRUPTED) and self.under_way:
+        if number is None or outcome.kind is Kind.CORRUPTED:
             number = self._harmed(payload, number)
         ours = self.verdict.received > 0 or most_alike(self._form, payload, number, self.under_way) is not None
         times = self.under_way.pop(number, None) if number is not None else None
         if times is None:
             if outcome.kind in GOOD:
                 self._note_late()
+            elif outcome.kind is Kind.CORRUPTED and number is not None:
+                self._take_back_timeout()
             return
         self._expect()
         if outcome.kind in GOOD:
@@ -73,22 +69,39 @@ class EchoJudging(Lane):
         else:
             self._load.spoiled(self, 1, ours=ours)
 
+    def _receive(self, payload: bytes) -> Outcome:
+        """Judge what came by itself, and keep the first that was harmed."""
+        truncated = self.verdict.truncated
+        outcome = self.verdict.receive(payload)
+        if outcome.kind is Kind.CORRUPTED and self.first_fault is None:
+            harmed = self._harmed(payload, outcome.number)
+            expected = b"" if harmed is None else self._form.payload(harmed)
+            cut = self.verdict.truncated > truncated
+            self.first_fault = FirstFault.between(expected, payload, harmed, truncated=cut)
+        return outcome
+
     def _harmed(self, payload: bytes, named: int | None) -> int | None:
-        """Which message under way came back like that; `named` is the number that can be read in it."""
-        return next(iter(self.under_way), None)  # the oldest, most likely: a stream keeps its order
+        """Which message came back like that: one under way, or one that was given up; `named` is the number that can
+        be read in it."""
+        return most_alike(self._form, payload, named, self.under_way)
 
     def _expect(self) -> None:
         self._expected = self._form.payload(next(iter(self.under_way))) if self.under_way else None
 
     def _note_late(self) -> None:
         """It had been given up: late, and no longer one that never came."""
+        if self._take_back_timeout():  # else what was taken for its answer was none of the probe's
+            self._load.books.errors["late"] += 1
+
+    def _take_back_timeout(self) -> bool:
+        """Something came of a message that had been given up; whether there was one."""
         errors = self._load.books.errors
         if not errors["timeout"]:
-            return  # what was taken for its answer was none of the probe's
-        errors["late"] += 1
+            return False
         errors["timeout"] -= 1
         if not errors["timeout"]:
             del errors["timeout"]
+        return True
 
     def give_up(self, number: int) -> None:
         del self.under_way[number]

@@ -51,9 +51,16 @@ class EchoLane(EchoJudging, StreamLane):
         rest = self._stream.close()
         self._stream = PayloadStream(self._form)
         if rest and not self._is_of_earlier_part(rest):
-            self.verdict.receive(rest)
+            self._receive(rest)
+
+    def _harmed(self, payload: bytes, named: int | None) -> int | None:
+        # Of what is like none of them the oldest, most likely: a stream keeps its order.
+        number = super()._harmed(payload, named)
+        return next(iter(self.under_way), None) if number is None else number
 
     def _gone(self, connection: ClientConnection, reason: Failure) -> None:
+        if connection is self.connection and not self.leaving:
+            self.read_rest()  # while it is known what was under way
         super()._gone(connection, reason)
         if self._ended is not None and not self._ended.called:
             self._ended.callback(None)

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from tw.core.likeness import most_alike
 from tw.errors import TwError
 from tw.probes.echo_judging import EchoJudging
 from tw.probes.lane import REOPEN_S, Load
@@ -50,9 +49,6 @@ class UdpEchoLane(EchoJudging):
             self._take(load.clock())
         else:
             self._judge(data, load.clock())
-
-    def _harmed(self, payload: bytes, named: int | None) -> int | None:
-        return most_alike(self._form, payload, named, self.under_way)
 
     def _refused(self, client: UdpEchoClient) -> None:
         if client is self._client and self._port is not None:
