@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 
 from tw.core.histogram import Histogram
 from tw.core.lines import LineSplitter
-from tw.errors import AnswerTimeout, ExitCode, LocalError, TwError
+from tw.errors import AnswerTimeout, ExitCode, LocalError, ProtocolError, TlsError, TwError
 from tw.probe_options import ProbePubSubOptions
 from tw.probes.failures import lost_connection
 from tw.probes.parting import part
@@ -229,6 +229,12 @@ class Publish:
     def _not_taken(self) -> TwError:
         return AnswerTimeout("the server did not take the lines", self._connector.where, "is it stuck, or paused?")
 
+    def _lost_lines(self, failed: TwError | None) -> int:
+        """What was given up, or under way when the server left; what was when we were stopped is neither."""
+        if self._options.wait and self._lost is not None and isinstance(failed, ProtocolError | TlsError):
+            return self._sent - self._returned
+        return self._errors["timeout"]
+
     def conclude(self, failed: TwError | None) -> ExitCode:
         arrived = self._returned if self._options.wait else self._accepted
         report = ProbeReport(
@@ -237,7 +243,7 @@ class Publish:
             ok=failed is None and arrived == self._sent and not self._reordered,
             sent=self._sent,
             received=arrived,
-            lost=self._errors["timeout"],  # what was under way when the run was cut short is neither
+            lost=self._lost_lines(failed),
             reordered=self._reordered,
             errors=dict(self._errors),
             rtt_ms=Distribution.of(self._times),
