@@ -148,7 +148,7 @@ def serve(common: CommonOptions, options: ServeOptions, make: MakeService) -> in
             raise failure
         return ExitCode.OK
 
-    return run(common, main)
+    return run(common, main, is_server=True)
 
 
 def _supervisor(
