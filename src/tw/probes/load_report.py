@@ -46,7 +46,10 @@ def warmup_of(books: Books, used_up: Histogram) -> Warmup:
 
 
 def limit_of(books: Books, cpu_share: float | None, *, with_server: bool) -> str | None:
-    """Why the probe, rather than the server, may have set the figures; None where nothing speaks for it."""
+    """Why the probe, rather than the server, may have set the figures; None where nothing speaks for it,
+    or where there are no figures: a run that was refused at once has used a whole core for a millisecond."""
+    if not books.latency.count:
+        return None
     if cpu_share is not None and cpu_share > BUSY_SHARE:
         whose = "probe and server together" if with_server else "the probe"
         return f"{whose} used {cpu_share:.0%} of a core, and one thread has no more: the server may be faster"
