@@ -13,6 +13,7 @@ from tw.errors import ProtocolError
 from tw.probe_options import ProbeCounterOptions, ProbeEchoOptions, ProbePubSubOptions
 from tw.probes.counter import CounterPing
 from tw.probes.echo import EchoPing
+from tw.probes.publish import Publish
 from tw.probes.pubsub import PubSubPing
 from tw.serve_options import ServeCounterOptions, ServeEchoOptions, ServePubSubOptions
 from tw.services.counter import CounterService
@@ -34,6 +35,10 @@ def pubsub(net: Network, notes: Notes, **options: Any) -> ClientRig:
     return ClientRig(net, notes, PubSubPing(net, ProbePubSubOptions(**options), notes, net.measured))
 
 
+def publishing(net: Network, notes: Notes, **options: Any) -> ClientRig:
+    return ClientRig(net, notes, Publish(net, ProbePubSubOptions(publish=("a",), **options), notes, net.measured))
+
+
 def echo_load(net: Network, notes: Notes, **options: Any) -> ClientRig:
     return EchoRig(net, notes, connections=2, count=10, **options)
 
@@ -48,6 +53,7 @@ SERVING: dict[Any, tuple[Any, Any]] = {
     counter: (CounterService, ServeCounterOptions),
     counter_load: (CounterService, ServeCounterOptions),
     pubsub: (PubSubService, ServePubSubOptions),
+    publishing: (PubSubService, ServePubSubOptions),
 }
 
 

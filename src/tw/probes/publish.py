@@ -12,7 +12,6 @@ from tw.core.histogram import Histogram
 from tw.core.lines import LineSplitter
 from tw.errors import AnswerTimeout, ExitCode, LocalError, ProtocolError, TlsError, TwError
 from tw.probe_options import ProbePubSubOptions
-from tw.probes.failures import lost_connection
 from tw.probes.parting import part
 from tw.probes.ping import verdict_code
 from tw.probes.pubsub import MAX_LINE_BYTES, pubsub_connector, too_long
@@ -197,7 +196,7 @@ class Publish:
         if self._failed is not None:
             raise self._failed
         if self._lost is not None:
-            raise lost_connection(self._lost, self._connector.where)
+            raise self._connector.lost(self._lost, answered=self._received_bytes > 0)
 
     def _left_s(self) -> float:
         """How much longer to wait, since a line was last sent or came back."""
@@ -223,7 +222,7 @@ class Publish:
         if self._lost is None:
             raise self._not_taken()
         if not self._lost.check(error.ConnectionDone):
-            raise lost_connection(self._lost, self._connector.where)
+            raise self._connector.lost(self._lost, answered=self._received_bytes > 0)
         self._accepted = self._sent
 
     def _not_taken(self) -> TwError:
