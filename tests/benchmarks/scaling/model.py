@@ -38,6 +38,8 @@ class Costs:
     deliver_byte_s: float = 0.25e-9
     """For each byte of it."""
     subscriber_bytes: float = 2.8 * 1024
+    accept_s: float = 150e-6
+    """For a connection that comes."""
     redis_add_s: float = 12e-6
     """Redis's, for an entry that is added."""
     redis_answer_s: float = 13e-6
@@ -146,7 +148,7 @@ def outcome(costs: Costs, setting: Setting, demand: Demand, nodes: int, streams:
         raise ValueError("nodes, streams, copies, subscribers and lines must be there")
     subscribers = ceil(demand.subscribers / nodes)
     turn_s, turn = _shortest_turn(costs, setting, demand, nodes, streams)
-    sent = _on_wire(setting, turn.lines * setting.line_bytes)
+    sent = on_wire(setting, turn.lines * setting.line_bytes)
     redis, redis_cpu_s, redis_bytes = _redis(costs, setting, demand, nodes, streams, copies)
     return Outcome(
         demand.subscribers,
@@ -179,7 +181,7 @@ def _node(costs: Costs, setting: Setting, demand: Demand, nodes: int, streams: i
     at_limit = _turn(setting, demand, nodes, streams, setting.turn_limit_s)
     work = _work_s(costs, setting, subscribers, nodes, at_limit)
     size = turn.lines * setting.line_bytes
-    sent_bytes_s = demand.lines_s / turn.lines * _on_wire(setting, size) * subscribers
+    sent_bytes_s = demand.lines_s / turn.lines * on_wire(setting, size) * subscribers
     kept = costs.subscriber_bytes + setting.socket_bytes
     kept += 2 * demand.lines_s * setting.line_bytes * setting.client_rtt_s  # buffers have about twice what is in them
     return {
@@ -202,7 +204,7 @@ def _redis(
     answer = (turn.lines * setting.line_bytes + costs.entry_bytes * turn.entries) / turn.answers
     cpu = entries_s * costs.redis_add_s + answers_s * (costs.redis_answer_s + costs.redis_byte_s * answer)
     # What a copy is sent is an answer more.
-    sent_bytes_s = (answers_s + (entries_s if copies > 1 else 0)) * _on_wire(setting, answer)
+    sent_bytes_s = (answers_s + (entries_s if copies > 1 else 0)) * on_wire(setting, answer)
     shares = {
         "Redis: CPU": cpu,
         "Redis: NIC": sent_bytes_s / setting.nic_bytes_s,
@@ -211,7 +213,7 @@ def _redis(
     return shares, cpu * streams * copies, sent_bytes_s * streams * copies
 
 
-def _on_wire(setting: Setting, size: float) -> float:
+def on_wire(setting: Setting, size: float) -> float:
     return size + setting.packet_bytes * ceil(size / setting.segment_bytes)
 
 
