@@ -17,6 +17,9 @@ from .world import Conditions, World
 STEPS = 20
 """The clients of a node that has died come to each of the others in so many steps, at least."""
 
+WATCHED = 16
+"""Of so many nodes about, each delivery's latency is counted. Of all nodes, the first and the last delivery's are."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -93,6 +96,8 @@ class Cluster:
                 self.hosts.append(Nic(self.world.setting.nic_bytes_s))
             group = self._group(plan.subscribers * (number + 1) // plan.nodes - plan.subscribers * number // plan.nodes)
             self.nodes.append(Node(self.world, Cores(clock), self.hosts[-1], self.redises, group))
+            if number % -(-plan.nodes // WATCHED) == 0:
+                self.nodes[-1].delivers = self.world.ledger.watches
             for shard, audience in enumerate(group.audiences):
                 self._audiences[shard] += audience
         self.publishing = self.nodes[: self.world.setting.publishing_nodes]

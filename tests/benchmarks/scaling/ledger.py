@@ -52,23 +52,33 @@ class Ledger:
     first: Histogram = field(default_factory=Histogram)
     """From publishing to the first subscriber of all."""
     each: Histogram = field(default_factory=Histogram)
+    """To every subscriber, of those nodes that are watched."""
     last: Histogram = field(default_factory=Histogram)
+    """To the last one of all."""
     timeline: list[tuple[float, float]] = field(default_factory=list)
     """For each entry, when its first line was published, and when its last subscriber had it."""
 
-    def delivers(self, entry: Entry, subscribers: int, first_s: float, last_s: float) -> None:
-        """A node sends an entry to so many subscribers, from the moment `first_s` to `last_s`."""
-        deliveries = len(entry.lines) * subscribers
-        self.delivered += deliveries
-        # One line stands for all in the entry: the middle one was published about as late as they on average.
-        published_s = entry.lines[len(entry.lines) // 2][0]
-        if published_s >= self.warm_s and deliveries:
-            each, step = max(1, deliveries // POINTS), (last_s - first_s) / POINTS
-            for point in range(POINTS):
-                self.each.record(first_s + (point + 0.5) * step - published_s, each)
-        entry.first_s = min(entry.first_s, first_s)
-        entry.last_s = max(entry.last_s, last_s)
-        self.one_less(entry)
+    def delivers(self, entries: list[Entry], audiences: list[int], first_s: float, last_s: float) -> None:
+        """A node sends entries to so many subscribers of each stream, from the moment `first_s` to `last_s`."""
+        for entry in entries:
+            self.delivered += len(entry.lines) * audiences[entry.shard]
+            if first_s < entry.first_s:
+                entry.first_s = first_s
+            if last_s > entry.last_s:
+                entry.last_s = last_s
+            self.one_less(entry)
+
+    def watches(self, entries: list[Entry], audiences: list[int], first_s: float, last_s: float) -> None:
+        """As `delivers`, and every delivery's latency is counted."""
+        step = (last_s - first_s) / POINTS
+        for entry in entries:
+            # One line stands for all in the entry: the middle one was published about as late as they on average.
+            published_s = entry.lines[len(entry.lines) // 2][0]
+            deliveries = len(entry.lines) * audiences[entry.shard]
+            if published_s >= self.warm_s and deliveries:
+                for point in range(POINTS):
+                    self.each.record(first_s + (point + 0.5) * step - published_s, max(1, deliveries // POINTS))
+        self.delivers(entries, audiences, first_s, last_s)
 
     def one_less(self, entry: Entry) -> None:
         """A node has delivered it, or never will."""

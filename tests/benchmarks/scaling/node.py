@@ -34,6 +34,10 @@ Link = tuple[int, int]
 """Of a node to a stream: the how many-eth it is, and to which one."""
 
 
+Delivers = Callable[[list[Entry], list[int], float, float], None]
+"""Told of each send: the entries, to how many of each stream, from when to when."""
+
+
 @dataclass
 class Group:
     """Subscribers: how many, how many of them follow each stream, and up to where they were sent it."""
@@ -74,8 +78,7 @@ class Node(Process):
         self.most_held_bytes = 0
         self.most_kept_lines = 0
         """Lines that waited at their publishers, which were not read from."""
-        self.delivers: Callable[[Entry, int, float, float], None] = world.ledger.delivers
-        """Told of each delivery: the entry, to how many, from when to when."""
+        self.delivers: Delivers = world.ledger.delivers
         self._world = world
         self._nic = nic
         self._held_bytes = 0
@@ -234,8 +237,7 @@ class Node(Process):
             waits_s = self._nic.wait_s(start)
             last_s = self._nic.send(start, start + duration, wire)
             first_s = min(start + waits_s + costs.send_s, last_s)
-        for entry in entries:
-            self.delivers(entry, self.audiences[entry.shard], first_s, last_s)
+        self.delivers(entries, self.audiences, first_s, last_s)
         return duration
 
     # Clients that come ------------------------------------------------------------------------------------------------
