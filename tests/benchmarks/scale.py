@@ -14,7 +14,8 @@ import argparse
 from dataclasses import asdict, fields
 
 from calibration import calibrate
-from scaling.model import Costs, Demand, Outcome, Setting, copied, farthest, outcome, sharded, sized, worst
+from scaling.model import Costs, Demand, Outcome, Setting, worst
+from scaling.sizing import copied, farthest, sharded, sized
 
 SUBSCRIBERS = (10**3, 10**4, 10**5, 10**6, 10**7)
 LINES_S = (1, 100, 10_000)

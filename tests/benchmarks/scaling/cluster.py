@@ -49,7 +49,10 @@ class Plan:
     most_events: int = 50_000_000
 
     def __post_init__(self) -> None:
-        if min(self.nodes, self.subscribers, self.streams, self.burst_lines) < 1 or min(self.lines_s, self.seconds) <= 0:
+        if (
+            min(self.nodes, self.subscribers, self.streams, self.burst_lines) < 1
+            or min(self.lines_s, self.seconds) <= 0
+        ):
             raise ValueError("nodes, subscribers, streams, lines and seconds must be there")
         if not 0 <= self.follows <= self.streams:
             raise ValueError("a subscriber follows so many streams as there are, at most")

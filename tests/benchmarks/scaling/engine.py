@@ -32,28 +32,32 @@ class Clock:
             call(*what)
             self.events += 1
             if self.events > most_events:
-                raise ValueError(f"more than {most_events:,} events by {self.now:.3f} s: simulate less, or for less time")
+                raise ValueError(
+                    f"more than {most_events:,} events by {self.now:.3f} s: simulate less, or for less time"
+                )
 
 
 class Process:
     """Something single-threaded. What it does with what has arrived, and how long that takes, says `work`."""
 
-    def __init__(self, clock: Clock, cores: "Cores", wake_s: float) -> None:
+    def __init__(self, clock: Clock, cores: "Cores", wake_s: float, cold_s: float = 0.0) -> None:
         self.clock = clock
         self.busy_s = 0.0
         self.working_turns = 0
         """Those in which there was something to do."""
         self._cores = cores
         self._wake_s = wake_s
+        self._cold_s = cold_s
+        self._was_asleep = True
         self._inbox: list[Any] = []
         self._is_awake = False
 
-    def work(self, items: Sequence[Any]) -> float:
-        """Do a turn's work now, and tell how long it takes, in seconds."""
+    def work(self, items: Sequence[Any], spent: float) -> float:
+        """Do a turn's work now, of which so much is spent before it begins; tell when it ends, in seconds."""
         raise NotImplementedError
 
     def receive(self, item: object) -> None:
-        """Something has arrived. Who sleeps needs `wake_s` until he looks at it."""
+        """Something has arrived. Who sleeps looks at it `wake_s` later, and is slower by `cold_s` then."""
         self._inbox.append(item)
         if not self._is_awake:
             self._is_awake = True
@@ -62,7 +66,8 @@ class Process:
     def turn(self) -> float:
         """What the cores call when one is free."""
         items, self._inbox = self._inbox, []
-        spent = self.work(items)
+        spent = self.work(items, self._cold_s if self._was_asleep else 0.0)
+        self._was_asleep = False
         self.busy_s += spent
         self.working_turns += spent > 0
         return spent
@@ -73,6 +78,7 @@ class Process:
             self._cores.take(self)
         else:
             self._is_awake = False
+            self._was_asleep = True
 
     def forget(self) -> list[Any]:
         """What has arrived and was not looked at: it never will be."""

@@ -81,8 +81,7 @@ class Generator(Process):
             came = first_s + (last_s - first_s) * (piece + 1) / PIECES
             self.clock.at(came, self.receive, (node, piece, audiences[0] / PIECES, entries))
 
-    def work(self, items: Sequence[Any]) -> float:
-        spent = 0.0
+    def work(self, items: Sequence[Any], spent: float) -> float:
         was_read: set[tuple[int, int]] = set()
         for item in items:
             if item is TICK:

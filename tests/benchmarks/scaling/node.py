@@ -69,7 +69,7 @@ class Node(Process):
     """Without a way to any stream it is one server alone."""
 
     def __init__(self, world: World, cores: Cores, nic: Nic, redises: Sequence[Redis], group: Group) -> None:
-        super().__init__(world.clock, cores, world.conditions.wake_s)
+        super().__init__(world.clock, cores, world.conditions.wake_s, world.conditions.cold_s)
         self.subscribers = group.number
         self.audiences = group.audiences
         """How many of them are subscribed to each stream."""
@@ -122,12 +122,11 @@ class Node(Process):
 
     # A turn -----------------------------------------------------------------------------------------------------------
 
-    def work(self, items: Sequence[Any]) -> float:
+    def work(self, items: Sequence[Any], spent: float) -> float:
         if not self.is_alive:
             return 0.0
         costs = self._world.costs
         published: list[Line] = []
-        spent = 0.0
         for kind, what in items:
             if kind == LINE:
                 published.append(what)

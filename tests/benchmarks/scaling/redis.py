@@ -46,8 +46,7 @@ class Redis(Process):
     def restart(self) -> None:
         self.is_up = True
 
-    def work(self, items: Sequence[Any]) -> float:
-        spent = 0.0
+    def work(self, items: Sequence[Any], spent: float) -> float:
         for kind, node, link, what in items:
             if kind == ADD:
                 spent = self._add(node, link, what, spent)

@@ -15,6 +15,8 @@ class Conditions:
     """From a node to Redis, or back."""
     wake_s: float = 20e-6
     """Until a process that sleeps looks at what has arrived."""
+    cold_s: float = 45e-6
+    """What a node that has slept spends more on its first turn than one that is busy: waking, and cold caches."""
 
 
 @dataclass(frozen=True)
