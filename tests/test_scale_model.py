@@ -100,7 +100,7 @@ def test_busy_publishing_nodes_put_many_lines_in_an_entry() -> None:
 
 
 def test_who_follows_some_streams_is_sent_their_lines_alone() -> None:
-    """One of 4 streams, a line a turn: a quarter of the sends. Four lines a turn, one in each: all of them, with one."""
+    """One of 4 streams, a line a turn: a quarter of the sends. With lines in all of them, some get nothing still."""
     costs, setting = replace(NOTHING, send_s=10e-6), replace(SETTING, line_bytes=100)
     few = outcome(costs, setting, Demand(1_000, 1, share=1 / 4), 1, 4)
     assert few.turn_s == pytest.approx(2.5e-3)

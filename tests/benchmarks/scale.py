@@ -1,4 +1,4 @@
-"""How far pub/sub over Redis goes, from measured costs and a model of it (`scaling/model.py`). Nothing here is so large.
+"""How far pub/sub over Redis goes, from measured costs and a model of it (`scaling/model.py`). Nothing here is so big.
 
 `python tests/benchmarks/scale.py [--calibrate] [--cores 8] [--nic-bytes-s 3.1e9] …` prints the costs, the assumptions
 (each has an option), and for many demands how many nodes it takes, which limit binds first, what a line costs, and

@@ -3,7 +3,6 @@
 `simulate` runs a `Plan` and tells what came of it. The same plan and seed give the same, to the last digit.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
@@ -16,6 +15,8 @@ from .world import Conditions, World
 
 STEPS = 20
 """The clients of a node that has died come to each of the others in so many steps, at least."""
+
+AS_ASSUMED = Conditions()
 
 WATCHED = 16
 """Of so many nodes about, each delivery's latency is counted. Of all nodes, the first and the last delivery's are."""
@@ -182,7 +183,7 @@ def _part(group: Group, part: int, parts: int) -> Group:
     return Group(of(group.number), [of(each) for each in group.audiences], group.places)
 
 
-def simulate(plan: Plan, costs: Costs, setting: Setting, conditions: Conditions = Conditions()) -> Result:
+def simulate(plan: Plan, costs: Costs, setting: Setting, conditions: Conditions = AS_ASSUMED) -> Result:
     """Run it. Raises ValueError where that takes too many events."""
     world = World(costs, setting, conditions, ledger=Ledger(warm_s=plan.warm_s))
     cluster = Cluster(plan, world)
@@ -198,7 +199,7 @@ def simulate(plan: Plan, costs: Costs, setting: Setting, conditions: Conditions 
         plan,
         ledger,
         shares,
-        turn_s=sum(node.busy_s for node in nodes) / sum(node.working_turns for node in nodes),
+        turn_s=sum(node.busy_s for node in nodes) / max(1, sum(node.working_turns for node in nodes)),
         cpu_line_s=busy_s / ledger.published,
         most_held_bytes=max(node.most_held_bytes for node in nodes),
         most_kept_lines=max(node.most_kept_lines for node in nodes),

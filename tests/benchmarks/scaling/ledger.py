@@ -7,6 +7,9 @@ from tw.core.histogram import Histogram
 POINTS = 8
 """The subscribers of a node are sent to one after the other: so many of them stand for all, evenly spread."""
 
+PARTS = [5 * point % POINTS for point in range(POINTS)]
+"""As many lines of an entry, of which each is paired with one of those subscribers, without any order."""
+
 Line = tuple[float, int, int]
 """When it was published, by whom, and in which stream it goes."""
 
@@ -72,12 +75,12 @@ class Ledger:
         """As `delivers`, and every delivery's latency is counted."""
         step = (last_s - first_s) / POINTS
         for entry in entries:
-            # One line stands for all in the entry: the middle one was published about as late as they on average.
-            published_s = entry.lines[len(entry.lines) // 2][0]
-            deliveries = len(entry.lines) * audiences[entry.shard]
-            if published_s >= self.warm_s and deliveries:
-                for point in range(POINTS):
-                    self.each.record(first_s + (point + 0.5) * step - published_s, max(1, deliveries // POINTS))
+            lines = entry.lines
+            deliveries = max(1, len(lines) * audiences[entry.shard] // POINTS)
+            for point, part in enumerate(PARTS if audiences[entry.shard] else ()):
+                published_s = lines[(2 * part + 1) * len(lines) // (2 * POINTS)][0]
+                if published_s >= self.warm_s:
+                    self.each.record(first_s + (point + 0.5) * step - published_s, deliveries)
         self.delivers(entries, audiences, first_s, last_s)
 
     def one_less(self, entry: Entry) -> None:
