@@ -105,14 +105,14 @@ def test_a_node_takes_in_a_turn_what_came_in_the_last_one(lines_in_turn: float, 
 @given(
     subscribers=st.integers(1, 5_000),
     nodes=st.integers(1, 12),
-    lines_s=st.floats(1.0, 500.0),
+    lines_s=st.floats(1.0, 300.0),
     burst=st.integers(1, 30),
     streams=st.integers(1, 4),
     fault=st.sampled_from(["none", "outage", "death", "flood"]),
     seed=st.integers(0, 1000),
     data=st.data(),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_every_delivery_is_made_once_or_accounted_for(
     subscribers: int, nodes: int, lines_s: float, burst: int, streams: int, fault: str, seed: int, data: st.DataObject
 ) -> None:
@@ -141,32 +141,30 @@ def test_every_delivery_is_made_once_or_accounted_for(
         assert ledger.expected == ledger.published * subscribers
 
 
-@given(subscribers=st.integers(100, 5_000), nodes=st.integers(1, 20), seed=st.integers(0, 100))
-@settings(max_examples=15, deadline=None)
+@given(subscribers=st.integers(1_000, 5_000), nodes=st.integers(1, 20), seed=st.integers(0, 100))
+@settings(max_examples=10, deadline=None)
 def test_with_little_to_do_a_line_costs_what_the_closed_form_says(subscribers: int, nodes: int, seed: int) -> None:
+    """Nodes are busy for a fiftieth of the time, and no two lines meet."""
     demand = Demand(subscribers * nodes, 0.02 / (COSTS.send_s * subscribers))
-    setting = Setting()
-    foretold = outcome(COSTS, setting, demand, nodes)
-    plan = Plan(demand.subscribers, nodes, demand.lines_s, seconds=300 / demand.lines_s, warm_s=0.0, seed=seed)
-    found = simulate(plan, COSTS, setting)
+    foretold = outcome(COSTS, Setting(), demand, nodes)
+    plan = Plan(demand.subscribers, nodes, demand.lines_s, seconds=100 / demand.lines_s, warm_s=0.0, seed=seed)
+    found = simulate(plan, COSTS, Setting(), Conditions(cold_s=0.0))
     lines = found.ledger.published
-    warm = Conditions(cold_s=0.0)
-    assert simulate(plan, COSTS, setting, warm).cpu_line_s == pytest.approx(foretold.cpu_line_s, rel=0.05)
-    assert found.ledger.sent_bytes / lines == pytest.approx(foretold.sent_line_bytes, rel=0.05)
-    assert found.ledger.redis_bytes / lines == pytest.approx(foretold.redis_line_bytes, rel=0.05)
+    assert found.cpu_line_s == pytest.approx(foretold.cpu_line_s, rel=0.02)
+    assert found.ledger.sent_bytes / lines == pytest.approx(foretold.sent_line_bytes, rel=0.02)
+    assert found.ledger.redis_bytes / lines == pytest.approx(foretold.redis_line_bytes, rel=0.02)
 
 
-@given(subscribers=st.integers(2_000, 15_000), nodes=st.integers(1, 10), in_turn=st.floats(3.0, 30.0))
+@given(subscribers=st.integers(2_000, 15_000), nodes=st.integers(1, 10), in_turn=st.floats(5.0, 30.0))
 @settings(max_examples=10, deadline=None)
 def test_busy_nodes_have_the_turns_of_the_closed_form(subscribers: int, nodes: int, in_turn: float) -> None:
-    """It takes a turn for as long as its own work; lines come in turns of the average length a little oftener."""
     demand = Demand(subscribers * nodes, in_turn / (COSTS.send_s * subscribers))
     setting = Setting(nic_bytes_s=1e12)
     foretold = outcome(COSTS, setting, demand, nodes)
     plan = Plan(demand.subscribers, nodes, demand.lines_s, seconds=100 * foretold.turn_s, warm_s=0.0)
     found = simulate(plan, COSTS, setting)
-    assert found.shares["node: CPU"] > 0.9
-    assert found.turn_s == pytest.approx(foretold.turn_s, rel=0.15)
+    assert found.shares["node: CPU"] > 0.95
+    assert found.cpu_line_s == pytest.approx(foretold.cpu_line_s, rel=0.1)
 
 
 def outage(lines_s: float, seconds: float) -> Result:
@@ -185,11 +183,12 @@ def test_what_is_published_while_redis_is_away_comes_afterwards() -> None:
 
 
 def test_a_node_holds_so_much_and_publishers_wait_with_the_rest() -> None:
-    """40,000 lines a second for 3 s on 4 nodes are 30,000 each; of 300 bytes, 13,981 are 4 MiB."""
-    plan = Plan(4, 4, 40_000, seconds=5, outage=(1.0, 3.0), burst_lines=100)
-    found = simulate(plan, NOTHING, Setting(line_bytes=300))
-    assert HOLD_BYTES < found.most_held_bytes <= HOLD_BYTES + 300
-    assert 15_000 < found.most_kept_lines < 30_000 + 2 * 10_000
+    """20,000 lines a second for 1 s on 4 nodes are 5,000 each; of 1,000 bytes, 4,194 are 4 MiB."""
+    plan = Plan(4, 4, 20_000, seconds=2.5, outage=(0.5, 1.0), burst_lines=100)
+    found = simulate(plan, NOTHING, Setting(line_bytes=1_000))
+    assert HOLD_BYTES < found.most_held_bytes <= HOLD_BYTES + 1_000
+    # Nodes try again within 2 s.
+    assert 700 < found.most_kept_lines < 11_000
     assert found.ledger.delivered == found.ledger.expected
 
 
@@ -203,23 +202,21 @@ def test_clients_of_a_dead_node_miss_what_comes_until_they_are_back() -> None:
 
 def test_redis_falls_behind_for_ever_where_an_answer_has_no_room_for_a_round() -> None:
     """The closed form's share of that limit is above 1, and later lines are later and later; below, they are not."""
-    setting = Setting(publishing_nodes=20)
+    setting, costs = Setting(publishing_nodes=20), replace(COSTS, redis_answer_s=260e-6)
 
     def late_s(lines_s: float) -> tuple[float, float]:
-        """By the end of half a second, and of a whole one."""
-        found = simulate(Plan(300, 300, lines_s, seconds=1.0, warm_s=0.0), COSTS, setting).ledger.timeline
-        halves = (
-            [last_s - came_s for came_s, last_s in found if from_s < came_s < from_s + 0.1] for from_s in (0.4, 0.9)
-        )
-        return tuple(max(half) for half in halves)
+        """The latest of those that came early, and of those that came late."""
+        found = simulate(Plan(50, 50, lines_s, seconds=2.0, warm_s=0.0), costs, setting).ledger.timeline
+        early, late = ([last - came for came, last in found if 0 < came - since < 0.2] for since in (0.6, 1.8))
+        return max(early), max(late)
 
-    for lines_s, share in ((4_000, 0.49), (16_000, 1.95)):
-        full = outcome(COSTS, setting, Demand(300, lines_s), 300).redis["Redis: entries in an answer"]
+    for lines_s, share in ((1_200, 0.49), (4_800, 1.95)):
+        full = outcome(costs, setting, Demand(50, lines_s), 50).redis["Redis: entries in an answer"]
         assert full == pytest.approx(share, rel=0.01)
-    sooner_s, later_s = late_s(4_000)
-    assert later_s < 1.5 * sooner_s
-    sooner_s, later_s = late_s(16_000)
-    assert later_s > 1.7 * sooner_s
+    early_s, later_s = late_s(1_200)
+    assert later_s < 1.5 * early_s
+    early_s, later_s = late_s(4_800)
+    assert later_s > 1.7 * early_s
 
 
 def test_the_same_seed_gives_the_same_run() -> None:
@@ -244,7 +241,7 @@ def test_too_much_to_simulate_is_told() -> None:
 
 @pytest.mark.parametrize("nodes", [0, 1])
 def test_on_one_core_a_generator_and_what_it_measures_take_turns(nodes: int) -> None:
-    """One line at a time, one publisher, 99 subscribers: everything is done 100 times, and nothing at a time."""
+    """One line at a time, one publisher, 99 subscribers: 100 sends, then 100 reads, and all over again."""
     costs = replace(NOTHING, publish_entry_s=70e-6, send_s=3e-6, follow_answer_s=90e-6, redis_add_s=20e-6)
     load, generating = Load(99, 1, window=1), GeneratorCosts(read_s=2e-6, line_s=1e-6, publish_s=10e-6)
     told = generate(load, nodes, costs, generating, Setting(cores=1), AT_ONCE)
@@ -262,4 +259,5 @@ def test_a_generator_at_a_rate_tells_when_its_lines_were_read() -> None:
     )
     assert told.deliveries_s == pytest.approx(5 * 99, rel=0.12)
     middle_s = told.latency.percentile(50)
-    assert middle_s == pytest.approx(0.05, rel=0.15)
+    assert middle_s is not None
+    assert 0.045 < middle_s < 0.065  # it is told of in ten parts
