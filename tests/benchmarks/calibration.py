@@ -20,6 +20,8 @@ MANY = 200
 READERS = 20
 NODE = node_name((0, 0), bytes(8))
 LARGE_BYTES = 20_000
+SHORT_BYTES, LONG_BYTES = 64, 512
+"""Of lines. A window of the long ones is still one piece of a turn."""
 LINE_BYTES = 82
 """Of the generator's lines here, with the prefix of a client on loopback."""
 
@@ -27,9 +29,9 @@ LINE_BYTES = 82
 class Measured:
     """The nodes of a cluster under one load: what a line costs them, and how many are in an entry."""
 
-    def __init__(self, cluster: Cluster, subscribers: int, window: int) -> None:
+    def __init__(self, cluster: Cluster, subscribers: int, window: int, length: int = SHORT_BYTES) -> None:
         before = _stream(cluster)
-        options = ["-n", str(subscribers), "-P", "1", "-w", str(window), "-W", "0.2"]
+        options = ["-n", str(subscribers), "-P", "1", "-w", str(window), "-l", str(length), "-W", "0.2"]
         figures = load(Nodes(cluster), "fanout", *options, seconds=SECONDS)
         entries, lines = (new - old for new, old in zip(_stream(cluster), before, strict=True))
         self.line_s = figures["srv_us_msg"] * 1e-6 * subscribers
@@ -157,6 +159,7 @@ def calibrate() -> Calibration:
         memory, accept_s = _newcomer(one)
         few, many = Measured(one, 2, 1), Measured(one, MANY, 1)
         deep_few, deep_many = Measured(one, 2, 256), Measured(one, MANY, 256)
+        deep_long = Measured(one, MANY, 256, LONG_BYTES)
         add_s, read_s = (_redis_entry_s(one.port, readers, LINE_BYTES) for readers in (1, READERS + 1))
         follow_entry_s = _follow_entry_s(one)
         large_s = _redis_entry_s(one.port, READERS + 1, LARGE_BYTES)
@@ -172,7 +175,6 @@ def calibrate() -> Calibration:
     entry_s = few.line_s - 3 * send_s  # the publisher is sent its line too
     follow_s = min(entry_s, max(0.0, (spread.line_s - 4 * send_s - entry_s) / 2))
     publish_line_s = max(0.0, deep_few.line_s - (entry_s + 3 * send_s) / deep_few.lines)
-    rest_s = deep_many.line_s - (entry_s + (MANY + 1) * send_s) / deep_many.lines - publish_line_s
     answer_s = (read_s - add_s) / READERS
     costs = Costs(
         publish_entry_s=entry_s - follow_s,
@@ -180,7 +182,7 @@ def calibrate() -> Calibration:
         follow_answer_s=follow_s,
         follow_entry_s=follow_entry_s,
         send_s=send_s,
-        deliver_byte_s=max(0.0, rest_s / ((MANY + 1) * LINE_BYTES)),
+        deliver_byte_s=max(0.0, (deep_long.line_s - deep_many.line_s) / ((MANY + 1) * (LONG_BYTES - SHORT_BYTES))),
         subscriber_bytes=memory,
         accept_s=accept_s,
         redis_add_s=max(0.0, add_s - answer_s),

@@ -7,6 +7,7 @@ Costs are those of `scale.py`, sizes are the closed form's: as few nodes as hold
 
 import argparse
 from dataclasses import fields, replace
+from math import ceil
 
 from scaling.cluster import Plan, Result, simulate
 from scaling.model import Costs, Demand, Outcome, Setting, worst
@@ -17,7 +18,10 @@ from tw.core.histogram import Histogram
 
 SIZES = [(10**4, 1), (10**5, 1), (10**6, 1), (10**7, 1), (10**4, 100), (10**5, 100), (10**6, 100), (10**7, 100)]
 LARGE = [(10**5, 10_000), (10**6, 10_000), (10**7, 10_000)]
+STREAMS = 64
 TOPICS = 1_000
+SUMMED = ("Redis: CPU", "Redis: NIC", "Redis: connections")
+"""What many topics need of one Redis; what an answer holds is each stream's own."""
 GROWTH = (1, 10, 30, 100, 200, 300)
 MILLION = 10**6
 FAULT_AT_S = 3.0
@@ -48,17 +52,27 @@ class Runs:
             )
 
     def sharding(self) -> None:
-        print("\nMore than one Redis carries: of one stream, copies; or topics, each subscriber following one")
-        print(f"{'subscribers':>11} {'lines/s':>7}  {'one Redis':32} {'copies it takes':>15}  {TOPICS:,} topics")
+        """Three ways beyond one Redis. `tw` has the last one: a URL for each topic, and servers for each URL."""
+        print("\nLines beyond one Redis")
         for subscribers, lines_s in LARGE:
             demand = Demand(subscribers, lines_s)
             one, copies = sized(self.costs, self.setting, demand), copied(self.costs, self.setting, demand)
+            print(f"{subscribers:,} subscribers, {lines_s:,} lines/s: {one.nodes:,} nodes, {_limit(one.redis)}")
+            print(f"  the same on {copies.copies:,} copies of one Redis: {_limit(copies.redis)}")
+            part = sized(self.costs, self.setting, replace(demand, share=1 / STREAMS), STREAMS)
+            late = ""
+            if part.nodes * lines_s < MILLION:
+                plan = Plan(subscribers, part.nodes, lines_s, seconds=0.6, warm_s=0.2, streams=STREAMS, follows=1)
+                late = f"; last one {_p99(simulate(plan, self.costs, self.setting, self._conditions))}"
+            print(
+                f"  each follows 1 of {STREAMS} streams, every node all: {part.nodes:,} nodes, {_nearest(part)}{late}"
+            )
             topic = by_topic(self.costs, self.setting, demand, TOPICS)
             told = self.run(Plan(topic.subscribers, topic.nodes, lines_s / TOPICS))
-            last_s = told.ledger.last.percentile(99) or 0.0
+            redises = ceil(TOPICS * max(topic.redis[name] for name in SUMMED) / self.setting.full)
             print(
-                f"{subscribers:11,} {lines_s:7,}  {_limit(one.redis):32} {copies.copies:15}  "
-                f"{topic.nodes:3} nodes each, {_nearest(topic)}; last one p99 {last_s * 1e3:.0f} ms"
+                f"  each follows 1 of {TOPICS:,} topics, each with its own nodes: {topic.nodes * TOPICS:,} nodes, "
+                f"{redises} Redis for all, {_nearest(topic)}; last one {_p99(told)}"
             )
 
     def growth(self) -> None:
@@ -72,32 +86,38 @@ class Runs:
 
     def faults(self) -> None:
         nodes = fewest_nodes(self.costs, self.setting, Demand(MILLION, 100))
-        calm = Plan(MILLION, nodes, 100, seconds=FAULT_AT_S + 7)
-        away = replace(calm, seconds=FAULT_AT_S + OUTAGE_S + 7, outage=(FAULT_AT_S, OUTAGE_S))
+        calm = Plan(MILLION, nodes, 100, seconds=FAULT_AT_S + 27)
+        away = {"outage": (FAULT_AT_S, OUTAGE_S)}
+        many = Plan(10**4, fewest_nodes(self.costs, self.setting, Demand(10**4, 10**4)), 10_000, FAULT_AT_S + 14)
         plans = {
             "nothing happens": calm,
             "lines come 20 at a time": replace(calm, burst_lines=20),
             "1,000 lines at once": replace(calm, flood=(FAULT_AT_S, 1_000)),
-            f"no Redis for {OUTAGE_S:.0f} s": away,
+            f"no Redis for {OUTAGE_S:.0f} s": replace(calm, **away),
             f"a node dies, {MILLION // nodes:,} clients return": replace(
                 calm, dies_at=FAULT_AT_S, reconnect_s=RECONNECT_S
             ),
+            f"{many.lines_s:,} lines/s to {many.subscribers:,}": many,
+            f"and no Redis for {OUTAGE_S:.0f} s": replace(many, **away),
         }
         print(f"\nThe same set-up, 100 lines/s, and what happens to it after {FAULT_AT_S:.0f} s")
-        print(f"{'':35} {LATE}  {'calm after':>10} {'a node holds':>12} {'for a NIC':>9} {'missed':>9} {'twice':>6}")
-        usual_s = 0.0
+        print(f"{'':35} {LATE}  {'calm after':>10} {'a node holds':>12} {'a client waits for':>18} {'missed':>9}")
         for name, plan in plans.items():
             told = self.run(plan)
-            usual_s = usual_s or 1.2 * (told.ledger.last.percentile(100) or 0.0)
-            calm_s = told.ledger.calm_again_s(FAULT_AT_S, usual_s) - FAULT_AT_S
-            waiting = told.nic_queue_bytes / self.setting.cores / (MILLION / nodes)
+            happens = plan.flood[1] or plan.outage[1] or plan.dies_at
+            calm_s = told.ledger.calm_again_s(FAULT_AT_S, 1.5 * told.ledger.usual_s(FAULT_AT_S)) - FAULT_AT_S
+            waiting = told.nic_queue_bytes / self.setting.cores / (plan.subscribers / plan.nodes)
             print(
-                f"{name:35} {_late(told)}  {calm_s:8.1f} s {told.most_held_bytes / 1e3:9,.1f} kB "
-                f"{waiting / 1e3:6,.1f} kB {told.ledger.missed:9,} {told.ledger.repeated:6,}"
+                f"{name:35} {_late(told)}  {f'{calm_s:.1f} s' if happens else '':>10} "
+                f"{told.most_held_bytes / 1e3:9,.1f} kB {waiting / 1e3:15,.1f} kB {told.ledger.missed:9,}"
             )
 
 
 LATE = f"{'first one, ms':>14} {'last one: p50, p99, p99.9, ms':>30}"
+
+
+def _p99(told: Result) -> str:
+    return f"p99 {(told.ledger.last.percentile(99) or 0.0) * 1e3:.0f} ms"
 
 
 def _late(told: Result) -> str:

@@ -55,6 +55,8 @@ class Told:
     deliveries_s: float
     cpu_delivery_s: float
     """Of the nodes and Redis."""
+    used: float
+    """Cores, by everything."""
     latency: Histogram
 
 
@@ -152,16 +154,22 @@ def generate(
         generator.nodes.append(node)
         node.receive((LINKED, None))
     generator.start()
-    busy: list[float] = []
+    busy: list[tuple[float, float]] = []
+
+    def look() -> None:
+        busy.append((sum(each.busy_s for each in (*generator.nodes, *redises)), generator.busy_s))
+
     for moment in (load.warm_s, load.seconds):
-        world.clock.at(moment, lambda: busy.append(sum(each.busy_s for each in (*generator.nodes, *redises))))
+        world.clock.at(moment, look)
     world.clock.run(50_000_000)
     if world.ledger.unexplained:
         raise AssertionError("the generator has lost lines")
-    share = load.subscribers / connections
-    deliveries = generator.delivered * share
+    deliveries = generator.delivered * load.subscribers / connections
+    served_s, generated_s = (after - before for before, after in zip(*busy, strict=True))
+    seconds = load.seconds - load.warm_s
     return Told(
-        deliveries / (load.seconds - load.warm_s),
-        (busy[1] - busy[0]) / deliveries if deliveries else 0.0,
+        deliveries / seconds,
+        served_s / deliveries if deliveries else 0.0,
+        (served_s + generated_s) / seconds,
         generator.latency,
     )

@@ -99,6 +99,10 @@ class Ledger:
         """Deliveries that are neither made nor accounted for. 0, or the simulation is wrong."""
         return self.expected - (self.delivered - self.repeated + self.missed + self.lost)
 
+    def usual_s(self, until_s: float) -> float:
+        """The latest of what had come to everybody by then."""
+        return max((last_s - came_s for came_s, last_s in self.timeline if last_s < until_s), default=0.0)
+
     def calm_again_s(self, since_s: float, limit_s: float) -> float:
         """From which moment on every line that was published after `since_s` was with everybody within `limit_s`."""
         late = (published_s for published_s, last_s in self.timeline if last_s - published_s > limit_s)
