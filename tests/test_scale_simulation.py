@@ -20,7 +20,8 @@ from tw.services.stream_relay import HOLD_BYTES
 
 COSTS = Costs()
 NOTHING = Costs(*[0.0] * len(fields(Costs)))
-AT_ONCE = Conditions(way_s=0.0, wake_s=0.0, cold_s=0.0)
+WARM = Conditions(cold_s=0.0, redis_cold_s=0.0)
+AT_ONCE = replace(WARM, way_s=0.0, wake_s=0.0)
 WIDE = Setting(nic_bytes_s=1e15)
 
 
@@ -148,7 +149,7 @@ def test_with_little_to_do_a_line_costs_what_the_closed_form_says(subscribers: i
     demand = Demand(subscribers * nodes, 0.02 / (COSTS.send_s * subscribers))
     foretold = outcome(COSTS, Setting(), demand, nodes)
     plan = Plan(demand.subscribers, nodes, demand.lines_s, seconds=100 / demand.lines_s, warm_s=0.0, seed=seed)
-    found = simulate(plan, COSTS, Setting(), Conditions(cold_s=0.0))
+    found = simulate(plan, COSTS, Setting(), WARM)
     lines = found.ledger.published
     assert found.cpu_line_s == pytest.approx(foretold.cpu_line_s, rel=0.02)
     assert found.ledger.sent_bytes / lines == pytest.approx(foretold.sent_line_bytes, rel=0.02)

@@ -88,7 +88,7 @@ class Runs:
         nodes = fewest_nodes(self.costs, self.setting, Demand(MILLION, 100))
         calm = Plan(MILLION, nodes, 100, seconds=FAULT_AT_S + 27)
         away = {"outage": (FAULT_AT_S, OUTAGE_S)}
-        many = Plan(10**4, fewest_nodes(self.costs, self.setting, Demand(10**4, 10**4)), 10_000, FAULT_AT_S + 14)
+        many = Plan(1_000, fewest_nodes(self.costs, self.setting, Demand(1_000, 10**4)), 10_000, FAULT_AT_S + 17)
         plans = {
             "nothing happens": calm,
             "lines come 20 at a time": replace(calm, burst_lines=20),

@@ -3,6 +3,7 @@
 `simulate` runs a `Plan` and tells what came of it. The same plan and seed give the same, to the last digit.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -200,7 +201,7 @@ def simulate(plan: Plan, costs: Costs, setting: Setting, conditions: Conditions 
         ledger,
         shares,
         turn_s=sum(node.busy_s for node in nodes) / max(1, sum(node.working_turns for node in nodes)),
-        cpu_line_s=busy_s / ledger.published,
+        cpu_line_s=busy_s / max(1, ledger.published),
         most_held_bytes=max(node.most_held_bytes for node in nodes),
         most_kept_lines=max(node.most_kept_lines for node in nodes),
         stream_entries=max(len(redis.stream) for redis in cluster.redises),
@@ -212,12 +213,12 @@ def simulate(plan: Plan, costs: Costs, setting: Setting, conditions: Conditions 
 def _shares(cluster: Cluster) -> dict[str, float]:
     seconds = cluster.world.clock.now
 
-    def busiest(things: list[Process] | list[Nic]) -> float:
+    def busiest(things: Sequence[Process | Nic]) -> float:
         return max(each.busy_s for each in things) / seconds
 
     return {
-        "node: CPU": busiest([*cluster.nodes]),
+        "node: CPU": busiest(cluster.nodes),
         "node: NIC": busiest(cluster.hosts),
-        "Redis: CPU": busiest([*cluster.redises]),
+        "Redis: CPU": busiest(cluster.redises),
         "Redis: NIC": busiest([redis.nic for redis in cluster.redises]),
     }

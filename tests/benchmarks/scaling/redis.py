@@ -24,7 +24,7 @@ class Redis(Process):
     """Who waits is answered with the first entry that is added, who asks later with all that there are by then."""
 
     def __init__(self, world: World, cores: Cores) -> None:
-        super().__init__(world.clock, cores, world.conditions.wake_s)
+        super().__init__(world.clock, cores, world.conditions.wake_s, world.conditions.redis_cold_s)
         self.nic = Nic(world.setting.nic_bytes_s)
         self.stream: list[Entry | None] = []
         """None stands for an entry that is there already."""
