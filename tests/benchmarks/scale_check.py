@@ -2,11 +2,12 @@
 
 `python tests/benchmarks/scale_check.py [ROUNDS]` (3; half a minute each) needs gcc, redis-server and redis-cli.
 
-Costs are medians of `calibration.py`'s, but for those of a send and of a byte (a send to a generator that sleeps costs
-more, as it must be woken: 1.85 to 3.9 us were seen), the generator's own, and those of waking: they are from the server
-alone, without Redis, in the same rounds. Nothing is from the runs over Redis that the simulation is held against. Other work on
-the machine takes a part of its cores; so deliveries are told for each second of a core that nodes, Redis and generator
-had, and are simulated with one core for all. Latency is with what the machine had.
+Costs are medians of `calibration.py`'s; those of a send, of a byte, of waking and of the generator are from the server
+alone, without Redis, in the same rounds. (A send to a generator that sleeps costs more, as it must be woken: 1.85 to
+3.9 us were seen.) Nothing is from the runs over Redis that the simulation is held against.
+
+Other work on the machine takes a part of its cores; so deliveries are told for each second of a core that nodes, Redis
+and generator had, and are simulated with one core for all. Latency is with what the machine had.
 """
 
 import sys
@@ -58,7 +59,8 @@ def run(rounds: int) -> tuple[Costs, float, dict[tuple[str, int], list[Figures]]
 def from_alone(costs: Costs, few_s: float, measured: dict[tuple[str, int], list[Figures]]) -> tuple[Costs, Costs]:
     """The costs with sends and bytes as one server alone had them, and that server's own. `few_s` is a line of its to
     two subscribers and the publisher."""
-    one, deep = (_median(measured[name, 0], lambda run: run["srv_us_msg"]) * 1e-6 for name in list(LOADS)[:2][::-1])
+    names = ("one line at a time", "256 lines deep")
+    one, deep = (_median(measured[name, 0], lambda run: run["srv_us_msg"]) * 1e-6 for name in names)
     # Three lines go in one send to 303, and one in three sends of `few_s`.
     send_s = (3 * 300 * one - few_s) / (303 - 3)
     entry_s = costs.publish_entry_s + 3 * (costs.send_s - send_s)
