@@ -54,7 +54,7 @@ class Publisher:
 
 
 @given(busy_shares, st.integers(0, 1000))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_redis_is_a_queue_that_is_served_in_order(busy: float, seed: int) -> None:
     work_s, random = 1e-3, Random(seed)
     world = World(replace(NOTHING, redis_add_s=work_s), WIDE, AT_ONCE)
@@ -66,25 +66,25 @@ def test_redis_is_a_queue_that_is_served_in_order(busy: float, seed: int) -> Non
     world.clock.run(10**6)
     assert len(publisher.took_s) == 5_000
     assert mean(publisher.took_s) == pytest.approx(md1_s(work_s, busy), rel=0.2)
-    assert publisher.redis.busy_s / moment == pytest.approx(busy, rel=0.1)
+    assert publisher.redis.busy_s / moment == pytest.approx(busy, rel=0.15)
 
 
 @given(busy_shares, st.integers(0, 1000))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_a_network_card_is_one_as_well(busy: float, seed: int) -> None:
     """100 subscribers, a line in a packet of 200 bytes."""
     setting = Setting(line_bytes=110, nic_bytes_s=2e7)
     work_s = 100 * 200 / 2e7
-    plan = Plan(100, 1, busy / work_s, seconds=5_000 * work_s / busy, warm_s=0.0, seed=seed)
+    plan = Plan(100, 1, busy / work_s, seconds=2_500 * work_s / busy, warm_s=0.0, seed=seed)
     found = simulate(plan, NOTHING, setting, AT_ONCE)
     # Redis has such a card, which each line passes first.
     through_redis_s = 200 / 2e7
-    assert mean_s(found.ledger.last) == pytest.approx(md1_s(work_s, busy) + through_redis_s, rel=0.15)
-    assert found.shares["node: NIC"] == pytest.approx(busy, rel=0.1)
+    assert mean_s(found.ledger.last) == pytest.approx(md1_s(work_s, busy) + through_redis_s, rel=0.25)
+    assert found.shares["node: NIC"] == pytest.approx(busy, rel=0.15)
 
 
 @given(st.floats(0.05, 5.0), st.integers(0, 1000))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_a_node_takes_in_a_turn_what_came_in_the_last_one(lines_in_turn: float, seed: int) -> None:
     """Turns of 1 ms follow each other while lines come; who comes to a busy node waits half a turn on average.
 
@@ -92,15 +92,15 @@ def test_a_node_takes_in_a_turn_what_came_in_the_last_one(lines_in_turn: float, 
     """
     turn_s = 1e-3
     rate = lines_in_turn / turn_s
-    plan = Plan(100, 1, rate, seconds=5_000 / rate, warm_s=0.0, seed=seed)
+    plan = Plan(100, 1, rate, seconds=2_500 / rate, warm_s=0.0, seed=seed)
     found = simulate(plan, replace(NOTHING, send_s=turn_s / 100), WIDE, AT_ONCE)
     busy = turn_s / (turn_s + 2.718281828**-lines_in_turn / rate)
-    assert found.shares["node: CPU"] == pytest.approx(busy, rel=0.1)
-    assert mean_s(found.ledger.last) == pytest.approx(turn_s * (1 + busy / 2), rel=0.05)
+    assert found.shares["node: CPU"] == pytest.approx(busy, rel=0.15)
+    assert mean_s(found.ledger.last) == pytest.approx(turn_s * (1 + busy / 2), rel=0.08)
     slowest_s = found.ledger.last.percentile(99.9)
     assert slowest_s is not None
     assert slowest_s <= 2 * turn_s * 1.002
-    assert mean_s(found.ledger.each) == pytest.approx(turn_s * (1 + busy) / 2, rel=0.05)
+    assert mean_s(found.ledger.each) == pytest.approx(turn_s * (1 + busy) / 2, rel=0.1)
 
 
 @given(
@@ -207,8 +207,8 @@ def test_redis_falls_behind_for_ever_where_an_answer_has_no_room_for_a_round() -
 
     def late_s(lines_s: float) -> tuple[float, float]:
         """The latest of those that came early, and of those that came late."""
-        found = simulate(Plan(50, 50, lines_s, seconds=2.0, warm_s=0.0), costs, setting).ledger.timeline
-        early, late = ([last - came for came, last in found if 0 < came - since < 0.2] for since in (0.6, 1.8))
+        found = simulate(Plan(50, 50, lines_s, seconds=1.2, warm_s=0.0), costs, setting).ledger.timeline
+        early, late = ([last - came for came, last in found if 0 < came - since < 0.2] for since in (0.4, 1.0))
         return max(early), max(late)
 
     for lines_s, share in ((1_200, 0.49), (4_800, 1.95)):

@@ -170,7 +170,7 @@ class Cluster:
         parts = max(STEPS * len(others), -(-group.number // ACCEPTS))
         for part in range(parts):
             took = _part(group, part, parts)
-            if took.number:
+            if took.number or any(took.audiences):
                 when = self.world.clock.now + self.random.uniform(0.0, self.plan.reconnect_s)
                 self.world.clock.at(when, others[part % len(others)].receive, (JOIN, took))
 

@@ -228,7 +228,9 @@ class Node(Process):
         duration, first_s, last_s = 0.0, start, start
         if size:
             shards = {entry.shard for entry in entries}
-            reached = self.subscribers * (1 - prod(1 - self.audiences[each] / self.subscribers for each in shards))
+            # Where few have come from a node that died, a stream's part of them may be one more than there are.
+            here = max(self.subscribers, *self.audiences)
+            reached = here * (1 - prod(1 - self.audiences[each] / here for each in shards))
             sends = reached * ceil(size / reached / TURN_BYTES)
             duration = sends * costs.send_s + size * costs.deliver_byte_s
             wire = reached * on_wire(setting, size / reached)
