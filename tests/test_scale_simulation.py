@@ -183,6 +183,14 @@ def test_what_is_published_while_redis_is_away_comes_afterwards() -> None:
     assert 86 * 25 * 3 < found.most_held_bytes < HOLD_BYTES
 
 
+def test_what_was_on_its_way_when_redis_went_is_sent_again_and_dropped_where_it_had_arrived() -> None:
+    """0.1 s each way: of 50 lines a second five have not come when it goes, and the answers of five are not back."""
+    plan = Plan(100, 3, 50, seconds=5, outage=(2.0, 1.0))
+    found = simulate(plan, COSTS, Setting(), replace(WARM, way_s=0.1))
+    assert 1 <= found.ledger.repeated_entries <= 15
+    assert found.ledger.delivered == found.ledger.expected == found.ledger.published * 100
+
+
 def test_a_node_holds_so_much_and_publishers_wait_with_the_rest() -> None:
     """20,000 lines a second for 1 s on 4 nodes are 5,000 each; of 1,000 bytes, 4,194 are 4 MiB."""
     plan = Plan(4, 4, 20_000, seconds=2.5, outage=(0.5, 1.0), burst_lines=100)
