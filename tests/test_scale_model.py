@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks.scaling.model import Costs, Demand, Setting, outcome
 from benchmarks.scaling.sizing import by_topic, copied, farthest, fewest_nodes, sharded, sized
+from tw.services.stream_reader import READ_ENTRIES
 
 COSTS, SETTING = Costs(), Setting()
 NOTHING = Costs(*[0.0] * len(fields(Costs)))
@@ -81,13 +82,13 @@ def test_ways_beyond_one_redis() -> None:
 
 
 def test_an_answer_must_have_room_for_what_comes_while_everyone_is_answered() -> None:
-    """500 nodes at 20 us are 10 ms, in which 32 of 3,200 lines a second come: as many as are asked for at once."""
+    """500 nodes at 20 us are 10 ms, in which 256 of 25,600 lines a second come: as many as are asked for at once."""
     setting, costs = replace(SETTING, publishing_nodes=50), replace(NOTHING, redis_answer_s=20e-6)
-    full = outcome(costs, setting, Demand(500, 3_200), 500)
+    full = outcome(costs, setting, Demand(500, 25_600), 500)
     assert full.redis["Redis: entries in an answer"] == pytest.approx(1)
     for less in (
-        outcome(costs, setting, Demand(500, 3_200), 500, 2),
-        outcome(costs, setting, Demand(500, 3_200), 500, 1, 2),
+        outcome(costs, setting, Demand(500, 25_600), 500, 2),
+        outcome(costs, setting, Demand(500, 25_600), 500, 1, 2),
     ):
         assert less.redis["Redis: entries in an answer"] == pytest.approx(1 / 2)
 
@@ -96,7 +97,7 @@ def test_busy_publishing_nodes_put_many_lines_in_an_entry() -> None:
     """Of 10 nodes with turns of 10 ms come 10 entries in that time, however many lines there are."""
     setting, costs = replace(SETTING, publishing_nodes=10), replace(NOTHING, send_s=1e-3, redis_answer_s=1e-3)
     full = outcome(costs, setting, Demand(100, 100_000), 10)
-    assert full.redis["Redis: entries in an answer"] == pytest.approx(10 / 32)
+    assert full.redis["Redis: entries in an answer"] == pytest.approx(10 / READ_ENTRIES)
 
 
 def test_who_follows_some_streams_is_sent_their_lines_alone() -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.scaling import model, redis
 from benchmarks.scaling.cluster import Plan, Result, simulate
 from benchmarks.scaling.engine import Cores
 from benchmarks.scaling.generator import GeneratorCosts, Load, generate
@@ -209,8 +210,10 @@ def test_clients_of_a_dead_node_miss_what_comes_until_they_are_back() -> None:
     assert found.ledger.lost <= 10 * 10_000
 
 
-def test_redis_falls_behind_for_ever_where_an_answer_has_no_room_for_a_round() -> None:
+def test_redis_falls_behind_for_ever_where_an_answer_has_no_room_for_a_round(monkeypatch: pytest.MonkeyPatch) -> None:
     """The closed form's share of that limit is above 1, and later lines are later and later; below, they are not."""
+    for module in (model, redis):
+        monkeypatch.setattr(module, "READ_ENTRIES", 32)  # so that few nodes and lines are enough
     setting, costs = Setting(publishing_nodes=20), replace(COSTS, redis_answer_s=260e-6)
 
     def late_s(lines_s: float) -> tuple[float, float]:

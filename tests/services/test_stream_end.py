@@ -4,6 +4,7 @@ import pytest
 
 from stream_memory import Node, Stream, other
 from tw.services.listener import FIRST_SHARE
+from tw.services.stream_reader import READ_ENTRIES
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
@@ -28,12 +29,12 @@ def test_what_is_added_later_is_not_waited_for() -> None:
     other(node.stream, 1, 1, b"before")
     stopping = node.stopping()
     assert node.writer.carry_out()
-    for number in range(2, 200):
+    for number in range(2, 2 * READ_ENTRIES):
         other(node.stream, number, number, b"after")
     node.move()
     assert client.reads().startswith(b"before\nafter\n")
     node.settle()
-    assert stopping.result.more["lines"] < 199, "that is more than one answer has"
+    assert stopping.result.more["lines"] < 2 * READ_ENTRIES - 1, "that is more than one answer has"
 
 
 @pytest.mark.parametrize("kind", ["away", "refusing"])

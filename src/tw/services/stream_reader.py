@@ -12,10 +12,11 @@ from tw.core.redis_rules import LinkLost, Refusal
 from tw.core.relayed import START, StreamId, read_id, write_id
 from tw.errors import TwError
 
-READ_ENTRIES = 32
+READ_ENTRIES = 256
 READ_BYTES = 8 * 1024 * 1024
 """So many entries are asked for at once, fewer where the last ones were so large that it would be more. (One holds
-a quarter of a megabyte at most, or one line, which may have 64 MiB.)"""
+a quarter of a megabyte at most, or one line, which may have 64 MiB.) With hundreds of servers on a stream so many come
+while Redis answers each of them once: with fewer, they would fall behind for ever."""
 
 BLOCK_S = 1.0
 """How long Redis waits for an entry before it answers that there is none. What it has lost is noticed so late, where

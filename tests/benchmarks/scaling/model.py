@@ -18,9 +18,8 @@ takes in all that is written.
 from dataclasses import dataclass
 from math import ceil
 
-READ_ENTRIES = 32
-TURN_BYTES = 256 * 1024
-"""So much a node reads from a stream in one turn (tw.services.stream_reader, tw.services.pubsub)."""
+from tw.services.pubsub import TURN_BYTES
+from tw.services.stream_reader import READ_ENTRIES
 
 
 @dataclass(frozen=True)
