@@ -162,7 +162,7 @@ class Trial:
         crowd.has_ended = True
         until(lambda: all(client.is_over for client in crowd.subscribers))
         crowd.stop()
-        self.hosts.start(node)
+        self.hosts.mend()
         self.crowds[node] = self.crowd(node)
         self.all_crowds.append(self.crowds[node])
 

@@ -23,8 +23,8 @@ CUT_S = 10.0
 
 
 @pytest.fixture(scope="module")
-def hosts() -> Iterator[Lab]:
-    """One laboratory for all: each test leaves it as it was. In the end the servers say that nothing was missed."""
+def shared() -> Iterator[Lab]:
+    """One laboratory for all. In the end those servers that were never stopped say that they have missed nothing."""
     with lab() as made:
         yield made
         summaries = [server.stop() for server in made.servers]
@@ -33,9 +33,17 @@ def hosts() -> Iterator[Lab]:
             assert summary[name] == 0, (name, summary)
 
 
-def probing(hosts: Lab, *, duration_s: float) -> "Future[Ran]":
-    """A run through the balancer, which has begun to publish."""
-    run = hosts.net.clients.begin(tw, "probe", "pubsub", hosts.target, *MATRIX, "--duration", f"{duration_s}s")
+@pytest.fixture
+def hosts(shared: Lab) -> Iterator[Lab]:
+    """What a test breaks is mended."""
+    yield shared
+    shared.mend()
+
+
+def probing(hosts: Lab, *targets: str, duration_s: float) -> "Future[Ran]":
+    """A run, through the balancer if nothing else is said, which has begun to publish."""
+    targets = targets or (hosts.target,)
+    run = hosts.net.clients.begin(tw, "probe", "pubsub", *targets, *MATRIX, "--duration", f"{duration_s}s")
     hosts.until_written(30)
     return run
 
@@ -75,7 +83,7 @@ def test_a_server_that_is_killed_takes_nothing_of_the_others_with_it(hosts: Lab)
     dead, left = three.publishers.pop(), three.subscribers.pop()
     until(lambda: dead.client.is_over and left.is_over)
     dead.stop()
-    hosts.start(2)
+    hosts.mend()
     late = Client(hosts.servers[2], hosts.connect)
     three.until_published(100)
     three.settle()
@@ -90,6 +98,22 @@ def test_a_server_that_is_killed_takes_nothing_of_the_others_with_it(hosts: Lab)
     until(lambda: bytes(first.got).endswith(bytes(late.got)) and len(late.got) > 0)
     for client in (*three.clients, late):
         client.close()
+
+
+def test_the_probe_tells_what_a_killed_server_cost_whom(hosts: Lab) -> None:
+    """Two subscribers and a publisher were there; nobody else lacks a line."""
+    run = probing(hosts, *hosts.doors, duration_s=2)
+    hosts.servers[2].process.kill()
+    ran = run.result()
+    report = ran.json
+    assert (ran.code, report["errors"]) == (1, {"subscriber left": 2, "publisher left": 1})
+    publishers, subscribers = report["matrix"]["publishers"], report["matrix"]["subscribers"]
+    assert [each["connected"] for each in publishers] == [True, True, False]
+    stayed = [row for row in subscribers if row["connected"]]
+    owed = sum(each["published"] - each["unknown_fate"] for each in publishers)
+    assert [row["delivered"] for row in stayed] == [owed] * 4
+    for name in ("lost", "duplicated", "reordered", "corrupted", "order_differs"):
+        assert [row[name] for row in stayed] == [0] * 4
 
 
 def test_a_redis_that_is_killed_and_started_again_is_waited_for(hosts: Lab) -> None:
@@ -125,7 +149,7 @@ def test_a_server_that_gets_no_answers_repeats_what_was_done_and_nobody_notices(
 
 
 def test_a_server_that_is_cut_off_from_redis_for_ten_seconds_goes_on_where_it_was(hosts: Lab) -> None:
-    run = probing(hosts, duration_s=CUT_S + 1)
+    run = probing(hosts, *hosts.doors, duration_s=CUT_S + 1)
     hosts.cable(0, "back").become(cut=BOTH)
     began_s = time.monotonic()
     assert hosts.servers[0].wait_for("via")["ok"] is False
@@ -179,7 +203,6 @@ def test_what_was_trimmed_before_a_server_read_it_is_counted_to_the_line(hosts: 
     for client in (*clients, source):
         client.close()
     assert hosts.servers[2].stop()["relay_dropped_lines"] == missing
-    hosts.start(2)
 
 
 def test_long_and_bad_ways_cost_time_and_nothing_else(hosts: Lab) -> None:

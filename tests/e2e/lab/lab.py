@@ -48,10 +48,6 @@ class Lab:
         place = ("--host", host, "--port", str(port))
         return self._stack.enter_context(serving("pubsub", "--via", via, *self._options, place=place))
 
-    def start(self, node: int) -> None:
-        """Again, in the place of one that is over."""
-        self.servers[node] = self.net.nodes[node].inside(self._start, node)
-
     def connect(self, place: tuple[str, int], timeout_s: float) -> socket.socket:
         """A client's connection."""
         return self.net.clients.inside(socket.create_connection, place, timeout_s)
@@ -59,6 +55,18 @@ class Lab:
     def start_redis(self) -> None:
         """Again, after it was killed."""
         self.net.redis.inside(self.redis.start)
+
+    def mend(self) -> None:
+        """All is as it was in the beginning, but for what went wrong meanwhile."""
+        for cable in self.net.cables.values():
+            cable.become()
+        if self.redis.process.poll() is None:
+            self.redis.go_on()
+        else:
+            self.start_redis()
+        for node, server in enumerate(self.servers):
+            if server.process.poll() is not None:
+                self.servers[node] = self.net.nodes[node].inside(self._start, node)
 
     def cable(self, node: int, side: str) -> Cable:
         return self.net.cables[f"node{node}.{side}"]
