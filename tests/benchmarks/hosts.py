@@ -1,9 +1,11 @@
 """Three pub/sub servers on hosts of their own over one Redis, and everything that can fail does, at random.
 
-`PYTHONPATH=tests python tests/benchmarks/hosts.py [SECONDS] [SEED]` (60, 1), as root, or as anybody behind
-`unshare --map-root-user --net`. Clients on every server publish numbered lines and keep what they get. Every line of
-each is held against the stream itself: all of them, once, in its order, or the exact count in a drop notice; and what
-a publisher that stayed connected has sent is all there. It fails where that is not so.
+`PYTHONPATH=tests python tests/benchmarks/hosts.py [SECONDS [SEED [OPTION …]]]` (60, 1; options are of `tw serve
+pubsub`, `--via-maxlen 2000`, say), as root, or as anybody behind `unshare --map-root-user --net`.
+
+Clients on every server publish numbered lines and keep what they get. Every line of each is held against the stream
+itself: all of them, once, in its order, or the exact count in a drop notice; and what a publisher that stayed connected
+has sent is all there. It fails where that is not so.
 """
 
 import random
@@ -222,10 +224,10 @@ class Trial:
         print(f"{deliveries} deliveries: 0 lost, 0 duplicated, in one order, and {dropped} told as dropped")
 
 
-def main(seconds: float, seed: str) -> None:
-    with lab(seed=seed) as hosts:
+def main(seconds: str = "60", seed: str = "1", *options: str) -> None:
+    with lab(*options, seed=seed) as hosts:
         trial = Trial(hosts, seed)
-        trial.run(seconds)
+        trial.run(float(seconds))
         trial.settle()
         trial.judge()
         told = sum(server.stop()["relay_dropped_lines"] for server in hosts.servers)
@@ -236,4 +238,4 @@ def main(seconds: float, seed: str) -> None:
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]) if len(sys.argv) > 1 else 60.0, sys.argv[2] if len(sys.argv) > 2 else "1")
+    main(*sys.argv[1:])

@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import pairwise
 from typing import Any
 
 import hiredis
@@ -85,7 +86,8 @@ def dropped_between(lines: Sequence[bytes], got: Sequence[bytes], *, to_the_end:
     told = sum(int(notice[1]) for notice in map(DROPPED.fullmatch, got) if notice)
     assert own, "nothing came"
     assert -1 not in own, "a line came that is not in the record"
-    assert own == sorted(set(own)), "lines came twice, or out of their order"
+    for before, after in pairwise(own):
+        assert before < after, f"{lines[after]!r}, {after} of the record, came after {before}, {lines[before]!r}"
     last = len(lines) - 1 if to_the_end else own[-1]
     missing = last + 1 - own[0] - len(own)
     assert missing == told, f"{missing} lines are missing, {told} were told, the last is {last - own[-1]} from the end"
