@@ -229,9 +229,14 @@ class RedisLink:
             with suppress(Refusal):  # not everyone may ask, and then it is not known
                 self._check(await connection.call("INFO", "server", timeout_s=CONNECT_S))
         except Refusal as refusal:
-            raise refusal_error(refusal.text, self.where) from None
+            raise refusal_error(self._without_password(refusal.text), self.where) from None
         except LinkLost:
             raise _end_error(connection, place, self.where) from None
+
+    def _without_password(self, text: str) -> str:
+        """What is no Redis may answer AUTH with what it was given: then that is all that can be told."""
+        password = safe(self._secret.reveal()) if self._secret is not None else ""
+        return "AUTH" if password and password in text else text
 
     def _check(self, info: object) -> None:
         fault = least_version_fault(versions(info if isinstance(info, bytes) else b""))
