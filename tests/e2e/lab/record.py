@@ -56,7 +56,7 @@ class Record:
         return reply
 
     def _take(self, reply: Any) -> None:
-        for place, (_, node, _, number, _, _, _, body) in reply[0][1] if reply else ():
+        for place, (_, node, _, number, _, _, _, body, *_) in reply[0][1] if reply else ():
             if (node, number) in self._seen:
                 self.repeated += 1
             else:
