@@ -11,6 +11,8 @@ from e2e.harness import TIMEOUT_S
 from e2e.lab.host import Host
 
 PROGRAMS = Path(__file__).parent
+ALONE = ("-I", "-S")
+"""Nothing but Python itself: what is installed would only cost time, coverage of these programs too."""
 
 
 class Cables:
@@ -19,7 +21,7 @@ class Cables:
     def __init__(self, host: Host, program: str, *arguments: str) -> None:
         self._process = host.inside(
             subprocess.Popen,
-            [sys.executable, "-u", str(PROGRAMS / program), *arguments],
+            [sys.executable, *ALONE, str(PROGRAMS / program), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -16,10 +16,11 @@ import time
 from collections import deque
 
 ETH_P_ALL = 3
-SO_RCVBUFFORCE, SO_SNDBUFFORCE = 33, 32
+SO_SNDBUFFORCE, SO_RCVBUFFORCE = 32, 33
 SOL_PACKET, PACKET_IGNORE_OUTGOING = 263, 23
 ROOM_BYTES = 8 * 1024 * 1024
-"""Of a socket, so that nothing is lost where this program comes late."""
+"""Of a socket, so that nothing is lost where this program comes late. Whoever is root in a namespace of users alone has
+no more than the system allows (net.core.rmem_max)."""
 
 LONGEST_FRAME = 65_600
 AT_ONCE = 64
@@ -29,8 +30,11 @@ AT_ONCE = 64
 def open_interface(name: str) -> socket.socket:
     opened = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
     opened.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
-    for room in (SO_RCVBUFFORCE, SO_SNDBUFFORCE):
-        opened.setsockopt(socket.SOL_SOCKET, room, ROOM_BYTES)
+    for forced, asked in ((SO_RCVBUFFORCE, socket.SO_RCVBUF), (SO_SNDBUFFORCE, socket.SO_SNDBUF)):
+        try:
+            opened.setsockopt(socket.SOL_SOCKET, forced, ROOM_BYTES)
+        except PermissionError:
+            opened.setsockopt(socket.SOL_SOCKET, asked, ROOM_BYTES)
     opened.bind((name, ETH_P_ALL))
     opened.setblocking(False)
     return opened
