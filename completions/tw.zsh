@@ -36,7 +36,7 @@ _tw_report() {
         '--no-config[Read no settings file.]' \
         '(-h --help)-h[Show this message and exit.]' \
         '(-h --help)--help[Show this message and exit.]' \
-        1::FILE...:_files \
+        '*:FILE...:_files' \
         && ret=0
     return ret
 }
@@ -175,7 +175,7 @@ _tw_imap_status() {
         '--no-config[Read no settings file.]' \
         '(-h --help)-h[Show this message and exit.]' \
         '(-h --help)--help[Show this message and exit.]' \
-        '1::[MAILBOX]...:()' \
+        '*:[MAILBOX]...:()' \
         && ret=0
     return ret
 }
@@ -412,7 +412,7 @@ _tw_probe_pubsub() {
         '--no-config[Read no settings file.]' \
         '(-h --help)-h[Show this message and exit.]' \
         '(-h --help)--help[Show this message and exit.]' \
-        '1::TARGET:()' \
+        '*:[TARGET]...:()' \
         && ret=0
     return ret
 }
