@@ -137,8 +137,8 @@ def test_a_redis_that_is_paused_until_it_is_given_up_is_waited_for(hosts: Lab) -
 
 
 def test_a_server_that_gets_no_answers_repeats_what_was_done_and_nobody_notices(hosts: Lab) -> None:
-    """What it writes arrives, and what it is answered does not: so all of it is sent again. (In the stand-in all that it
-    was to read comes at once, and tells it that nothing need be sent again.)"""
+    """What it writes arrives, and what it is answered does not: so all of it is sent again. (In the stand-in all that
+    it was to read comes at once, and tells it that nothing need be sent again.)"""
     before = written_twice(hosts)
     run = probing(hosts, *hosts.doors, duration_s=3)
     hosts.cable(0, "back").become(cut=["down"])
