@@ -16,6 +16,7 @@ from e2e.lab.cables import Cable
 from e2e.lab.host import Space
 from e2e.lab.lab import lab
 from e2e.lab.network import Network, namespaces_fault, network
+from e2e.lab.record import dropped_between
 from e2e.test_hosts import MATRIX
 
 KINDS = ["namespaces", "loopback"]
@@ -126,6 +127,39 @@ def test_loss_is_of_packets_and_tcp_sends_them_again(echo: Echo) -> None:
     assert told["lost"] > 0
     assert told["passed"] > told["lost"]
     assert echo.resent_segments() > before
+
+
+LINES = [b"%d" % number for number in range(1, 10)]
+
+
+@pytest.mark.parametrize(
+    ("got", "told"),
+    [
+        ([b"3", b"4", b"5", b"6", b"7", b"8", b"9"], 0),
+        ([b"1", b"2", b"<tw> dropped 5 lines", b"8", b"9"], 5),
+        # One server lost 3 and 5, the other 4 and 6: each is told when the next one of its comes.
+        ([b"1", b"2", b"<tw> dropped 2 lines", b"7", b"<tw> dropped 2 lines", b"8", b"9"], 4),
+    ],
+)
+def test_lines_are_right_where_all_are_there_or_told_of(got: list[bytes], told: int) -> None:
+    assert dropped_between(LINES, got, to_the_end=True) == told
+
+
+@pytest.mark.parametrize(
+    "got",
+    [
+        [],
+        [b"1", b"2", b"4", b"5", b"6", b"7", b"8", b"9"],
+        [b"1", b"2", b"<tw> dropped 2 lines", b"4", b"5", b"6", b"7", b"8", b"9"],
+        [b"1", b"2", b"2", b"3", b"4", b"5", b"6", b"7", b"8", b"9"],
+        [b"1", b"3", b"2", b"4", b"5", b"6", b"7", b"8", b"9"],
+        [b"7", b"8"],
+        [b"8", b"9", b"10"],
+    ],
+)
+def test_lines_are_wrong_where_one_is_missing_or_there_twice_or_elsewhere(got: list[bytes]) -> None:
+    with pytest.raises(AssertionError):
+        dropped_between(LINES, got, to_the_end=True)
 
 
 def networks() -> set[int]:

@@ -65,9 +65,8 @@ class Namespaces:
         self.balancer = space("balancer")
         self.clients = space("clients")
         self.nodes = [space(f"node{number}") for number in range(nodes)]
-        self._room.ip(
-            *(f"link add {side} type bridge" for side in ("front", "back")), "link set front up", "link set back up"
-        )
+        for side in ("front", "back"):
+            self._room.ip(f"link add {side} type bridge", f"link set {side} up")
         self._plug(self.redis, "back", "10.2.0.1")
         self._plug(self.balancer, "front", "10.1.0.2")
         self._plug(self.clients, "front", "10.1.0.3")
@@ -80,28 +79,25 @@ class Namespaces:
         stack.callback(running.stop)
         self.cables = {name: Cable(running, name) for name in (pair.partition("=")[0] for pair in pairs)}
 
-    def _plug(self, host: Space, side: str, address: str, port: str = "") -> str:
-        """A pair of interfaces: one is the host's, the other, in the room, is in the bridge, or has the name `port`."""
-        own = port or f"{host.name}"
-        self._room.ip(f"link add {own} type veth peer name {side}0")
-        self._room.send_plain(f"{side}0")
-        self._room.ip(
-            f"link set {side}0 netns {host.path}",
-            f"link set {own} up",
-            *([] if port else [f"link set {own} master {side}"]),
-        )
-        host.ip(f"address add {address}/24 dev {side}0", f"link set {side}0 up")
-        return own
+    def _plug(self, host: Space, side: str, address: str, *, cable: str = "") -> None:
+        """A pair of interfaces: one is the host's; the other stays in the room, in a bridge or at a cable's end."""
+        own, far = f"{side}0", cable or host.name
+        self._room.ip(f"link add {own} type veth peer name {far}", f"link set {far} up")
+        self._room.send_plain(own)
+        self._room.ip(f"link set {own} netns {host.path}")
+        host.ip(f"address add {address}/24 dev {own}", f"link set {own} up")
+        if not cable:
+            self._room.ip(f"link set {far} master {side}")
 
     def _lay(self, host: Space, side: str, address: str) -> str:
-        """A cable: a pair to the host, a pair to the bridge; gives what `frames.py` is to know."""
+        """A cable: a pair to the host, and a pair to the bridge; gives what `frames.py` is to know."""
         name = f"{host.name}.{side}"
-        inner, outer, port = (f"{name}.{end}" for end in ("i", "o", "p"))
-        self._plug(host, side, address, port=inner)
-        self._room.ip(f"link add {outer} type veth peer name {port}")
+        lower, upper, port = (f"{name}.{end}" for end in ("l", "u", "p"))
+        self._plug(host, side, address, cable=lower)
+        self._room.ip(f"link add {upper} type veth peer name {port}", f"link set {upper} up")
         self._room.send_plain(port)
-        self._room.ip(f"link set {outer} up", f"link set {port} master {side} up")
-        return f"{name}={inner},{outer}"
+        self._room.ip(f"link set {port} master {side} up")
+        return f"{name}={lower},{upper}"
 
     def redis_place(self) -> Place:
         return "10.2.0.1", REDIS_PORT
@@ -169,7 +165,7 @@ def namespaces_fault() -> str | None:
     with ExitStack() as stack:
         try:
             trial = Space("trial")
-        except OSError as problem:
+        except (AssertionError, OSError) as problem:
             return str(problem)
         stack.callback(trial.close)
         try:
