@@ -238,7 +238,7 @@ def event_text(event: ServerEvent) -> str:
             number = "-" if event.number is None else f"#{event.number}"
             return f"{event.peer} {safe(event.method, 32)} {safe(event.path, 500)} {event.status} {number}"
         case Dropped():
-            return f"tw: connection {event.id} lost {event.lines} lines ({event.dropped_bytes} bytes)"
+            return f"tw: connection {_id_text(event)} lost {event.lines} lines ({event.dropped_bytes} bytes)"
         case Refused():
             before = f" ({event.suppressed} more before it)" if event.suppressed else ""
             return f"tw: {event.peer} refused: {safe(event.reason)}{before}"
@@ -269,5 +269,5 @@ def event_text(event: ServerEvent) -> str:
             raise AssertionError(f"no text for {event!r}")
 
 
-def _id_text(event: Opened | Closed) -> str:
+def _id_text(event: Opened | Closed | Dropped) -> str:
     return str(event.id) if event.worker is None else f"{event.worker}.{event.id}"

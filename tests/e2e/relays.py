@@ -19,6 +19,7 @@ class Client:
     def __init__(self, server: Server, connect: Connect = socket.create_connection) -> None:
         self._socket = connect((server.host, server.port), TIMEOUT_S)
         self._socket.settimeout(None)
+        self.peer = "{}:{}".format(*self._socket.getsockname())
         self.got = bytearray()
         self.is_over = False
         self._thread = threading.Thread(target=self._read, daemon=True)

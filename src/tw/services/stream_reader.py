@@ -64,8 +64,9 @@ class Taker(Protocol):
     def skips(self) -> None:
         """Before the entry that is taken next, some may have been removed that never were."""
 
-    def expect(self) -> Callable[[], None]:
-        """Asked before each reading. What it gives is called if there was nothing to read."""
+    def expect(self) -> Callable[[bool], None]:
+        """Asked before each reading. What it gives is called if that came to the stream's end, and told whether there
+        was nothing."""
 
 
 class StreamReader:
@@ -124,7 +125,7 @@ class StreamReader:
             self._link.reset(refusal.text)
 
     async def _read(self) -> None:
-        is_nothing = self._taker.expect()
+        is_end = self._taker.expect()
         count, place = self._count, write_id(self._taker.place)
         words = ("XREAD", "COUNT", count, "BLOCK", int(BLOCK_S * 1000), "STREAMS", self._name, place)
         before_s, self._asked_s = self._asked_s, self._reactor.seconds()
@@ -144,7 +145,7 @@ class StreamReader:
         if not entries and await stands(self._link, self._name) < self._taker.place:
             self._taker.place = START  # the key was deleted, or restored, under a clock that had gone back
         elif len(entries) < count and not self._stopped:
-            is_nothing()  # that was all there is
+            is_end(not entries)
 
     def _look_for(self, place: bytes) -> Deferred[Any] | None:
         """The entry there, in a list, which is empty without it; or the exception that there was."""
