@@ -212,9 +212,9 @@ class Node(Served):
 OTHER = node_name((0, 0), b"\2" * 8)
 
 
-def other(stream: Stream, number: int, total: int, *lines: bytes) -> None:
+def other(stream: Stream, number: int, total: int, *lines: bytes, is_again: bool = False) -> None:
     """What another node has published."""
-    stream.add(*fields_of(OTHER, number, total, b"".join(line + b"\n" for line in lines)))
+    stream.add(*fields_of(OTHER, number, total, b"".join(line + b"\n" for line in lines), is_again=is_again))
 
 
 def states(node: Node) -> list[str | None]:

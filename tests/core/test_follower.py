@@ -6,8 +6,11 @@ from tw.core.relayed import Relayed, StreamId, fields_of, node_name, read_entry
 EARLY, LATE = (5, 0), (50, 0)
 
 
-def batch(number: int, total: int, lines: int = 1, *, node: int = 1, start: StreamId = LATE) -> Relayed:
-    found = read_entry(fields_of(node_name(start, bytes([node] * 8)), number, total, b"x\n" * lines))
+def batch(
+    number: int, total: int, lines: int = 1, *, node: int = 1, start: StreamId = LATE, is_again: bool = False
+) -> Relayed:
+    fields = fields_of(node_name(start, bytes([node] * 8)), number, total, b"x\n" * lines, is_again=is_again)
+    found = read_entry(fields)
     assert found is not None
     return found
 
@@ -103,3 +106,42 @@ def test_the_nodes_heard_last_are_remembered() -> None:
         reader.read((11, place), batch(number, number, node=node, start=EARLY))
     assert reader.read((12, 1), batch(8, 8, node=1, start=EARLY)) is None
     assert reader.read((12, 2), batch(7, 7, node=2, start=EARLY)) is not None
+
+
+def test_what_was_sent_again_is_lost_where_it_may_have_been_removed_before() -> None:
+    """Others may have read it at that place; ours would be another one."""
+    reader = follower()
+    assert lost(reader.read((60, 1), batch(1, 2, 2))) == 0
+    reader.skip()
+    reading = reader.read((60, 9), batch(2, 5, 3, is_again=True))
+    assert (lost(reading), reading and reading.batch.lines) == (3, [])
+    assert lost(reader.read((60, 10), batch(3, 6, 1, is_again=True))) == 1
+    assert reader.read((60, 11), batch(3, 6, 1, is_again=True)) is None
+    assert reader.lost_lines == 4
+
+
+def test_what_was_sent_again_is_new_where_nothing_is_missing() -> None:
+    reader = follower()
+    assert lost(reader.read((60, 1), batch(1, 2, 2))) == 0
+    reading = reader.read((60, 2), batch(2, 5, 3, is_again=True))
+    assert (lost(reading), reading and len(reading.batch.lines)) == (0, 3)
+
+
+def test_what_was_sent_once_is_new_and_so_is_what_follows_it() -> None:
+    reader = follower()
+    assert lost(reader.read((60, 1), batch(1, 2, 2))) == 0
+    reader.skip()
+    assert lost(reader.read((60, 8), batch(4, 9, 1))) == 6
+    reading = reader.read((60, 9), batch(5, 12, 3, is_again=True))
+    assert (lost(reading), reading and len(reading.batch.lines)) == (0, 3)
+
+
+def test_of_a_node_that_came_after_what_is_missing_nothing_was_removed() -> None:
+    reader = follower()
+    reader.skip()
+    assert reader.read((40, 1), None) is None
+    reading = reader.read((60, 1), batch(1, 3, 3, start=LATE, is_again=True))
+    assert (lost(reading), reading and len(reading.batch.lines)) == (0, 3)
+    reader.skip()
+    assert reader.read((70, 1), None) is None
+    assert lost(reader.read((70, 2), batch(1, 3, 3, node=2, start=LATE, is_again=True))) == 3

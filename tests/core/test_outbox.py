@@ -77,6 +77,17 @@ def test_what_was_not_taken_is_sent_again_as_it_was() -> None:
     assert [batch.body for batch in again] == [b"2\n", b"3\n"]
 
 
+def test_a_batch_that_was_sent_before_says_so() -> None:
+    box = outbox(window=3)
+    for line in (b"1", b"2"):
+        box.add("a", b"", [line])
+        assert [batch.is_again for batch in box.due()] == [False]
+    box.taken(1)
+    box.resend()
+    box.add("a", b"", [b"3"])
+    assert [(batch.number, batch.is_again) for batch in box.due()] == [(2, True), (3, False)]
+
+
 def test_what_was_read_back_is_not_sent_again_though_its_answer_was_lost() -> None:
     box = outbox()
     for line in (b"1", b"2"):

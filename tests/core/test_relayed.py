@@ -18,12 +18,13 @@ def test_a_node_is_named_for_where_the_stream_stood_when_it_started() -> None:
     assert NODE == b"1712345678901-3.0001020304050607"
 
 
-@given(LINES, st.integers(1, 10**18), st.integers(0, 10**15))
-def test_what_is_written_is_read_again(lines: list[bytes], number: int, before: int) -> None:
-    batch = read_entry(fields_of(NODE, number, before + len(lines), body(lines)))
+@given(LINES, st.integers(1, 10**18), st.integers(0, 10**15), st.booleans())
+def test_what_is_written_is_read_again(lines: list[bytes], number: int, before: int, is_again: bool) -> None:
+    batch = read_entry(fields_of(NODE, number, before + len(lines), body(lines), is_again=is_again))
     assert batch is not None
     assert (batch.node, batch.node_start) == (NODE, (1712345678901, 3))
     assert (batch.number, batch.total_lines, batch.lines) == (number, before + len(lines), lines)
+    assert batch.is_again == is_again
 
 
 @pytest.mark.parametrize(
@@ -32,6 +33,8 @@ def test_what_is_written_is_read_again(lines: list[bytes], number: int, before: 
         [],
         [b"n", NODE, b"s", b"1", b"t", b"1"],
         [b"n", NODE, b"s", b"1", b"t", b"1", b"b", b"x\n", b"new", b"1"],
+        [b"n", NODE, b"s", b"1", b"t", b"1", b"b", b"x\n", b"a", b"2"],
+        [b"n", NODE, b"s", b"1", b"t", b"1", b"b", b"x\n", b"a"],
         [b"b", b"x\n", b"n", NODE, b"s", b"1", b"t", b"1"],
         [b"n", b"me", b"s", b"1", b"t", b"1", b"b", b"x\n"],
         [b"n", NODE + b"0", b"s", b"1", b"t", b"1", b"b", b"x\n"],

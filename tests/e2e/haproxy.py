@@ -28,7 +28,7 @@ listen door
 
 
 @contextmanager
-def haproxy(place: str, options: str, door: str = "", more: str = "") -> Iterator[int]:
+def haproxy(place: str, options: str, door: str = "", more: str = "", *, host: str = "127.0.0.1") -> Iterator[int]:
     """HAProxy in TCP mode; gives its port. `place` and `options` are of its `server` line, `door` of its `bind`, and
     `more` is lines of the section that both are in.
 
@@ -36,7 +36,7 @@ def haproxy(place: str, options: str, door: str = "", more: str = "") -> Iterato
     way round, and a publisher's first line is then over before there is a subscriber.
     """
     need("haproxy")
-    with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as listener:
+    with tempfile.TemporaryDirectory() as folder, socket.create_server((host, 0)) as listener:
         config, errors = Path(folder, "haproxy.cfg"), Path(folder, "stderr")
         config.write_text(CONFIG.format(fd=listener.fileno(), door=door, place=place, options=options, more=more))
         with open(errors, "wb") as stderr:

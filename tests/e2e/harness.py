@@ -79,6 +79,12 @@ class Server:
         return port
 
     @property
+    def host(self) -> str:
+        host = self.listening[0]["host"]
+        assert isinstance(host, str)
+        return host
+
+    @property
     def target(self) -> str:
         return f"127.0.0.1:{self.port}"
 

@@ -9,12 +9,15 @@ from dataclasses import dataclass, field
 from e2e.harness import TIMEOUT_S, Server, serving, until
 from e2e.redis import Redis
 
+Connect = Callable[[tuple[str, int], float], socket.socket]
+"""To a host and port, in so many seconds."""
+
 
 class Client:
     """Reads all that comes, in a thread of its own, from its start on."""
 
-    def __init__(self, server: Server) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", server.port), TIMEOUT_S)
+    def __init__(self, server: Server, connect: Connect = socket.create_connection) -> None:
+        self._socket = connect((server.host, server.port), TIMEOUT_S)
         self._socket.settimeout(None)
         self.peer = "{}:{}".format(*self._socket.getsockname())
         self.got = bytearray()
@@ -86,12 +89,14 @@ class Publisher:
 class Nodes:
     """Servers that are one, with a subscriber and a publisher on each."""
 
-    def __init__(self, servers: list[Server], pause_s: float) -> None:
+    def __init__(self, servers: list[Server], pause_s: float, connect: Connect = socket.create_connection) -> None:
         self.servers = servers
-        self.subscribers = [Client(server) for server in servers]
+        self.subscribers = [Client(server, connect) for server in servers]
         for server in servers:
             server.wait_until_connected(1)
-        self.publishers = [Publisher(Client(server), f"p{number}", pause_s) for number, server in enumerate(servers)]
+        self.publishers = [
+            Publisher(Client(server, connect), f"p{number}", pause_s) for number, server in enumerate(servers)
+        ]
         self.clients = [*self.subscribers, *(publisher.client for publisher in self.publishers)]
 
     def until_published(self, more: int) -> None:

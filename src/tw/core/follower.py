@@ -4,10 +4,13 @@ A writer whose connection broke sends again what was not answered, with the same
 that each batch of a node stands in the stream, it stands behind all before it, whatever the broken connections still
 bring in: a number that is not above the highest one read of that node is a repetition. A number that skips some tells
 of batches that were removed from the stream before they were read, and the running count of lines, of how many lines.
+
+Where entries may have been removed unread, a batch that was sent again may be a repetition of one of them, at whose
+place others have delivered it. Here its place is past: it counts as lost, so that what is delivered has one order.
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tw.core.relayed import START, Relayed, StreamId
 
@@ -17,7 +20,7 @@ MAX_NODES = 4096
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What an entry comes to: `lines` to be delivered, after `lost_lines` that nobody can read any more."""
+    """What an entry comes to: `lost_lines` that will not be delivered, and then the lines that the batch has left."""
 
     batch: Relayed
     lost_lines: int
@@ -28,8 +31,11 @@ class Follower:
 
     def __init__(self, *, max_nodes: int = MAX_NODES) -> None:
         self._max_nodes = max_nodes
-        # By node: its last batch that was read, and its lines up to the end of that.
-        self._nodes: OrderedDict[bytes, tuple[int, int]] = OrderedDict()
+        # By node: its last batch that was read, its lines up to the end of that, and the last place where one of its
+        # batches stood for the first time: those that follow stand behind it.
+        self._nodes: OrderedDict[bytes, tuple[int, int, StreamId]] = OrderedDict()
+        self._skipped = START
+        self._is_skipping = False
         self._started = self._began = START
         self.place = START
         self.batches = 0
@@ -47,6 +53,8 @@ class Follower:
     def read(self, place: StreamId, batch: Relayed | None) -> Reading | None:
         """Take the entry at this place (None: somebody else's); gives what is new, None if nothing is."""
         self.place = place
+        if self._is_skipping:
+            self._skipped, self._is_skipping = place, False
         if batch is None:
             self.foreign += 1
             return None
@@ -58,32 +66,42 @@ class Follower:
         if known is None and place <= self._started and batch.node_start < self._started:
             return None  # a stream that was restored is read from its beginning: this was in it before we came
         lost = self._lost_before(batch, known)
-        self._note(batch.node, batch.number, batch.total_lines)
+        first_place = batch.node_start if known is None else known[2]
+        if batch.is_again and first_place < self._skipped:
+            lost += len(batch.lines)
+            batch = replace(batch, lines=[])
+        else:
+            first_place = place
+        self._note(batch.node, batch.number, batch.total_lines, first_place)
         self.batches += 1
         self.lost_lines += lost
         return Reading(batch, lost)
 
+    def skip(self) -> None:
+        """Before the next entry, some may have been removed that were not read."""
+        self._is_skipping = True
+
     def give_up(self, node: bytes, number: int, total_lines: int) -> int:
         """This batch and all before it of that node will not come any more. Gives the lines that were lost now."""
-        known = self._nodes.get(node, (0, 0))
+        known = self._nodes.get(node, (0, 0, START))
         if number <= known[0]:
             return 0
-        self._note(node, number, total_lines)
+        self._note(node, number, total_lines, known[2])
         lost = total_lines - known[1]
         self.lost_lines += lost
         return lost
 
-    def _lost_before(self, batch: Relayed, known: tuple[int, int] | None) -> int:
+    def _lost_before(self, batch: Relayed, known: tuple[int, int, StreamId] | None) -> int:
         if known is None:
             # One that was there before us and of which we have read nothing: what it wrote earlier was not for us, or
             # is not known to have been.
             if batch.node_start < self._started or self._started < batch.node_start < self._began:
                 return 0  # (the latter started where the stream never was: one of its name was deleted)
-            known = (0, 0)
+            known = (0, 0, START)
         return max(0, batch.total_lines - len(batch.lines) - known[1])
 
-    def _note(self, node: bytes, number: int, total_lines: int) -> None:
-        self._nodes[node] = (number, total_lines)
+    def _note(self, node: bytes, number: int, total_lines: int, first_place: StreamId) -> None:
+        self._nodes[node] = (number, total_lines, first_place)
         self._nodes.move_to_end(node)
         if len(self._nodes) > self._max_nodes:
             self._nodes.popitem(last=False)

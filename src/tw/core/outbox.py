@@ -28,9 +28,10 @@ JOIN_LINES = 256
 
 
 class Outgoing(Generic[Owner]):
-    """One batch. `spans` say, in order, whose so many lines are; `total_lines` count the node's up to its end."""
+    """One batch. `spans` say, in order, whose so many lines are; `total_lines` count the node's up to its end;
+    `is_again`: it was sent before, and nobody knows what became of it."""
 
-    __slots__ = ("_parts", "body", "held_bytes", "lines", "number", "size", "spans", "total_lines")
+    __slots__ = ("_parts", "body", "held_bytes", "is_again", "lines", "number", "size", "spans", "total_lines")
 
     def __init__(self, number: int, lines_before: int) -> None:
         self.number = number
@@ -41,6 +42,7 @@ class Outgoing(Generic[Owner]):
         self.spans: list[tuple[Owner, int]] = []
         self._parts: list[bytes] = []
         self.body = b""
+        self.is_again = False
 
     def add(self, owner: Owner, block: bytes, lines: int) -> None:
         self._parts.append(block)
@@ -75,6 +77,7 @@ class Outbox(Generic[Owner]):
         self._open: Outgoing[Owner] = Outgoing(1, 0)
         # All batches up to this number are: back, taken, sent.
         self._back = self._taken = self._sent = 0
+        self._ever_sent = 0
         self._is_refused = False
         self.held_bytes = 0
         """What all batches that are not back hold in memory, about."""
@@ -127,7 +130,10 @@ class Outbox(Generic[Owner]):
                     return
                 self._close()
             self._sent += 1
-            yield self._closed[self._sent - self._back - 1]
+            batch = self._closed[self._sent - self._back - 1]
+            batch.is_again = self._sent <= self._ever_sent
+            self._ever_sent = max(self._ever_sent, self._sent)
+            yield batch
 
     def taken(self, number: int) -> None:
         """The stream has this batch, and with it all before."""

@@ -1,7 +1,8 @@
 """A batch of lines as an entry of a stream that several servers share: what is written there, and what is read back.
 
 An entry has four fields, in this order: `n` the node, `s` the batch's number there, from 1 on without a gap, `t` how
-many lines the node has published up to the end of this batch, `b` the lines, prefixes and line feeds included.
+many lines the node has published up to the end of this batch, `b` the lines, prefixes and line feeds included. One that
+was sent before, and may stand in the stream already, has a fifth: `a` for again.
 
 The node's name is where the stream stood when the node started, and a random part: `1712345678901-0.9f8e7d6c5b4a3210`.
 """
@@ -16,6 +17,7 @@ _NUMBER = re.compile(rb"[1-9]\d{0,18}")
 _ID = re.compile(rb"(\d{1,20})-(\d{1,20})")
 
 FIELDS = (b"n", b"s", b"t", b"b")
+AGAIN = (b"a", b"1")
 
 StreamId = tuple[int, int]
 """Where an entry stands: milliseconds, and a number among those. Later entries have larger ones."""
@@ -26,13 +28,15 @@ START: StreamId = (0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Relayed:
-    """A batch as it was read. `total_lines` are the node's lines up to the end of this batch."""
+    """A batch as it was read. `total_lines` are the node's lines up to the end of this batch; `is_again`: it may have
+    stood in the stream before."""
 
     node: bytes
     node_start: StreamId
     number: int
     total_lines: int
     lines: list[bytes]
+    is_again: bool = False
 
 
 def node_name(start: StreamId, random: bytes) -> bytes:
@@ -40,16 +44,17 @@ def node_name(start: StreamId, random: bytes) -> bytes:
     return b"%d-%d." % start + random.hex().encode()
 
 
-def fields_of(node: bytes, number: int, total_lines: int, body: bytes) -> tuple[bytes, ...]:
+def fields_of(node: bytes, number: int, total_lines: int, body: bytes, *, is_again: bool = False) -> tuple[bytes, ...]:
     """An entry's names and values, one after the other, as XADD takes them."""
-    return (b"n", node, b"s", b"%d" % number, b"t", b"%d" % total_lines, b"b", body)
+    return (b"n", node, b"s", b"%d" % number, b"t", b"%d" % total_lines, b"b", body, *(AGAIN if is_again else ()))
 
 
 def read_entry(fields: Sequence[object]) -> Relayed | None:
     """The batch in an entry's names and values; None where somebody else has written it."""
-    if len(fields) != 2 * len(FIELDS) or tuple(fields[::2]) != FIELDS:
+    own, more = fields[: 2 * len(FIELDS)], tuple(fields[2 * len(FIELDS) :])
+    if tuple(own[::2]) != FIELDS or len(own) % 2 or more not in ((), AGAIN):
         return None
-    node, number, total, body = fields[1::2]
+    node, number, total, body = own[1::2]
     if not (isinstance(node, bytes) and isinstance(number, bytes) and isinstance(total, bytes)):
         return None
     named = _NODE.fullmatch(node)
@@ -58,7 +63,7 @@ def read_entry(fields: Sequence[object]) -> Relayed | None:
     lines = body.split(b"\n")
     if lines.pop() or not lines or int(total) < len(lines):
         return None
-    return Relayed(node, (int(named[1]), int(named[2])), int(number), int(total), lines)
+    return Relayed(node, (int(named[1]), int(named[2])), int(number), int(total), lines, more == AGAIN)
 
 
 def read_id(text: object) -> StreamId:

@@ -1,6 +1,7 @@
 """Following a stream of Redis's that several servers share: whatever is added to it."""
 
 from collections.abc import Callable
+from math import inf
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -24,6 +25,10 @@ nothing follows it."""
 
 ANSWER_S = 5.0
 """How long it may take beyond that. A Redis that writes its file, or is paused, for less is not away."""
+
+SURE_S = 0.5
+"""Nothing is trimmed that soon after it was written. Where more time lies between two readings, it is looked whether
+the last entry is still there, and so all that follow it: they are removed from the first one on."""
 
 LOOK_S = 0.02
 """How often it is looked at whether more can be taken, while it cannot."""
@@ -57,6 +62,9 @@ class Taker(Protocol):
     def hears(self, refusal: str | None) -> None:
         """Each answer: what Redis refuses to give, or None where it gives what it is asked for."""
 
+    def skips(self) -> None:
+        """Before the entry that is taken next, some may have been removed that never were."""
+
     def expect(self) -> Callable[[bool], None]:
         """Asked before each reading. What it gives is called if that came to the stream's end, and told whether there
         was nothing."""
@@ -77,6 +85,7 @@ class StreamReader:
         self._is_other = False
         self._count = READ_ENTRIES
         self._last_head: int | None = None
+        self._asked_s = -inf
 
     def start(self) -> None:
         """Follow on from the taker's place."""
@@ -120,16 +129,39 @@ class StreamReader:
         is_end = self._taker.expect()
         count, place = self._count, write_id(self._taker.place)
         words = ("XREAD", "COUNT", count, "BLOCK", int(BLOCK_S * 1000), "STREAMS", self._name, place)
-        reply = await self._link.call(*words, timeout_s=BLOCK_S + ANSWER_S)
+        before_s, self._asked_s = self._asked_s, self._reactor.seconds()
+        reading = self._link.call(*words, timeout_s=BLOCK_S + ANSWER_S)
+        # Behind it, so that nothing can be removed in between.
+        looking = self._look_for(place) if self._asked_s - before_s > SURE_S else None
+        reply = await reading
         if self._stopped:
             return
         self._taker.hears(None)
         entries: list[Any] = [] if reply is None else reply[0][1]
+        if entries:
+            if looking is None and self._reactor.seconds() - self._asked_s > SURE_S:
+                looking = self._look_for(place)
+            await self._note_skipped(looking)
         await self._take(entries)
         if not entries and await stands(self._link, self._name) < self._taker.place:
             self._taker.place = START  # the key was deleted, or restored, under a clock that had gone back
         elif len(entries) < count and not self._stopped:
             is_end(not entries)
+
+    def _look_for(self, place: bytes) -> Deferred[Any] | None:
+        """The entry there, in a list, which is empty without it; or the exception that there was."""
+        if place == write_id(START):
+            return None
+        timeout_s = BLOCK_S + ANSWER_S
+        looking = self._link.call("XREVRANGE", self._name, place, place, "COUNT", 1, timeout_s=timeout_s)
+        return looking.addErrback(lambda failure: failure.value)
+
+    async def _note_skipped(self, looking: Deferred[Any] | None) -> None:
+        found = await looking if looking is not None else None
+        if isinstance(found, Exception):
+            raise found
+        if found == []:
+            self._taker.skips()
 
     async def _take(self, entries: list[Any]) -> None:
         self._count = next_count(self._count, entries)
@@ -155,6 +187,8 @@ class StreamReader:
         place = write_id(self._taker.place)
         there = await self._link.call("XREVRANGE", self._name, place, place, "COUNT", 1)
         if not there or self._last_head not in (None, _head(there[0][1])):
+            if not there and START < self._taker.place <= await stands(self._link, self._name):
+                self._taker.skips()
             self._taker.place, self._last_head = START, None
 
 

@@ -151,7 +151,7 @@ class StreamRelay:
         if self._writer.problem is not None:
             return
         for batch in self._outbox.due():
-            fields = fields_of(self._node, batch.number, batch.total_lines, batch.body)
+            fields = fields_of(self._node, batch.number, batch.total_lines, batch.body, is_again=batch.is_again)
             words: tuple[bytes | str | int, ...] = (b"XADD", self._name, b"MAXLEN", b"~", self._maxlen, b"*", *fields)
             # What was sent before it must pass first.
             timeout_s = ANSWER_S + self._outbox.held_bytes // SLOWEST_BYTES_S
@@ -215,9 +215,12 @@ class StreamRelay:
             self._tell_lost(reading.lost_lines)
             if reading.batch.node == self._node:
                 self._take_own(reading.batch)
-            else:
+            elif reading.batch.lines:
                 self._floor.order(None, b"", reading.batch.lines)
         self._ending.look()
+
+    def skips(self) -> None:
+        self._follower.skip()
 
     def expect(self) -> Callable[[bool], None]:
         number = self._outbox.taken_and_missing()
@@ -225,15 +228,19 @@ class StreamRelay:
 
     def _take_own(self, batch: Relayed) -> None:
         gone = self._outbox.back(batch.number)
-        if self._echo:
-            self._floor.order(None, b"", batch.lines)
-        else:
-            first = 0
-            for connection, count in gone[-1].spans:
-                self._floor.fall_behind(connection)  # it must skip what it has published
-                self._floor.order(connection.cursor, b"", batch.lines[first : first + count])
-                first += count
+        if batch.lines:
+            self._order_own(gone[-1], batch.lines)
         self._are_back(gone)
+
+    def _order_own(self, batch: Outgoing[PubSubServer], lines: list[bytes]) -> None:
+        if self._echo:
+            self._floor.order(None, b"", lines)
+            return
+        first = 0
+        for connection, count in batch.spans:
+            self._floor.fall_behind(connection)  # it must skip what it has published
+            self._floor.order(connection.cursor, b"", lines[first : first + count])
+            first += count
 
     def _are_missing(self, number: int, is_nothing: bool) -> None:
         """This batch was in the stream before that was read to its end, and did not come: it was removed, or lost."""
