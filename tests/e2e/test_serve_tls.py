@@ -10,6 +10,8 @@ import pytest
 from e2e.harness import TIMEOUT_S, Server, serving
 from e2e.programs import need
 
+pytestmark = pytest.mark.measured
+
 KEY_UPDATE = "Handshake [length 0005], KeyUpdate"
 
 
