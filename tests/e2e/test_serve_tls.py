@@ -10,8 +10,6 @@ import pytest
 from e2e.harness import TIMEOUT_S, Server, serving
 from e2e.programs import need
 
-pytestmark = pytest.mark.measured
-
 KEY_UPDATE = "Handshake [length 0005], KeyUpdate"
 
 

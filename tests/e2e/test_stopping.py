@@ -13,8 +13,6 @@ import pytest
 from e2e.badpeers import WHOLE, connect, fill
 from e2e.harness import TIMEOUT_S, serving, until
 
-pytestmark = pytest.mark.measured
-
 DRAIN_S = 20
 """Generous: a stop under load ends far sooner, and a busy machine must not fail a test."""
 
