@@ -11,8 +11,6 @@ import pytest
 from e2e.harness import until
 from e2e.limited import Clients, limited
 
-pytestmark = pytest.mark.measured
-
 EMFILE_WARNING = "tw: too many open files: further connections wait until one ends; raise the limit (ulimit -n)\n"
 
 

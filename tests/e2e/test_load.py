@@ -163,7 +163,8 @@ def test_a_signal_ends_the_run_with_its_summary(number: int, code: int) -> None:
 def test_a_server_that_restarts_costs_its_connections_and_the_run_goes_on() -> None:
     with serving("echo") as first:
         port = first.port
-        command = [TW, "probe", "echo", f":{port}", "--rate", "200", "--connections", "3", "--duration", "5s"]
+        # Long enough for a restart on a busy machine, and for a while after it.
+        command = [TW, "probe", "echo", f":{port}", "--rate", "200", "--connections", "3", "--duration", "10s"]
         with subprocess.Popen([*command, "--json-stream"], stdout=subprocess.PIPE, env=environment()) as probing:
             assert probing.stdout is not None
             while not json.loads(probing.stdout.readline())["received"]:
