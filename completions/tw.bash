@@ -136,11 +136,12 @@ _tw_takes() { # what the option $2 of the command $1 takes, or its argument numb
         ;;
     'tw probe pubsub')
         case $2 in
-        --count | --interval | --timeout | --wait-for | --pin | --server-name | --bind | --proxy-source | --connections | --rate | --duration | --warmup | --connect-rate | --publishers | --subscribers | --window | --read-rate | --slow-subscribers | --assert | --size | --publish | --idle | 0) takes=text ;;
+        --count | --interval | --timeout | --wait-for | --pin | --server-name | --bind | --proxy-source | --connections | --rate | --duration | --warmup | --connect-rate | --publishers | --subscribers | --window | --read-rate | --slow-subscribers | --assert | --size | --publish | --idle) takes=text ;;
         --ca-file | --client-cert | --client-key | --junit | --hgrm | --config) takes=file ;;
         --send-proxy) takes=words choices=(v1 v2) ;;
         --color) takes=words choices=(auto always never) ;;
         --reactor) takes=words choices=(auto stock) ;;
+        [0-9]*) takes=text ;;
         esac
         ;;
     'tw imap')
@@ -182,12 +183,13 @@ _tw_takes() { # what the option $2 of the command $1 takes, or its argument numb
         ;;
     'tw imap status')
         case $2 in
-        --user | --host | --port | --endpoint | --tunnel | --password-fd | --password-command | --token-command | --timeout | --pin | --server-name | 0) takes=text ;;
+        --user | --host | --port | --endpoint | --tunnel | --password-fd | --password-command | --token-command | --timeout | --pin | --server-name) takes=text ;;
         --security) takes=words choices=(tls starttls plain) ;;
         --auth) takes=words choices=(auto scram-sha-256 scram-sha-1 cram-md5 plain login xoauth2 oauthbearer) ;;
         --password-file | --netrc-file | --ca-file | --client-cert | --client-key | --config) takes=file ;;
         --color) takes=words choices=(auto always never) ;;
         --reactor) takes=words choices=(auto stock) ;;
+        [0-9]*) takes=text ;;
         esac
         ;;
     'tw imap watch')
@@ -212,9 +214,10 @@ _tw_takes() { # what the option $2 of the command $1 takes, or its argument numb
         ;;
     'tw report')
         case $2 in
-        --html | --config | 0) takes=file ;;
+        --html | --config) takes=file ;;
         --color) takes=words choices=(auto always never) ;;
         --reactor) takes=words choices=(auto stock) ;;
+        [0-9]*) takes=file ;;
         esac
         ;;
     'tw completion')

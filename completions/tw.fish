@@ -42,7 +42,7 @@ function __tw_takes_value # whether the option $argv[2] of the command $argv[1] 
     return 1
 end
 
-function __tw_at # whether the cursor stands below the command $argv, whose last word may be a number of arguments
+function __tw_at # whether the cursor stands below the command $argv; the last word may be a number of arguments, or any
     set -l node tw
     set -l position 0
     set -l state options
@@ -70,7 +70,7 @@ function __tw_at # whether the cursor stands below the command $argv, whose last
             set position (math $position + 1)
         end
     end
-    test "$argv" = $node -o "$argv" = "$node $position"
+    test "$argv" = $node -o "$argv" = "$node $position" -o "$argv" = "$node any"
 end
 
 complete -c tw -e
@@ -103,7 +103,7 @@ complete -c tw -n '__tw_at tw serve echo' -l proxy-trust -r -f -d 'Peers that ma
 complete -c tw -n '__tw_at tw serve echo' -l handshake-timeout -r -f -d 'How long a TLS handshake may take.'
 complete -c tw -n '__tw_at tw serve echo' -l drain-timeout -r -f -d 'How long a stop may take.'
 complete -c tw -n '__tw_at tw serve echo' -l duration -r -f -d 'Stop by itself after so long.'
-complete -c tw -n '__tw_at tw serve echo' -l workers -r -f -d 'Processes that serve the port together; auto: one for each CPU.'
+complete -c tw -n '__tw_at tw serve echo' -l workers -r -f -d 'Processes that serve the port together (pubsub: with --via); auto: one for each CPU.'
 complete -c tw -n '__tw_at tw serve echo' -l max-connections -r -f -d 'Connections at a time.'
 complete -c tw -n '__tw_at tw serve echo' -l on-full -r -f -a 'refuse wait' -d 'What one more gets: closed at once, or left waiting until another has ended.'
 complete -c tw -n '__tw_at tw serve echo' -l max-per-host -r -f -d 'Connections at a time of one IPv4 address, or one IPv6 /64.'
@@ -136,7 +136,7 @@ complete -c tw -n '__tw_at tw serve counter' -l proxy-trust -r -f -d 'Peers that
 complete -c tw -n '__tw_at tw serve counter' -l handshake-timeout -r -f -d 'How long a TLS handshake may take.'
 complete -c tw -n '__tw_at tw serve counter' -l drain-timeout -r -f -d 'How long a stop may take.'
 complete -c tw -n '__tw_at tw serve counter' -l duration -r -f -d 'Stop by itself after so long.'
-complete -c tw -n '__tw_at tw serve counter' -l workers -r -f -d 'Processes that serve the port together; auto: one for each CPU.'
+complete -c tw -n '__tw_at tw serve counter' -l workers -r -f -d 'Processes that serve the port together (pubsub: with --via); auto: one for each CPU.'
 complete -c tw -n '__tw_at tw serve counter' -l max-connections -r -f -d 'Connections at a time.'
 complete -c tw -n '__tw_at tw serve counter' -l on-full -r -f -a 'refuse wait' -d 'What one more gets: closed at once, or left waiting until another has ended.'
 complete -c tw -n '__tw_at tw serve counter' -l max-per-host -r -f -d 'Connections at a time of one IPv4 address, or one IPv6 /64.'
@@ -181,7 +181,7 @@ complete -c tw -n '__tw_at tw serve pubsub' -l proxy-trust -r -f -d 'Peers that 
 complete -c tw -n '__tw_at tw serve pubsub' -l handshake-timeout -r -f -d 'How long a TLS handshake may take.'
 complete -c tw -n '__tw_at tw serve pubsub' -l drain-timeout -r -f -d 'How long a stop may take.'
 complete -c tw -n '__tw_at tw serve pubsub' -l duration -r -f -d 'Stop by itself after so long.'
-complete -c tw -n '__tw_at tw serve pubsub' -l workers -r -f -d 'Processes that serve the port together; auto: one for each CPU.'
+complete -c tw -n '__tw_at tw serve pubsub' -l workers -r -f -d 'Processes that serve the port together (pubsub: with --via); auto: one for each CPU.'
 complete -c tw -n '__tw_at tw serve pubsub' -l max-connections -r -f -d 'Connections at a time.'
 complete -c tw -n '__tw_at tw serve pubsub' -l on-full -r -f -a 'refuse wait' -d 'What one more gets: closed at once, or left waiting until another has ended.'
 complete -c tw -n '__tw_at tw serve pubsub' -l max-per-host -r -f -d 'Connections at a time of one IPv4 address, or one IPv6 /64.'
@@ -282,7 +282,7 @@ complete -c tw -n '__tw_at tw probe counter' -s X -l method -r -f -d 'Method of 
 complete -c tw -n '__tw_at tw probe counter' -l expect-status -r -f -d 'Another status is a bad verdict.'
 complete -c tw -n '__tw_at tw probe counter' -l resolve -r -f -d 'Connect to ADDR for HOST:PORT; repeatable.'
 complete -c tw -n '__tw_at tw probe counter' -l no-keepalive -d 'A connection for each request.'
-complete -c tw -n '__tw_at tw probe pubsub 0' -f
+complete -c tw -n '__tw_at tw probe pubsub any' -f
 complete -c tw -n '__tw_at tw probe pubsub' -l count -r -f -d 'Samples; with --subscribe, lines to leave after. [default: 5; unlimited with --subscribe]'
 complete -c tw -n '__tw_at tw probe pubsub' -l interval -r -f -d 'From one sample to the next.'
 complete -c tw -n '__tw_at tw probe pubsub' -l timeout -r -f -d 'For connecting, and for each answer.'
@@ -407,7 +407,7 @@ complete -c tw -n '__tw_at tw imap mailboxes' -l server-name -r -f -d 'Expect a 
 complete -c tw -n '__tw_at tw imap mailboxes' -l client-cert -r -F -d 'Show this certificate to the server.'
 complete -c tw -n '__tw_at tw imap mailboxes' -l client-key -r -F -d 'Its private key, if not in the same file.'
 complete -c tw -n '__tw_at tw imap mailboxes' -l json -d 'One object on stdout.'
-complete -c tw -n '__tw_at tw imap status 0' -f
+complete -c tw -n '__tw_at tw imap status any' -f
 complete -c tw -n '__tw_at tw imap status' -l user -r -f -d 'Whose mail.'
 complete -c tw -n '__tw_at tw imap status' -l host -r -f -d 'IMAP server.'
 complete -c tw -n '__tw_at tw imap status' -l port -r -f -d 'Its port. [default: 993, or 143 with starttls and plain]'
@@ -492,7 +492,7 @@ complete -c tw -n '__tw_at tw imap check' -l cert-days -r -f -d 'The certificate
 complete -c tw -n '__tw_at tw imap check' -l nagios -d 'A plugin for Nagios and its kin: one line, exit 0, 1, 2 or 3.'
 complete -c tw -n '__tw_at tw imap check' -l accounts -r -F -d 'Check every [[account]] of this TOML file.'
 complete -c tw -n '__tw_at tw imap check' -l jobs -r -f -d 'At most so many accounts at a time.'
-complete -c tw -n '__tw_at tw report 0' -F
+complete -c tw -n '__tw_at tw report any' -F
 complete -c tw -n '__tw_at tw report' -l html -r -F -d 'Write a page as well; it needs nothing but itself.'
 complete -c tw -n '__tw_at tw report' -l json -d 'One object on stdout.'
 complete -c tw -n '__tw_at tw completion 0' -f -a 'bash zsh fish'

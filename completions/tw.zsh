@@ -36,7 +36,7 @@ _tw_report() {
         '--no-config[Read no settings file.]' \
         '(-h --help)-h[Show this message and exit.]' \
         '(-h --help)--help[Show this message and exit.]' \
-        1::FILE...:_files \
+        '*:FILE...:_files' \
         && ret=0
     return ret
 }
@@ -175,7 +175,7 @@ _tw_imap_status() {
         '--no-config[Read no settings file.]' \
         '(-h --help)-h[Show this message and exit.]' \
         '(-h --help)--help[Show this message and exit.]' \
-        '1::[MAILBOX]...:()' \
+        '*:[MAILBOX]...:()' \
         && ret=0
     return ret
 }
@@ -412,7 +412,7 @@ _tw_probe_pubsub() {
         '--no-config[Read no settings file.]' \
         '(-h --help)-h[Show this message and exit.]' \
         '(-h --help)--help[Show this message and exit.]' \
-        '1::TARGET:()' \
+        '*:[TARGET]...:()' \
         && ret=0
     return ret
 }
@@ -587,7 +587,7 @@ _tw_serve_pubsub() {
         '--handshake-timeout=[How long a TLS handshake may take.]:DURATION: ' \
         '--drain-timeout=[How long a stop may take.]:DURATION: ' \
         '--duration=[Stop by itself after so long.]:DURATION: ' \
-        '--workers=[Processes that serve the port together; auto: one for each CPU.]:N|auto: ' \
+        '--workers=[Processes that serve the port together (pubsub: with --via); auto: one for each CPU.]:N|auto: ' \
         '--max-connections=[Connections at a time.]:N: ' \
         '--on-full=[What one more gets: closed at once, or left waiting until another has ended.]:CHOICE:(refuse wait)' \
         '--max-per-host=[Connections at a time of one IPv4 address, or one IPv6 /64.]:N: ' \
@@ -641,7 +641,7 @@ _tw_serve_counter() {
         '--handshake-timeout=[How long a TLS handshake may take.]:DURATION: ' \
         '--drain-timeout=[How long a stop may take.]:DURATION: ' \
         '--duration=[Stop by itself after so long.]:DURATION: ' \
-        '--workers=[Processes that serve the port together; auto: one for each CPU.]:N|auto: ' \
+        '--workers=[Processes that serve the port together (pubsub: with --via); auto: one for each CPU.]:N|auto: ' \
         '--max-connections=[Connections at a time.]:N: ' \
         '--on-full=[What one more gets: closed at once, or left waiting until another has ended.]:CHOICE:(refuse wait)' \
         '--max-per-host=[Connections at a time of one IPv4 address, or one IPv6 /64.]:N: ' \
@@ -704,7 +704,7 @@ _tw_serve_echo() {
         '--handshake-timeout=[How long a TLS handshake may take.]:DURATION: ' \
         '--drain-timeout=[How long a stop may take.]:DURATION: ' \
         '--duration=[Stop by itself after so long.]:DURATION: ' \
-        '--workers=[Processes that serve the port together; auto: one for each CPU.]:N|auto: ' \
+        '--workers=[Processes that serve the port together (pubsub: with --via); auto: one for each CPU.]:N|auto: ' \
         '--max-connections=[Connections at a time.]:N: ' \
         '--on-full=[What one more gets: closed at once, or left waiting until another has ended.]:CHOICE:(refuse wait)' \
         '--max-per-host=[Connections at a time of one IPv4 address, or one IPv6 /64.]:N: ' \

@@ -1,6 +1,7 @@
 """A delivery matrix in memory, and servers for it that harm what one subscriber gets."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ends import Peer
@@ -62,3 +63,47 @@ def fan_out(net: Network, harms: dict[int, Harm], *, echo: bool = True) -> Calla
 def numbered(number: int, harm: Harm) -> Harm:
     """Harm the lines with this number alone."""
     return lambda line: harm(line) if b"-%010d" % number in line else [line]
+
+
+class Nodes:
+    """Servers in memory that are one: a line to any of them is ordered, and passed on by all. Each can die.
+
+    `late_s` is how long a node takes to pass a line on, `harms` what befalls the lines that it passes on.
+    """
+
+    def __init__(
+        self, net: Network, *ports: int, late_s: dict[int, float] | None = None, harms: dict[int, Harm] | None = None
+    ) -> None:
+        self._net = net
+        self._late_s = late_s or {}
+        self._harms = harms or {}
+        self.peers: dict[int, list[Peer]] = {port: [] for port in ports}
+        self.deaf: set[int] = set()
+        """Those that take lines and pass them on to nobody."""
+        for port in ports:
+            self.open(port)
+
+    def open(self, port: int) -> None:
+        self.peers[port] = []
+        self._net.scripted(port, partial(self._hears, port), self.peers[port].append)
+
+    def kill(self, port: int) -> None:
+        """As `kill -9` does."""
+        for peer in self.peers.pop(port):
+            peer.cut()
+        del self._net.ports[port]
+
+    def _hears(self, port: int, _peer: Peer, data: bytes) -> None:
+        if port not in self.deaf:
+            self.order(data)
+
+    def order(self, data: bytes) -> None:
+        """Put these lines in, whoever they come from."""
+        for line in data.splitlines(keepends=True):
+            for port in self.peers:
+                self._net.callLater(self._late_s.get(port, 0.0), self._pass_on, port, line)
+
+    def _pass_on(self, port: int, line: bytes) -> None:
+        for part in self._harms.get(port, lambda line: [line])(line):
+            for peer in self.peers.get(port, []):
+                peer.say(part)

@@ -9,6 +9,7 @@ from running import Running
 from tw.core.via import ViaPlace, parse_via
 from tw.errors import TwError
 from tw.net.redis import RedisLink
+from tw.net.redis_access import RedisAccess
 from tw.secret import Secret
 
 PLACE = parse_via("redis://127.0.0.1", "key")
@@ -24,8 +25,7 @@ class Rig:
         self.on_back: Callable[[], object] = lambda: None
         self.link = RedisLink(
             self.net,
-            place,
-            Secret(password) if password is not None else None,
+            RedisAccess(place, Secret(password) if password is not None else None),
             away=lambda reason: self.told.append(f"away: {reason}"),
             back=self._is_back,
             jitter=lambda: jitter,

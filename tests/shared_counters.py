@@ -8,7 +8,9 @@ from twisted.internet.protocol import Factory, Protocol
 from counter_memory import AT_S, Response, get, responses
 from memory import Network
 from redis_memory import FakeRedis
+from tw.core.via import parse_via
 from tw.events import ServerEvent, ServerSummary
+from tw.net.redis_access import RedisAccess
 from tw.secret import Secret
 from tw.serve_options import ServeCounterOptions
 from tw.services.shared_counter import SharedCounterService
@@ -42,14 +44,16 @@ class Client(Protocol):
 
 
 class Node:
-    """One counter, with a client of it."""
+    """One counter, with a client of it; `replaces`: it is one process of several, in the place of one that ended."""
 
-    def __init__(self, net: Network, port: int, **options: Any) -> None:
+    def __init__(self, net: Network, port: int, *, replaces: bool = False, **options: Any) -> None:
         self.net = net
         self.port = port
         self.events: list[ServerEvent] = []
         chosen = ServeCounterOptions(**{"port": port, "via": ViaOptions(url=URL), "json": True, **options})
-        self.service = SharedCounterService(net, chosen, self.events.append, Secret("p"), lambda: AT_S)
+        access = RedisAccess(parse_via(URL, "key"), Secret("p"))
+        kind = {"is_one_of_several": replaces, "anyhow": replaces}
+        self.service = SharedCounterService(net, chosen, self.events.append, access, lambda: AT_S, **kind)
 
     def start(self) -> "Node":
         assert self.net.run(self.service.start()).result

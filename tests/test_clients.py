@@ -13,7 +13,7 @@ from launching import Launch
 from memory import Network
 from running import Notes, Stdin
 from tw import clients
-from tw.clients import _own_server, aimed_at, over_tcp, run_client
+from tw.clients import _own_server, aimed_at, run_client, tcp_places
 from tw.errors import AnswerTimeout, ExitCode, Interrupted, LocalError, ProtocolError, TwError
 from tw.events import Listening
 from tw.load_options import LoadOptions
@@ -177,7 +177,7 @@ def test_a_load_that_there_is_no_room_for_is_refused_before_anything_is_bound_or
     ("target", "takes"), [(None, True), ("h:1", True), ("unix", True), ("unix:/s", False), ("UNIX:/s", False)]
 )
 def test_a_connection_takes_a_port_except_over_a_unix_socket(target: str | None, takes: bool) -> None:
-    assert over_tcp(ProbeEchoOptions(target=target)) == takes
+    assert tcp_places(ProbeEchoOptions(target=target)) == takes
 
 
 RUNS: list[tuple[Callable[..., int], Any]] = [

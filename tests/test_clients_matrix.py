@@ -9,7 +9,7 @@ import pytest
 from launching import Launch
 from memory import Network
 from tw import clients
-from tw.clients import _own_server, connections_of
+from tw.clients import _own_server, connections_of, tcp_places
 from tw.errors import ExitCode
 from tw.load_options import LoadOptions
 from tw.matrix_options import MatrixOptions
@@ -50,3 +50,20 @@ def test_a_matrix_proves_its_own_server(
 def test_everyone_who_takes_part_has_a_connection() -> None:
     assert connections_of(options(2, 3)) == 5
     assert _own_server(options(2, 10_000))["max_connections"] == 10_002
+
+
+@pytest.mark.parametrize(
+    ("targets", "bind", "places"),
+    [
+        (("h:1", "h:2", "unix:/s"), None, 2),
+        (("h:1", "h:1"), None, 1),
+        (("h:1", "h:2"), "127.0.0.1", 1),
+        (("unix:/s", "unix:/t"), None, 0),
+    ],
+)
+def test_each_of_several_targets_can_be_connected_to_from_all_ports(
+    targets: tuple[str, str, *tuple[str, ...]], bind: str | None, places: int
+) -> None:
+    shape = MatrixOptions(publishers=3)
+    options = ProbePubSubOptions(target=targets[0], more_targets=targets[1:], bind=bind, matrix=shape)
+    assert tcp_places(options) == places

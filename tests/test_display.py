@@ -91,6 +91,7 @@ def _made(out: TextIO, err: TextIO | None = None, **common: Any) -> Screen:
         ),
         (Requested(number=None, method="PUT", path="/", status=405, peer="h:5"), "h:5 PUT / 405 -"),
         (Dropped(id=1, lines=2, dropped_bytes=30), "tw: connection 1 lost 2 lines (30 bytes)"),
+        (Dropped(worker=3, id=1, lines=2, dropped_bytes=30), "tw: connection 3.1 lost 2 lines (30 bytes)"),
         (Refused(peer="h:5", reason=f"x{ESC}"), "tw: h:5 refused: x\\x1b[2J"),
         (Refused(peer="h:5", reason="full", suppressed=9), "tw: h:5 refused: full (9 more before it)"),
         (Reloaded(pin="sha256//x"), "tw: the certificate has been read again, pin sha256//x"),

@@ -1,8 +1,9 @@
 """The delivery matrix in words, and in JSON."""
 
+from dataclasses import replace
 from typing import Any
 
-from tw.report import ProbeReport
+from tw.report import LoadFigures, ProbeReport
 from tw.report.matrix import (
     MAX_LISTED,
     Deliveries,
@@ -25,18 +26,20 @@ def pair(publisher: int, subscriber: int, counts: Deliveries = WELL, *, joined: 
 
 def subscriber(number: int, counts: Deliveries = WELL, **more: Any) -> SubscriberFigures:
     fields: dict[str, Any] = {
-        "local": f"127.0.0.1:{number}", "foreign": 0, "dropped_notices": 0, "slow": False, "left_at_s": None,
-        "left_reason": "", "joined_all": True, "order_differs": False, "times": TIMES,
+        "place": 1, "target": "h:1", "local": f"127.0.0.1:{number}", "foreign": 0, "dropped_notices": 0, "slow": False,
+        "left_at_s": None, "left_reason": "", "joined_all": True, "order_differs": False, "times": TIMES,
     }  # fmt: skip
     return SubscriberFigures(subscriber=number, counts=counts, **fields | more)
 
 
+def publisher(number: int, **more: Any) -> PublisherFigures:
+    fields: dict[str, Any] = {"place": 1, "target": "h:1", "left_at_s": None, "left_reason": "", "unknown_fate": 0}
+    return PublisherFigures(publisher=number, local=f"127.0.0.1:{number}", published=10, **fields | more)
+
+
 def figures(publishers: int, subscribers: list[SubscriberFigures], pairs: list[PairFigures]) -> MatrixFigures:
-    names = [
-        PublisherFigures(publisher=index, local=f"127.0.0.1:{index}", published=10, connected=True)
-        for index in range(1, publishers + 1)
-    ]
-    return MatrixFigures(publishers=names, subscribers=subscribers, pairs=pairs)
+    names = [publisher(index) for index in range(1, publishers + 1)]
+    return MatrixFigures(publishers=names, subscribers=subscribers, pairs=pairs, targets=["h:1"])
 
 
 # In words -------------------------------------------------------------------------------------------------------------
@@ -115,6 +118,56 @@ def test_a_pair_without_latencies_is_ok_all_the_same() -> None:
     assert bare.to_json()["p99_ms"] is None
 
 
+def test_a_publisher_that_left_is_named_with_what_nobody_can_tell() -> None:
+    some = figures(4, [subscriber(1)], [pair(number, 1) for number in range(1, 5)])
+    left = {"left_at_s": 1.5, "left_reason": "the peer broke the connection"}
+    names = [publisher(1), publisher(2, **left, unknown_fate=12), publisher(3, **left, unknown_fate=1)]
+    found = replace(some, publishers=[*names, publisher(4, **left)])
+    assert matrix_rows(found)[1:6] == [
+        ("publisher left", "p2 after 1.500 s: the peer broke the connection", False),
+        ("unknown fate", "the last 12 lines of p2: nobody got them, and whether they were taken is not known", None),
+        ("publisher left", "p3 after 1.500 s: the peer broke the connection", False),
+        ("unknown fate", "a line of p3: nobody got it, and whether it was taken is not known", None),
+        ("publisher left", "p4 after 1.500 s: the peer broke the connection", False),
+    ]
+
+
+def test_what_was_due_at_a_publisher_that_left_did_not_lack_room() -> None:
+    left = publisher(1, left_at_s=1.5, left_reason="gone")
+    matrix = replace(figures(1, [subscriber(1)], [pair(1, 1)]), publishers=[left])
+    load = LoadFigures(pacing="open", connections=2, rate_asked_per_s=5.0, unsent=7)
+    report = ProbeReport(probe="pubsub", target="h:1", ok=False, sent=10, received=10, matrix=matrix, load=load)
+    assert "unsent: 7 were due, and not sent, since a publisher had left" in report_lines(report)
+    assert "unsent: 7 were due, and found no room before the end" in report_lines(replace(report, matrix=None))
+
+
+def test_with_several_targets_it_says_who_was_where_and_where_something_is_missing() -> None:
+    bad = subscriber(2, Deliveries(lost=1), place=2, target="h:2")
+    some = figures(1, [subscriber(1), bad, subscriber(3)], [pair(1, 1), pair(1, 2, Deliveries(lost=1)), pair(1, 3)])
+    found = replace(some, targets=["h:1", "h:2"])
+    assert matrix_rows(found) == [
+        ("subscribers", "2 of 3 got everything of 1 publisher", False),
+        ("target t1", "h:1, 1 publisher, 2 of 2 subscribers got everything", True),
+        ("target t2", "h:2, 0 publishers, 0 of 1 subscriber got everything", False),
+        ("", "       p1@t1", None),
+        ("", "s1@t1  ok 2.50 ms", None),
+        ("", "s2@t2  1 lost", False),
+        ("", "s3@t1  ok 2.50 ms", None),
+    ]
+    many = replace(found, publishers=[publisher(number) for number in range(1, 10)])
+    assert matrix_rows(many)[-1] == ("", "s2@t2  1 lost", False)
+
+
+def test_of_very_many_targets_those_are_shown_where_something_is_missing() -> None:
+    rows = [subscriber(number, place=number, target=f"h:{number}") for number in range(1, 101)]
+    targets = [row.target for row in rows]
+    rows[6] = subscriber(7, Deliveries(lost=2), place=7, target="h:7")
+    found = replace(figures(1, rows, []), targets=targets)
+    assert [name for name, *_ in matrix_rows(found) if name.startswith("target")] == ["target t7"]
+    lost = replace(found, subscribers=[subscriber(row.subscriber, Deliveries(lost=1), place=row.place) for row in rows])
+    assert matrix_rows(lost)[1 + MOST_SUBSCRIBERS] == ("", f"and {100 - MOST_SUBSCRIBERS} more targets", False)
+
+
 def test_the_report_shows_it() -> None:
     report = ProbeReport(
         probe="pubsub", target="h:1", ok=True, sent=10, received=10, matrix=figures(1, [subscriber(1)], [pair(1, 1)])
@@ -143,11 +196,18 @@ def test_the_json_has_every_pair_and_every_subscriber() -> None:
         "whole_subscribers": 0,
         "settled": True,
         "published_per_s": None,
-        "publishers": [{"publisher": 1, "local": "127.0.0.1:1", "published": 10, "connected": True}],
+        "targets": [{"target": "h:1", "publisher_count": 1, "subscriber_count": 1, "whole_subscribers": 0}],
+        "publishers": [
+            {
+                "publisher": 1, "target": "h:1", "local": "127.0.0.1:1", "published": 10, "unknown_fate": 0,
+                "connected": True, "left_at_s": None, "left_reason": None,
+            }
+        ],
         "subscribers": [
             {
-                "subscriber": 1, "local": "127.0.0.1:1", **counts, "foreign": 3, "dropped_notices": 1, "slow": False,
-                "connected": False, "left_at_s": 1.234568, "left_reason": "gone", "order_differs": False, **times,
+                "subscriber": 1, "target": "h:1", "local": "127.0.0.1:1", **counts, "foreign": 3, "dropped_notices": 1,
+                "slow": False, "connected": False, "left_at_s": 1.234568, "left_reason": "gone", "order_differs": False,
+                **times,
             }
         ],
         "subscribers_left_off": 0,

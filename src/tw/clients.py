@@ -46,7 +46,7 @@ def probe(
         stop.at_once = display.finish
         with judge.told_of_failure(display.now):
             if (connections := connections_of(options)) is not None:
-                make_room_for(connections, self_test=options.self_test, over_tcp=over_tcp(options))
+                make_room_for(connections, self_test=options.self_test, places=tcp_places(options))
             if not options.self_test:
                 return await run_client(stop, display, judge.client(reactor, options, display, make))
             server = make_server(reactor, options)
@@ -67,9 +67,14 @@ def connections_of(options: ProbeOptions) -> int | None:
     return None if options.load is None else options.load.connections
 
 
-def over_tcp(options: ProbeOptions) -> bool:
-    """Whether each connection takes a port of this machine's."""
-    return not (options.target or "").lower().startswith("unix:")
+def tcp_places(options: ProbeOptions) -> int:
+    """Over how many places connections are spread that take a port of this machine's, each place all of them."""
+    targets = {options.target or ""}
+    if isinstance(options, ProbePubSubOptions):
+        targets.update(options.more_targets)
+    places = sum(not target.lower().startswith("unix:") for target in targets)
+    # A port that is bound before it is known where to is nobody else's.
+    return places if options.bind is None else min(places, 1)
 
 
 def aimed_at(options: Options, listening: list[Listening]) -> Options:

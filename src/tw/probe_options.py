@@ -123,9 +123,11 @@ class ProbeCounterOptions(ProbeOptions):
 class ProbePubSubOptions(ProbeOptions):
     """`tw probe pubsub`. `subscribe_count` is None where the user did not say: `--subscribe` then goes on for ever.
 
-    A load (`load`) is a delivery matrix (`matrix`): both are given, or neither.
+    A load (`load`) is a delivery matrix (`matrix`): both are given, or neither. `more_targets` are those after the
+    first: servers that should be one, so that a line that is published at any of them reaches the subscribers of all.
     """
 
+    more_targets: tuple[str, ...] = ()
     size_bytes: int = 64
     interactive: bool = False
     publish: tuple[str, ...] = ()
@@ -149,6 +151,25 @@ class ProbePubSubOptions(ProbeOptions):
         require(self.publish.count("-") < 2, "--publish - given twice", "stdin can be read once")
         for line in self.publish:
             require("\n" not in line and "\r" not in line, "a line end inside --publish", "repeat --publish per line")
+        if self.more_targets:
+            self._check_targets(1 + len(self.more_targets))
+
+    def _check_targets(self, count: int) -> None:
+        """Every target must get somebody, or it would be well without having been asked."""
+        for flag, on in self._modes()[:-1]:
+            form = f"name one: tw probe pubsub HOST:PORT {flag}"
+            hint = f"{form} 'LINE', with quotes where it has spaces in it" if flag == "--publish" else form
+            require(not on, f"{flag} beside {count} targets", hint)
+        if self.matrix is None:
+            form = "add --publishers P --subscribers S, or name two, for lines from the first to the second"
+            require(count == 2, f"{count} targets without a load", form)
+            return
+        clients = self.matrix.publishers + self.matrix.subscribers
+        require(
+            count <= clients,
+            f"{count} targets, and {clients} publishers and subscribers",
+            "add --publishers or --subscribers: each target gets one at least",
+        )
 
     def _modes(self) -> tuple[tuple[str, bool], ...]:
         return (

@@ -166,11 +166,6 @@ class ServeCounterOptions(ServeOptions):
             "answers that wait for their numbers have neither: leave one of them out",
         )
         require(self.lease is None or self.via is not None, "--lease without --via", "add --via redis://HOST")
-        require(
-            self.via is None or self.workers == 1,
-            "--workers beside --via",
-            "the workers' count is their parent's: leave one of them out, or use --via and several servers",
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,9 +188,9 @@ class ServePubSubOptions(ServeOptions):
     def __post_init__(self) -> None:
         ServeOptions.__post_init__(self)
         require(
-            self.workers == 1,
-            "--workers for pubsub",
-            "a line that reaches one process does not reach the clients of the others; use --via and several servers",
+            self.workers == 1 or self.via is not None,
+            "--workers without --via",
+            "a line that reaches one process reaches the clients of the others over Redis: add --via redis://HOST",
         )
         require(
             self.block_timeout_s is None or self.slow == "block",

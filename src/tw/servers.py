@@ -4,24 +4,27 @@ import os
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from twisted.logger import Logger
 
 from tw.core.text import safe
+from tw.core.via import Shared, parse_via
 from tw.core.workers import share
 from tw.display import Screen, make_server_display
 from tw.errors import ExitCode, TwError
 from tw.events import Listening, Reloaded, ServerEvent, ServerSummary, Stopping
 from tw.options import CommonOptions
 from tw.runtime import Stop, run
-from tw.secret import Secret
 from tw.serve_options import ServeCounterOptions, ServeEchoOptions, ServeOptions, ServePubSubOptions
 from tw.services.descriptors import raise_limit
 from tw.services.listener import Emit
 from tw.services.notify import Notifier
 from tw.services.ready import ReadyFile
 from tw.via_options import VARIABLE, ViaOptions
+
+if TYPE_CHECKING:
+    from tw.net.redis_access import RedisAccess
 
 
 class Tls(Protocol):
@@ -58,13 +61,16 @@ PASSWORD_S = 10.0
 """How long the file with a password may take: a FIFO that nobody writes to is waited for no longer."""
 
 
-def via_secret(via: ViaOptions | None) -> Secret | None:
-    """The password for what servers share, None where there is none. Raises LocalError."""
+def via_access(via: ViaOptions | None, shared: Shared) -> "RedisAccess | None":
+    """How to get in to what servers share, None where nothing is. Raises UsageError for a URL that can be none, and
+    LocalError for files that cannot be used."""
     if via is None:
         return None
+    from tw.net.redis_access import read_access
     from tw.password import read_password
 
-    return read_password(via.password_file, VARIABLE, os.environ, PASSWORD_S)
+    place = parse_via(via.url, shared)
+    return read_access(place, read_password(via.password_file, VARIABLE, os.environ, PASSWORD_S), via.ca_file)
 
 
 def serve_echo(common: CommonOptions, options: ServeEchoOptions) -> int:
@@ -77,37 +83,40 @@ def serve_echo(common: CommonOptions, options: ServeEchoOptions) -> int:
 
 
 def serve_counter(common: CommonOptions, options: ServeCounterOptions) -> int:
-    secret = via_secret(options.via)
+    access = via_access(options.via, "key")
 
     def make(reactor: Any, emit: Emit) -> Service:
-        if options.via is not None:
+        if access is not None:
             from tw.services.shared_counter import SharedCounterService
 
-            return SharedCounterService(reactor, options, emit, secret)
+            return SharedCounterService(reactor, options, emit, access)
         from tw.services.counter import CounterService
 
         return CounterService(reactor, options, emit)
 
-    return serve(common, options, make)
+    return serve(common, options, make, access)
 
 
 def serve_pubsub(common: CommonOptions, options: ServePubSubOptions) -> int:
-    secret = via_secret(options.via)
+    access = via_access(options.via, "stream")
 
     def make(reactor: Any, emit: Emit) -> Service:
         from tw.services.pubsub import PubSubService
 
-        if options.via is None:
+        if access is None:
             return PubSubService(reactor, options, emit)
         from tw.services.redis_relay import redis_relay
 
-        return PubSubService(reactor, options, emit, redis_relay(reactor, options, options.via, secret, emit))
+        return PubSubService(reactor, options, emit, redis_relay(reactor, options, access, emit))
 
-    return serve(common, options, make)
+    return serve(common, options, make, access)
 
 
-def serve(common: CommonOptions, options: ServeOptions, make: MakeService) -> int:
-    """Serve until a signal, `--duration` or a broken stdout, then drain. Gives the exit code."""
+def serve(common: CommonOptions, options: ServeOptions, make: MakeService, access: "RedisAccess | None" = None) -> int:
+    """Serve until a signal, `--duration` or a broken stdout, then drain. Gives the exit code.
+
+    `make` makes the server that is this process alone; several have `access` to what they share in place of it.
+    """
     notifier = Notifier(os.environ, os.getpid())
 
     async def main(reactor: Any, stop: Stop) -> int:
@@ -116,7 +125,7 @@ def serve(common: CommonOptions, options: ServeOptions, make: MakeService) -> in
         raise_limit(share(options.max_connections, options.workers))  # children inherit it
         failures: list[TwError] = []
         if options.workers > 1:
-            service = _supervisor(reactor, common, options, display.event, stop, failures)
+            service = _supervisor(reactor, common, options, display.event, stop, failures, access)
         else:
             service = make(reactor, display.event)
         listening = await service.start()
@@ -152,17 +161,23 @@ def serve(common: CommonOptions, options: ServeOptions, make: MakeService) -> in
 
 
 def _supervisor(
-    reactor: Any, common: CommonOptions, options: ServeOptions, emit: Emit, stop: Stop, failures: list[TwError]
+    reactor: Any,
+    common: CommonOptions,
+    options: ServeOptions,
+    emit: Emit,
+    stop: Stop,
+    failures: list[TwError],
+    access: "RedisAccess | None",
 ) -> Service:
     """Several processes as one service. What they cannot go on from ends the run, and is kept in `failures`."""
+    from tw.workers.messages import service_of
     from tw.workers.supervisor import Supervisor
 
     def fail(error: TwError) -> None:
         failures.append(error)
         stop.fire()
 
-    service = "counter" if isinstance(options, ServeCounterOptions) else "echo"
-    return Supervisor(reactor, service, common, options, emit, fail)
+    return Supervisor(reactor, service_of(options), common, options, emit, fail, access)
 
 
 class Front:

@@ -22,6 +22,7 @@ from tw.events import (
 )
 from tw.report import Distribution, HarmFigures, LoadFigures, PhaseFigures, ProbeReport
 from tw.report.judgement import remaining_faults
+from tw.report.matrix import MatrixFigures
 from tw.summary_matrix import matrix_rows
 from tw.summary_numbers import Row, numbers_rows
 
@@ -55,7 +56,7 @@ def report_rows(report: ProbeReport) -> list[Row]:
         rows.extend(numbers_rows(report.numbers))
     rows.extend((name, text, None) for name, text in _times(report) if text)
     if report.load is not None:
-        rows += _probe_rows(report.load)
+        rows += _probe_rows(report.load, report.matrix)
     return rows + _assertion_rows(report)
 
 
@@ -99,13 +100,15 @@ def _harm(harm: HarmFigures | None) -> list[Row]:
     return rows
 
 
-def _probe_rows(load: LoadFigures) -> list[Row]:
+def _probe_rows(load: LoadFigures, matrix: MatrixFigures | None) -> list[Row]:
     """How well the probe itself kept up."""
     rows: list[Row] = []
     if load.held:
         rows.append(("held", f"{load.held} sent after they were due, since every connection waited for answers", None))
     if load.unsent:
-        rows.append(("unsent", f"{load.unsent} were due, and found no room before the end", False))
+        has_lost_publishers = matrix is not None and any(each.left_at_s is not None for each in matrix.publishers)
+        why = "not sent, since a publisher had left" if has_lost_publishers else "found no room before the end"
+        rows.append(("unsent", f"{load.unsent} were due, and {why}", False))
     if load.reconnected:
         rows.append(("reconnected", str(load.reconnected), None))
     if load.cpu_share is not None:
@@ -235,7 +238,7 @@ def event_text(event: ServerEvent) -> str:
             number = "-" if event.number is None else f"#{event.number}"
             return f"{event.peer} {safe(event.method, 32)} {safe(event.path, 500)} {event.status} {number}"
         case Dropped():
-            return f"tw: connection {event.id} lost {event.lines} lines ({event.dropped_bytes} bytes)"
+            return f"tw: connection {_id_text(event)} lost {event.lines} lines ({event.dropped_bytes} bytes)"
         case Refused():
             before = f" ({event.suppressed} more before it)" if event.suppressed else ""
             return f"tw: {event.peer} refused: {safe(event.reason)}{before}"
@@ -266,5 +269,5 @@ def event_text(event: ServerEvent) -> str:
             raise AssertionError(f"no text for {event!r}")
 
 
-def _id_text(event: Opened | Closed) -> str:
+def _id_text(event: Opened | Closed | Dropped) -> str:
     return str(event.id) if event.worker is None else f"{event.worker}.{event.id}"

@@ -1,7 +1,9 @@
-"""The counter with 1, 2 and 4 workers beside nginx with as many: `python tests/benchmarks/workers.py [ROUNDS]`.
+"""Workers: the counter's beside nginx's, and pub/sub's over Redis beside as many servers.
 
-Needs Debian's wrk; nginx-light is a peer where it is installed. Generator and servers share this machine's CPUs: where
-all of them are busy, the rate says how they were shared out, and what a worker adds is to be read from the cost.
+`python tests/benchmarks/workers.py [ROUNDS [counter|pubsub]]` needs Debian's wrk, gcc and redis-server (which keeps
+nothing on the disk here); nginx-light is a peer where it is installed. Generator, servers and Redis share this
+machine's CPUs: where all of them are busy, the rate says how they were shared out, and what a worker adds is to be read
+from the cost. What a second worker brings to pub/sub takes four CPUs to be seen: one each, Redis, the generator.
 """
 
 import os
@@ -16,6 +18,7 @@ from pathlib import Path
 
 from bench import TW, Figures, Peer, run, table
 from counter import NGINX, cpu_s
+from relay import Cluster, deep, redis, steady
 
 SECONDS = 2
 CONNECTIONS = 64
@@ -40,6 +43,44 @@ def nginx(workers: int) -> Callable[[int], list[str]]:
 
 PEERS = [Peer(f"tw {workers}" if workers > 1 else "tw", tw(workers)) for workers in WORKERS]
 PEERS += [Peer(f"nginx {workers}", nginx(workers), "nginx") for workers in WORKERS[:2]]
+
+
+class Crowd(Peer):
+    """`tw serve pubsub` with so many workers, and the Redis that they share."""
+
+    def __init__(self, workers: int) -> None:
+        super().__init__(f"tw --workers {workers}", redis, "redis-server")
+        self._workers = workers
+        self._server: Peer
+
+    def start(self) -> None:
+        super().start()
+        ready = Path(tempfile.mkdtemp(prefix="tw-workers-")) / "ready"
+        via = ["--via", f"redis://127.0.0.1:{self.port}/0?stream=benchmark", "--via-maxlen", "2000"]
+        many = ["--workers", str(self._workers), "--ready-file", str(ready)]
+        self._server = Peer(
+            self.name, lambda port: [TW, "serve", "pubsub", "--no-config", "--port", str(port), *via, *many]
+        )
+        self._server.start()
+        until = time.monotonic() + 30
+        while not ready.exists():  # the parent's sockets take connections before any worker is there
+            if time.monotonic() > until:
+                raise SystemExit(f"{self.name} does not come to serve")
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        self._server.stop()
+        super().stop()
+
+    @property
+    def ports(self) -> str:
+        return self._server.ports
+
+    @property
+    def pids(self) -> str:
+        parent = self._server.pid
+        workers = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        return ",".join((super().pids, str(parent), *workers))
 
 
 def busy_s() -> float:
@@ -69,7 +110,18 @@ def requests(peer: Peer) -> Figures:
     }
 
 
-def main(rounds: int) -> None:
+def pubsub(rounds: int) -> None:
+    alone = Peer("tw", lambda port: [TW, "serve", "pubsub", "--no-config", "--port", str(port)])
+    works = [deep(300, 3, 256), deep(300, 3, 1), steady(90, 300)]
+    here = run([alone, Cluster(1), Cluster(2), Crowd(2)], works, rounds)
+    for name, _ in works:
+        rate = ("k msg/s", "rate_s", 1e3)
+        latency = [("p50 us", "p50_us", 1.0), ("p99 us", "p99_us", 1.0)]
+        columns = latency if "lines/s" in name else [rate]
+        table(here, name, [*columns, ("us/msg cost", "srv_us_msg", 1.0), ("server CPUs", "srv_cores", 1.0)], "tw")
+
+
+def counter(rounds: int) -> None:
     work = f"{CONNECTIONS} connections, keep-alive, {os.cpu_count()} CPUs with the generator on them"
     here = run(PEERS, [(work, requests)], rounds)
     columns = [
@@ -89,4 +141,7 @@ def main(rounds: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5)
+    given_rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    for each in (counter, pubsub):
+        if len(sys.argv) < 3 or sys.argv[2] == each.__name__:
+            each(given_rounds)

@@ -117,6 +117,18 @@ def test_the_tree_tells_files_fixed_values_and_free_texts_apart() -> None:
     assert tree.arguments == (Value("TARGET"),)
 
 
+def test_an_argument_that_is_repeated_is_completed_in_all_places_from_its_own_on() -> None:
+    params: list[click.Parameter] = [click.Argument(["way"]), click.Argument(["files"], type=click.Path(), nargs=-1)]
+    command = click.Command("tw", params=params, add_help_option=False)
+    tree = read_tree(click.Group("tw", commands={"sub": command}, add_help_option=False))
+    assert tree.commands[0].arguments == (Value("WAY"), Value("FILES", file=True, repeated=True))
+    group = click.Group("tw", commands={"sub": command})
+    assert re.search(r"0\) takes=text ;;\n +\[0-9\]\*\) takes=file ;;", script("bash", group))
+    assert "'1::WAY:()'" in script("zsh", group)
+    assert "'*:FILES:_files'" in script("zsh", group)
+    assert "complete -c tw -n '__tw_at tw sub any' -F" in script("fish", group)
+
+
 def test_what_is_hidden_from_help_is_hidden_from_completion() -> None:
     group = click.Group("tw", add_help_option=False, params=[click.Option(["--secret"], hidden=True)])
     group.add_command(click.Command("inner", hidden=True))

@@ -91,7 +91,9 @@ def test_a_listen_replaces_a_place_from_elsewhere(shell: Shell) -> None:
         ("serve echo --workers 2 --udp", "--udp beside --workers; "),
         ("serve counter --workers 2 --max-per-host 1", "--max-per-host beside --workers; "),
         ("serve counter --workers 2 --status 503:1", "--workers beside faults; "),
-        ("serve pubsub --workers 2", "--workers for pubsub; a line that reaches one process does not reach"),
+        ("serve pubsub --workers 2", "--workers without --via; a line that reaches one process reaches the clients of"),
+        ("serve counter --workers 2 --via redis://h --state f", "--state beside --via; "),
+        ("serve counter --workers 2 --lease 5", "--lease without --via; "),
         ("serve echo --tls-cert c", "a certificate needs its key"),
         ("serve echo --proxy-trust ::1", "--proxy-trust without --proxy-protocol; "),
         ("serve echo --udp --proxy-protocol", "--udp beside --proxy-protocol; "),
@@ -142,6 +144,13 @@ def test_auto_is_a_worker_for_each_cpu_that_may_be_used(shell: Shell) -> None:
         os.sched_setaffinity(0, before)
 
 
-def test_workers_and_a_shared_count_are_not_combined(shell: Shell) -> None:
-    said = shell.refused("serve counter --workers 2 --via redis://h")
-    assert said.startswith("--workers beside --via; ")
+def test_pubsub_without_redis_is_shown_how_it_takes_workers(shell: Shell) -> None:
+    assert shell.refused("serve pubsub --workers 2").endswith(" over Redis: add --via redis://HOST")
+    shown = "serve pubsub --workers 2 --via redis://HOST"
+    assert shell.start(shown).options.workers == 2
+
+
+@pytest.mark.parametrize("service", ["counter --lease 10", "pubsub --via-maxlen 10 --slow block"])
+def test_workers_may_be_one_with_other_servers(shell: Shell, service: str) -> None:
+    options = shell.start(f"serve {service} --workers 3 --via redis://h").options
+    assert (options.workers, options.via.url) == (3, "redis://h")

@@ -50,7 +50,7 @@ def test_nobody_expects_a_barrier_of_one_who_is_gone_or_for_one_who_is() -> None
     matrix.expect(1)
     matrix.leave(matrix.rows[0], 1.0, "gone")
     assert matrix.outstanding == 2
-    matrix.lose(matrix.sources[0])
+    matrix.lose(matrix.sources[0], 1.0, "gone")
     assert matrix.outstanding == 1
     matrix.receive(matrix.rows[1], matrix.sources[0].barrier(1), 0.0)
     assert matrix.outstanding == 1

@@ -4,7 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tw.core.workers import FIRST_WAIT_S, LONGEST_WAIT_S, MOST_FAILURES, SOUND_S, Restarts, lowest_free, share
+from tw.core.workers import (
+    FIRST_WAIT_S,
+    LONGEST_WAIT_S,
+    MOST_FAILURES,
+    SOUND_S,
+    Outage,
+    Restarts,
+    added_up,
+    lowest_free,
+    share,
+)
 
 
 @given(st.integers(1, 10**6), st.integers(1, 256))
@@ -76,3 +86,26 @@ def test_no_number_that_was_used_comes_again_and_none_is_kept_back_for_nothing(
         following += taken + left
     chance.shuffle(unused)  # type: ignore[attr-defined] - hypothesis's randoms are random.Random
     assert lowest_free(following, unused) == max(used) + 1
+
+
+# Counts, and what all of them lose ------------------------------------------------------------------------------------
+
+COUNTS = st.dictionaries(st.sampled_from("abc"), st.integers(0, 9), max_size=3)
+
+
+@given(st.lists(st.lists(COUNTS, max_size=3), max_size=4))
+def test_counts_add_up_but_for_what_every_place_sees(places: list[list[dict[str, int]]]) -> None:
+    total = added_up(places, {"a"})
+    assert set(total) == {name for place in places for counts in place for name in counts}
+    for name, count in total.items():
+        each = [sum(counts.get(name, 0) for counts in place) for place in places]
+        assert count == (max(each) if name == "a" else sum(each))
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.booleans())))
+def test_an_outage_lasts_from_the_first_place_to_the_last(said: list[tuple[int, bool]]) -> None:
+    outage, away = Outage(), dict.fromkeys(range(4), False)
+    for place, is_away in said:
+        before = any(away.values())
+        away[place] = is_away
+        assert outage.changes(place, is_away=is_away) == (before != any(away.values()))

@@ -16,6 +16,7 @@ class Client:
     def __init__(self, server: Server) -> None:
         self._socket = socket.create_connection(("127.0.0.1", server.port), TIMEOUT_S)
         self._socket.settimeout(None)
+        self.peer = "{}:{}".format(*self._socket.getsockname())
         self.got = bytearray()
         self.is_over = False
         self._thread = threading.Thread(target=self._read, daemon=True)

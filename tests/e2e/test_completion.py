@@ -100,6 +100,12 @@ def test_files_are_completed_with_their_spaces_quoted(shell: Shell, option: str)
     shell.completes(f"tw {option}=m", rf"tw {option}=my\ cert.pem ")
 
 
+def test_an_argument_that_is_repeated_is_completed_in_every_place(shell: Shell) -> None:
+    shell.completes("tw report m", r"tw report my\ cert.pem ")
+    shell.completes("tw report --html page one two m", r"tw report --html page one two my\ cert.pem ")
+    shell.completes("tw probe pubsub h:1 h:2 --no-w", "tw probe pubsub h:1 h:2 --no-wait ")
+
+
 def test_a_redirection_takes_a_file(shell: Shell) -> None:
     shell.completes("tw serve echo > m", r"tw serve echo > my\ cert.pem ")
     shell.completes("tw serve echo >m", r"tw serve echo >my\ cert.pem ")
@@ -115,6 +121,7 @@ def test_a_redirection_takes_a_file(shell: Shell) -> None:
         "tw imap first-subject --password-command ",
         "tw probe echo ",
         "tw probe echo m",
+        "tw probe pubsub h:1 h:2 m",
         "tw unknown ",
     ],
 )

@@ -78,8 +78,9 @@ def test_a_publisher_without_echo_gets_only_the_lines_of_others(engine: Redis) -
             until(lambda number=number: b"mine %d" % number in beside.lines)
             far.say(b"far %d\n" % number)
             until(lambda number=number: b"far %d" % number in beside.lines)
+        until(lambda: len(quiet.lines) == 5)
         assert quiet.lines == [b"far %d" % number for number in range(5)]
-        assert far.lines == beside.lines
+        until(lambda: far.lines == beside.lines)
         for client in (quiet, beside, far):
             client.close()
 

@@ -133,10 +133,11 @@ def _made(folder: Path) -> bool:
 
 def test_limits_are_in_shares() -> None:
     with serving("echo", "--workers", "2", "--max-connections", "4", "--access-log") as server, ExitStack() as stack:
-        for _ in range(CLIENTS):
-            connect(server, stack)
+        clients = [connect(server, stack) for _ in range(CLIENTS)]
         told = [server.wait_for(kind) for kind in ("open",) * 4]
         assert sorted(event["worker"] for event in told) == [1, 1, 2, 2]
+        admitted = {event["peer"] for event in told}
+        assert [read_all(client) for client in clients if name(client) not in admitted] == [b""] * (CLIENTS - 4)
         summary = server.stop()
     assert (summary["connections"], summary["refused"]) == (4, CLIENTS - 4)
     assert summary["refusals"] == {"too many connections (max 2)": CLIENTS - 4}

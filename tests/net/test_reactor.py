@@ -1,6 +1,7 @@
 """The lean reactor dispatches as the stock one does: by hand, and running in a process of its own."""
 
 import json
+import platform
 import socket
 import subprocess
 import sys
@@ -205,3 +206,24 @@ def test_it_runs_where_it_can_and_the_stock_one_where_not(how: str, expected: st
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == [expected, "", "fine"]
     assert b"a bug of its own" in done.stderr
+
+
+READS = """
+import resource, socket
+from tw.net.reactor import READ_BYTES, LeanReactor
+
+LeanReactor()
+ours, theirs = socket.socketpair()
+for read in range(1100):
+    if read == 100:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    theirs.send(b"x")
+    ours.recv(READ_BYTES)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif("glibc" not in platform.libc_ver(), reason="other allocators decide in other ways")
+def test_a_read_maps_no_memory_of_its_own() -> None:
+    result = subprocess.run([sys.executable, "-c", READS], capture_output=True, text=True, check=True, timeout=60)
+    assert int(result.stdout) < 500  # a page fault for each of 1,000 reads otherwise

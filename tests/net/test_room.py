@@ -110,7 +110,8 @@ def test_the_range_of_ports_is_the_kernels(text: str, ports: int | None) -> None
 def test_more_connections_than_ports_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     range_of(tmp_path, monkeypatch, "50000\t50009\n")
     make_room_for(10, self_test=False)
-    make_room_for(11, self_test=False, over_tcp=False)
+    make_room_for(11, self_test=False, places=0)
+    make_room_for(20, self_test=False, places=2)
     with pytest.raises(LocalError) as caught:
         make_room_for(11, self_test=False)
     assert str(caught.value) == (

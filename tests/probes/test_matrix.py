@@ -31,7 +31,7 @@ def test_the_matching_server_gets_a_good_verdict(
     assert report.delivery == Delivery(published=11, delivered=33, expected=33, foreign=0)
     assert [each.published for each in rig.matrix.publishers] == [6, 5]
     assert (rig.matrix.whole, rig.faults()) == (3, {})
-    assert rig.client._connector.connect_times.count == 5
+    assert rig.client._connectors[0].connect_times.count == 5
     assert net.run(service.stop()).result.connections == 5
 
 

@@ -10,6 +10,7 @@ from memory import Network
 from pubsub_rig import PORT, serve
 from running import Notes
 from tw.errors import AnswerTimeout, ConnectError, ExitCode, ProtocolError
+from tw.probes.matrix_part import AFTERMATH_S
 
 # Who is not there -----------------------------------------------------------------------------------------------------
 
@@ -94,7 +95,7 @@ def test_one_who_left_in_the_warm_up_is_missed_in_the_run(net: Network, notes: N
     rig = MatrixRig(net, notes, 2, 2, load=load, timeout_s=1.0)
     net.pass_s(4.0)
     assert [row.left_reason for row in rig.matrix.subscribers] == ["", "the peer closed the connection"]
-    assert [each.connected for each in rig.matrix.publishers] == [True, False]
+    assert [each.left_at_s is None for each in rig.matrix.publishers] == [True, False]
     assert [row.counts.delivered for row in rig.matrix.subscribers] == [2, 0]
 
 
@@ -102,7 +103,7 @@ def test_the_run_goes_on_without_a_publisher_that_leaves(net: Network, notes: No
     net.scripted(PORT, leaving(net, {2: b""}, 2))
     rig = MatrixRig(net, notes, 2, 2, load={"count": 8}, timeout_s=1.0)
     net.pass_s(5.0)
-    assert [(each.published, each.connected) for each in rig.matrix.publishers] == [(2, False), (4, True)]
+    assert [(each.published, each.left_at_s is None) for each in rig.matrix.publishers] == [(2, False), (4, True)]
     assert rig.report.errors["publisher left"] == 1
 
 
@@ -110,6 +111,7 @@ def test_the_run_goes_on_without_a_publisher_that_leaves(net: Network, notes: No
 def test_where_nobody_is_left_the_run_is_over(net: Network, notes: Notes, places: tuple[int, int]) -> None:
     net.scripted(PORT, leaving(net, dict.fromkeys(places, b""), 2))
     rig = MatrixRig(net, notes, 2, 2, load={"count": 8})
+    net.pass_s(AFTERMATH_S)
     assert isinstance(rig.running.error, ProtocolError)
     assert (rig.report.ok, rig.report.received) == (False, 4)
 
@@ -117,6 +119,7 @@ def test_where_nobody_is_left_the_run_is_over(net: Network, notes: Notes, places
 def test_where_nobody_is_left_the_servers_last_word_says_why(net: Network, notes: Notes) -> None:
     net.scripted(PORT, leaving(net, {0: b"<tw> disconnected: more than 5 bytes behind\n"}, 2))
     rig = MatrixRig(net, notes, 1, 1, load={"count": 8})
+    net.pass_s(AFTERMATH_S)
     assert str(rig.running.error) == (
         "the server said '<tw> disconnected: more than 5 bytes behind' (127.0.0.1:1025); ask for less with --rate"
     )
@@ -125,6 +128,7 @@ def test_where_nobody_is_left_the_servers_last_word_says_why(net: Network, notes
 def test_a_server_that_takes_no_such_lines_says_so(net: Network, notes: Notes) -> None:
     service = serve(net, max_line_bytes=50)
     rig = MatrixRig(net, notes, 2, 1, load={"count": 4})
+    net.pass_s(AFTERMATH_S)
     assert str(rig.running.error) == (
         "the server said '<tw> line too long (max 50 bytes)' (127.0.0.1:1025); use a smaller --size"
     )
@@ -233,5 +237,6 @@ def test_where_the_last_one_leaves_while_the_rest_is_awaited_the_run_is_over(net
 
     net.scripted(PORT, hears)
     rig = MatrixRig(net, notes, 1, 1, load={"count": 2})
+    net.pass_s(AFTERMATH_S)
     assert isinstance(rig.running.error, ProtocolError)
     assert (rig.report.received, rig.matrix.settled) == (2, False)

@@ -129,7 +129,7 @@ def test_what_was_due_before_the_end_is_sent_also_where_that_is_a_little_late() 
 
 def test_nothing_is_sent_by_one_who_is_gone() -> None:
     paced = Paced(2, count=6)
-    paced.matrix.lose(paced.matrix.sources[0])
+    paced.matrix.lose(paced.matrix.sources[0], 1.0, "gone")
     paced.pass_s(1.0)
     assert (paced.published, paced.pace.over(1.0)) == ([1, 3], True)
 

@@ -1,18 +1,20 @@
 """What a delivery matrix says in a report: also of more pairs than are listed."""
 
+from types import SimpleNamespace
 from typing import Any
 
 from tw.core.matrix import MAX_TIMED_PAIRS, Matrix
-from tw.probes.matrix_crew import Publisher, Subscriber
+from tw.probes.matrix_crew import Crew, Publisher, Subscriber
 from tw.probes.matrix_report import MatrixReport
 from tw.report.matrix import MAX_LISTED, MatrixFigures
 
 
 def told(matrix: Matrix, *, settled: bool = True) -> MatrixFigures:
     nobody: Any = None
-    publishers = [Publisher(nobody, nobody, index) for index in range(len(matrix.sources))]
-    subscribers = [Subscriber(nobody, nobody, nobody, index, None) for index in range(len(matrix.rows))]
-    return MatrixReport(matrix, settled=settled).of(publishers, subscribers)
+    server: Any = SimpleNamespace(where="h:1")
+    publishers = [Publisher(nobody, server, index) for index in range(len(matrix.sources))]
+    subscribers = [Subscriber(nobody, nobody, server, index, None) for index in range(len(matrix.rows))]
+    return MatrixReport(matrix, settled=settled).of(Crew(publishers, subscribers, ["h:1"]))
 
 
 def full(publishers: int, subscribers: int) -> Matrix:

@@ -35,7 +35,7 @@ def test_the_matching_server_gets_a_good_verdict(net: Network, notes: Notes, opt
     assert (report.ok, report.sent, report.received, report.duration_s) == (True, 3, 3, 2.0)
     assert rig.delivery == Delivery(published=3, delivered=3, expected=3, foreign=0)
     assert (report.probe, report.target, rig.code) == ("pubsub", "127.0.0.1:1025", ExitCode.OK)
-    assert rig.client._connector.connect_times.count == 2
+    assert rig.client._from.connect_times.count == 2
     assert net.run(service.stop()).result.connections == 2
 
 

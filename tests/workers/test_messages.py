@@ -1,14 +1,27 @@
 """What parent and workers tell each other arrives as it was; their summaries add up."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tw.errors import AnswerTimeout, ConnectError, LocalError, TlsError, TwError, UsageError
-from tw.events import Closed, Dropped, Opened, Refused, Requested, ServerEvent, ServerSummary, StateWritten, Unwritten
+from tw.events import (
+    Closed,
+    Dropped,
+    Opened,
+    Refused,
+    Requested,
+    ServerEvent,
+    ServerSummary,
+    StateWritten,
+    Unwritten,
+    ViaChanged,
+)
 from tw.options import CommonOptions
-from tw.serve_options import ServeCounterOptions, ServeEchoOptions, ServeOptions
+from tw.serve_options import ServeCounterOptions, ServeEchoOptions, ServeOptions, ServePubSubOptions
+from tw.via_options import ViaOptions
 from tw.workers.messages import (
     Job,
     error_content,
@@ -20,6 +33,7 @@ from tw.workers.messages import (
     message,
     options_of_one,
     read_message,
+    service_of,
     sum_of,
 )
 
@@ -44,6 +58,7 @@ TOLD: list[ServerEvent] = [
     Refused(peer="127.0.0.1:5", reason="denied", suppressed=3),
     Dropped(id=1, lines=2, dropped_bytes=3),
     StateWritten(problem=None),
+    ViaChanged(problem="--via h: refused"),
     Unwritten(lines=7),
     SUMMARY,
 ]
@@ -65,13 +80,18 @@ def test_an_event_arrives_as_it_was_with_the_worker_that_told_it(event: ServerEv
     [
         ServeEchoOptions(allow=("10.0.0.0/8", "::1"), idle_timeout_s=1.5, describe=True),
         ServeCounterOptions(max_header_bytes=1024, proxy_protocol=True, access_log=True),
+        ServeCounterOptions(via=ViaOptions(url="redis://h"), lease=5, start=3),
+        ServePubSubOptions(via=ViaOptions(url="redis://h"), via_maxlen=9, slow="drop", prefix=False),
     ],
 )
 def test_a_job_arrives_as_it_was_and_shows_no_key(options: ServeOptions) -> None:
-    service = "echo" if isinstance(options, ServeEchoOptions) else "counter"
+    service = service_of(options)
+    via = {"place": {"name": "n"}, "password": "a secret word", "authorities": None}
     tls = {"key": "a secret", "chain": "c", "authorities": None}
     common = CommonOptions(verbosity=2, reactor="stock")
-    job = Job(service=service, common=common, options=options, listeners=(5, 6), numbers=7, tls=tls)
+    job = Job(
+        service=service, common=common, options=options, listeners=(5, 6), numbers=7, tls=tls, via=via, replaces=True
+    )
     name, content = read_message(job_text(job))
     assert name == "job"
     assert job_of(content) == job
@@ -98,6 +118,20 @@ def test_one_worker_has_its_share_and_none_of_what_is_its_parents() -> None:
     assert one == ServeCounterOptions(
         port=0, max_connections=4, accept_rate=2, drain_timeout_s=7.0, access_log=True, json=True
     )
+
+
+def test_one_worker_has_none_of_the_files_that_are_its_parents_to_read() -> None:
+    via = ViaOptions(url="rediss://h?stream=s", ca_file="ca", password_file="p")
+    whole = ServePubSubOptions(workers=2, via=via, via_maxlen=9, history_lines=3, max_connections=5)
+    one = options_of_one(whole, 2)
+    url = ViaOptions(url="rediss://h?stream=s")
+    assert one == ServePubSubOptions(port=0, via=url, via_maxlen=9, history_lines=3, max_connections=3)
+
+
+def test_a_count_that_is_shared_begins_where_all_servers_say() -> None:
+    one = options_of_one(ServeCounterOptions(workers=2, via=ViaOptions(url="redis://h"), start=7, lease=5), 2)
+    assert isinstance(one, ServeCounterOptions)
+    assert (one.start, one.lease) == (7, 5)
 
 
 @pytest.mark.parametrize("kind", [UsageError, ConnectError, AnswerTimeout, TlsError, LocalError, TwError])
@@ -129,7 +163,9 @@ def test_summaries_add_up() -> None:
         duration_s=1.0,
         more={"requests": 1, "errors": 0},
     )
-    whole: dict[str, Any] = sum_of("counter", [SUMMARY, SUMMARY, other], {"workers": 2, "restarts": 1}, 8.5).to_json(0)
+    whole: dict[str, Any] = sum_of(
+        "counter", [[SUMMARY, SUMMARY], [other]], {"workers": 2, "restarts": 1}, 8.5
+    ).to_json(0)
     assert {name: whole[name] for name in whole if name not in ("v", "at", "event")} == {
         "service": "counter",
         "connections": 7,
@@ -146,3 +182,12 @@ def test_summaries_add_up() -> None:
         "workers": 2,
         "restarts": 1,
     }
+
+
+def test_what_every_worker_reads_for_itself_is_there_once() -> None:
+    def read(lines: int, lost: int) -> ServerSummary:
+        return replace(SUMMARY, more={"lines": lines, "relay_dropped_lines": lost})
+
+    # The first place had two workers, one after the other, and missed some in between.
+    places = [[read(40, 1), read(50, 0)], [read(100, 2)]]
+    assert sum_of("pubsub", places, {}, 1.0).more == {"lines": 100, "relay_dropped_lines": 3}

@@ -1,93 +1,20 @@
 """The parent's decisions, with workers that say and do what a test has them do; the sockets are real."""
 
-import errno
 import socket
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import ensureDeferred
 
 from running import Running
-from sockets import HandReactor
+from supervised import Crew
 from tw.core.workers import FIRST_WAIT_S, MOST_FAILURES
-from tw.errors import ConnectError, LocalError, TwError, UsageError
-from tw.events import Opened, ServerEvent, ServerSummary, WorkerEnded, WorkerStarted
-from tw.options import CommonOptions
+from tw.errors import ConnectError, LocalError, UsageError
+from tw.events import Opened, ServerSummary, WorkerEnded, WorkerStarted
 from tw.serve_options import ServeEchoOptions
-from tw.workers import supervisor as module
-from tw.workers.messages import Job, error_content, event_content
-from tw.workers.supervisor import GRACE_S, Supervisor
-
-
-class Worker:
-    """Stands for `WorkerProcess`."""
-
-    def __init__(self, number: int, boss: Supervisor, inherited: list[int]) -> None:
-        self.number = number
-        self.pid = 1000 + number
-        self.inherited = inherited
-        self.boss: Any = boss
-        self.serves_since_s: float | None = None
-        self.code: int | None = None
-        self.error: TwError | None = None
-        self.ended: Deferred[None] = Deferred()
-        self.job: Job | None = None
-        self.told: list[str] = []
-        self.killed = False
-
-    def begin(self, job: Job) -> None:
-        self.job = job
-
-    def tell(self, name: str, content: object = None) -> None:
-        self.told.append(name)
-
-    def kill(self) -> None:
-        self.killed = True
-
-    def says(self, name: str, content: object = None) -> None:
-        self.boss.heard(self, name, content)
-
-    def ends(self, code: int) -> None:
-        self.code = code
-        self.boss.gone(self)
-        self.ended.callback(None)
-
-
-class Crew:
-    """A supervisor of two, and all its workers so far."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, options: ServeEchoOptions) -> None:
-        self.reactor = HandReactor()
-        self.workers: list[Worker] = []
-        self.events: list[ServerEvent] = []
-        self.failures: list[TwError] = []
-        self.refuses = False
-        monkeypatch.setattr(module, "WorkerProcess", self._hire)
-        common = CommonOptions()
-        self.supervisor = Supervisor(self.reactor, "echo", common, options, self.events.append, self.failures.append)
-        self.starting = Running(ensureDeferred(self.supervisor.start()))
-
-    def _hire(self, reactor: object, number: int, boss: Supervisor, inherited: list[int]) -> Worker:
-        if self.refuses:
-            raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
-        self.workers.append(Worker(number, boss, inherited))
-        return self.workers[-1]
-
-    def serve(self) -> "Crew":
-        for worker in list(self.workers):
-            worker.says("ready")
-        assert self.starting.over
-        return self
-
-    def stop(self) -> ServerSummary:
-        stopping = Running(ensureDeferred(self.supervisor.stop()))
-        for worker in self.workers:
-            if worker.code is None:
-                worker.ends(0)
-        summary: ServerSummary = stopping.result
-        assert self.reactor.getDelayedCalls() == []
-        return summary
+from tw.workers.messages import error_content, event_content
+from tw.workers.supervisor import GRACE_S
 
 
 @pytest.fixture

@@ -23,11 +23,13 @@ To install it:
 
 @dataclass(frozen=True)
 class Value:
-    """What stands in one place of a command line: one of `words`, a file, or a text that nobody can guess."""
+    """What stands in one place of a command line: one of `words`, a file, or a text that nobody can guess. An argument
+    may be `repeated`: then it stands in all places from its own on."""
 
     label: str
     words: tuple[str, ...] = ()
     file: bool = False
+    repeated: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,7 @@ def _value(param: click.Parameter) -> Value:
         label=_one_line(param.metavar or (kind.name if isinstance(param, click.Option) else param.name or "").upper()),
         words=tuple(str(word) for word in kind.choices) if isinstance(kind, click.Choice) else (),
         file=isinstance(kind, click.Path | click.File),
+        repeated=isinstance(param, click.Argument) and param.nargs < 0,
     )
 
 

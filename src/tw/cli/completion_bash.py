@@ -117,12 +117,16 @@ def script(tree: Command) -> str:
 def _takes(command: Command) -> list[str]:
     """A line for each kind of value, with the options and the numbers of the arguments that take it."""
     takers: dict[str, list[str]] = {}
+    last = []
     for option in command.options:
         if option.value is not None:
             takers.setdefault(_kind(option.value), []).extend(option.names)
     for number, argument in enumerate(command.arguments):
-        takers.setdefault(_kind(argument), []).append(str(number))
-    return [f"{' | '.join(shlex.quote(name) for name in names)}) {kind} ;;" for kind, names in takers.items()]
+        if argument.repeated:
+            last = [f"[0-9]*) {_kind(argument)} ;;"]
+        else:
+            takers.setdefault(_kind(argument), []).append(str(number))
+    return [f"{' | '.join(shlex.quote(name) for name in names)}) {kind} ;;" for kind, names in takers.items()] + last
 
 
 def _kind(value: Value) -> str:

@@ -13,7 +13,7 @@ function __tw_takes_value # whether the option $argv[2] of the command $argv[1] 
     return 1
 end
 
-function __tw_at # whether the cursor stands below the command $argv, whose last word may be a number of arguments
+function __tw_at # whether the cursor stands below the command $argv; the last word may be a number of arguments, or any
     set -l node tw
     set -l position 0
     set -l state options
@@ -41,7 +41,7 @@ function __tw_at # whether the cursor stands below the command $argv, whose last
             set position (math $position + 1)
         end
     end
-    test "$argv" = $node -o "$argv" = "$node $position"
+    test "$argv" = $node -o "$argv" = "$node $position" -o "$argv" = "$node any"
 end
 
 complete -c tw -e
@@ -63,7 +63,8 @@ def script(tree: Command) -> str:
         start = f"complete -c tw -n {_at(command)}"
         lines += [f"{start} -a {_quoted(_quoted(below.name))} -d {_quoted(below.help)}" for below in command.commands]
         for number, argument in enumerate(command.arguments):
-            lines.append(f"complete -c tw -n {_at(command, str(number))} {_value(argument)}")
+            place = "any" if argument.repeated else str(number)
+            lines.append(f"complete -c tw -n {_at(command, place)} {_value(argument)}")
         lines += [f"{start} {_option(option)}" for option in command.options if option not in everywhere]
     groups = " ".join(_quoted(" ".join(command.path)) for command in family if command.commands)
     return filled(_SCRIPT, takes=indented(takes, 1), groups=groups, completions="\n".join(lines))

@@ -55,7 +55,11 @@ def _function(command: Command) -> str:
             below=indented((_branch(below) for below in command.commands), 4),
         )
     else:
-        specs += [f"{number}::{_value(argument, free='()')}" for number, argument in enumerate(command.arguments, 1)]
+        places = [f"{number}:" for number in range(1, len(command.arguments) + 1)]
+        specs += [
+            f"{'*' if argument.repeated else place}:{_value(argument, free='()')}"
+            for place, argument in zip(places, command.arguments, strict=True)
+        ]
     lines = [
         'local curcontext="$curcontext" context state state_descr line ret=1',
         "typeset -A opt_args",

@@ -164,8 +164,14 @@ def counter(ctx: click.Context, /, *, no_keepalive: bool, **options: Any) -> int
     return probe_counter(session_of(ctx).options(), chosen)
 
 
-@command("pubsub", "probe.pubsub", help="Publish numbered lines and prove that they reach a subscriber; or talk.")
-@click.argument("target", type=TEXT, required=False)
+@command(
+    "pubsub",
+    "probe.pubsub",
+    help="Publish numbered lines and prove that they reach a subscriber; or talk.",
+    epilog="Of two TARGETs the first gets the publisher, the second the subscriber. With --publishers and "
+    "--subscribers they are dealt to any number of TARGETs in turn.",
+)
+@click.argument("targets", type=TEXT, nargs=-1, metavar="[TARGET]...")
 @_count_option(help="Samples; with --subscribe, lines to leave after.  [default: 5; unlimited with --subscribe]")
 @apply(COMMON_OPTIONS)
 @apply(CONNECT_OPTIONS)
@@ -185,7 +191,7 @@ def counter(ctx: click.Context, /, *, no_keepalive: bool, **options: Any) -> int
     help="Leave after so much silence.  [default: never with --subscribe, 1s with -i]",
 )
 @click.pass_context
-def pubsub(ctx: click.Context, /, *, no_wait: bool, count: int | None, **options: Any) -> int:
+def pubsub(ctx: click.Context, /, *, targets: tuple[str, ...], no_wait: bool, count: int | None, **options: Any) -> int:
     from tw.clients import probe_pubsub
     from tw.probe_options import ProbePubSubOptions
 
@@ -200,6 +206,8 @@ def pubsub(ctx: click.Context, /, *, no_wait: bool, count: int | None, **options
     shared = _shared(ctx, {**options, "count": count}, silent)
     chosen = ProbePubSubOptions(
         **{**shared, "count": count or 5},
+        target=targets[0] if targets else None,
+        more_targets=targets[1:],
         subscribe_count=count if options["subscribe"] else None,
         wait=not no_wait,
         matrix=matrix,

@@ -37,5 +37,5 @@ workers_option = click.option(
     default="1",
     show_default=True,
     metavar="N|auto",
-    help="Processes that serve the port together; auto: one for each CPU.",
+    help="Processes that serve the port together (pubsub: with --via); auto: one for each CPU.",
 )

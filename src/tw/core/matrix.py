@@ -122,12 +122,19 @@ class Matrix:
     def published(self) -> int:
         return sum(source.published for source in self.sources)
 
+    def owed(self, source: Source) -> int:
+        """How many of a publisher's lines everybody should get. Of one that is gone, those up to the last that anybody
+        has: nobody can tell whether the server took the others, and they are lost to nobody."""
+        if not source.gone:
+            return source.published
+        return max((row.pairs[source.index].next - 1 for row in self.rows), default=0)
+
     def follow(self, before: "Matrix") -> None:
         """Go on where an earlier part of the run has ended: with its half lines, and without who has left."""
         for row, old in zip(self.rows, before.rows, strict=True):
             row.splitter, row.left_at_s, row.left_reason = old.splitter, old.left_at_s, old.left_reason
         for source, old_source in zip(self.sources, before.sources, strict=True):
-            source.gone = old_source.gone
+            source.left_at_s, source.left_reason = old_source.left_at_s, old_source.left_reason
 
     # What arrives ----------------------------------------------------------------------------------------------------
 
@@ -280,8 +287,8 @@ class Matrix:
                 if pair.next <= source.target:
                     self._caught_up(source)
 
-    def lose(self, source: Source) -> None:
-        """Note that a publisher is gone: its barriers will not come."""
-        source.gone = True
+    def lose(self, source: Source, at_s: float, reason: str) -> None:
+        """Note that a publisher is gone, and when: its barriers will not come."""
+        source.left_at_s, source.left_reason = at_s, reason
         for row in self.rows:
             self.outstanding -= self._forget(row.pairs[source.index])

@@ -63,14 +63,19 @@ class Payloads:
 class Source:
     """One publisher: how its lines look, how many it has sent, and when."""
 
-    __slots__ = ("_dues", "_mask", "_payloads", "_sents", "form", "gone", "index", "laggards", "published", "target")
+    __slots__ = (
+        "_dues", "_mask", "_payloads", "_sents", "form", "index", "laggards", "left_at_s", "left_reason", "published",
+        "target",
+    )  # fmt: skip
 
     def __init__(self, index: int, form: PayloadFormat, payloads: Payloads, *, times: int, paced: bool) -> None:
         self.index = index
         self.form = form
         self._payloads = payloads
         self.published = 0
-        self.gone = False
+        # When and why it left, in seconds since the beginning; None while it is there.
+        self.left_at_s: float | None = None
+        self.left_reason = ""
         # In a closed loop: how many who are waited for have nothing up to the line `target` yet.
         self.target = 0
         self.laggards = 0
@@ -78,6 +83,10 @@ class Source:
         self._mask = room - 1
         self._dues = array("d", bytes(8 * room))
         self._sents = array("d", bytes(8 * room)) if paced else self._dues
+
+    @property
+    def gone(self) -> bool:
+        return self.left_at_s is not None
 
     def next_line(self, due_s: float, sent_s: float) -> bytes:
         """The next line, with its end; it counts as sent."""

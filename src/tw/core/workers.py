@@ -1,6 +1,7 @@
-"""Several processes as one server: its limits in shares, when one that ended is started again, numbers given back."""
+"""Several processes as one server: its limits in shares, when one that ended is started again, numbers given back,
+counts added up, and what all of them lose."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 
 FIRST_WAIT_S = 0.1
 LONGEST_WAIT_S = 10.0
@@ -52,3 +53,37 @@ def lowest_free(following: int, given_back: Iterable[range]) -> int:
         if block and block.stop == following:
             following = block.start
     return following
+
+
+def added_up(places: Iterable[Sequence[Mapping[str, int]]], seen_by_all: Collection[str] = ()) -> dict[str, int]:
+    """Counts of several places, each with those of the workers that followed one another there.
+
+    What is `seen_by_all` is one thing that every place counts for itself: of it the place that has seen most counts.
+    """
+    total: dict[str, int] = {}
+    for workers in places:
+        place: dict[str, int] = {}
+        for counts in workers:
+            for name, count in counts.items():
+                place[name] = place.get(name, 0) + count
+        for name, count in place.items():
+            before = total.get(name, 0)
+            total[name] = max(before, count) if name in seen_by_all else before + count
+    return total
+
+
+class Outage:
+    """Whether something that all places use is out of reach: for the whole from the first place that loses it until
+    the last one has it again. The worker that ends tells nothing of it: the next one in its place does."""
+
+    def __init__(self) -> None:
+        self._places: set[Hashable] = set()
+
+    def changes(self, place: Hashable, *, is_away: bool) -> bool:
+        """It is so for this place. Gives whether that makes a difference to the whole."""
+        before = bool(self._places)
+        if is_away:
+            self._places.add(place)
+        else:
+            self._places.discard(place)
+        return before != bool(self._places)

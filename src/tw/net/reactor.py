@@ -36,6 +36,9 @@ class LeanReactor(EPollReactor):
 
     def __init__(self) -> None:
         super().__init__()
+        # glibc maps a block of this size afresh for each read, which costs 10 us, until it has seen a larger one go
+        # (mallopt(3), M_MMAP_THRESHOLD). Mostly some import has done that, but none has to.
+        bytearray(2 * READ_BYTES)
         self._turn_ends: list[Callable[[], object]] = []
         self._events: list[tuple[int, int]] = []
         self._cut_off: list[tuple[int, int]] = []

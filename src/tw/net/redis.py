@@ -21,10 +21,11 @@ from tw.errors import AnswerTimeout, ConnectError, ProtocolError, TwError, Usage
 from tw.net.dial import dial, resolve
 from tw.net.endpoint import connect_error
 from tw.net.lean_tls import tls_factory
+from tw.net.pem import trust_root_of
+from tw.net.redis_access import RedisAccess
 from tw.net.tls import client_creator
 from tw.net.tls_failures import tls_failure
 from tw.options import TlsClientOptions
-from tw.secret import Secret
 
 if TYPE_CHECKING:
     from tw.net.redis_protocol import RedisConnection
@@ -42,7 +43,7 @@ the same moment, and would all come back at the same one."""
 
 
 class RedisLink:
-    """One connection to `place`, kept up from `start` to `stop`.
+    """One connection to the place of `access`, kept up from `start` to `stop`.
 
     `away(reason)` is called when it is lost, `back()` when it is there again and logged in; not for the first time, and
     not for the end. Nothing is sent on its own but PING. For a blocking command take a link of its own: on one
@@ -54,18 +55,15 @@ class RedisLink:
     def __init__(
         self,
         reactor: Any,
-        place: ViaPlace,
-        secret: Secret | None = None,
-        ca_file: str | None = None,
+        access: RedisAccess,
         *,
         away: Callable[[str], object] = lambda reason: None,
         back: Callable[[], object] = lambda: None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._reactor = reactor
-        self._place = place
-        self._secret = secret
-        self._ca_file = ca_file
+        self._place = access.place
+        self._access = access
         self._away = away
         self._back = back
         self._jitter = jitter
@@ -76,15 +74,13 @@ class RedisLink:
         self._stopped = False
         self._gone: Deferred[None] | None = None
         self._creator: Any = None
-        self.where = f"--via {place}"
+        self.where = f"--via {access.place}"
         self.problem: str | None = "not connected yet"
         """Why it is away, in one line; None while it is up."""
 
     async def start(self) -> None:
         """Connect for the first time. Raises TwError: UsageError for a missing package, ConnectError, TlsError,
         AuthError, AnswerTimeout, ProtocolError."""
-        if self._place.tls:
-            self._creator = client_creator(self._place.host, TlsClientOptions(ca_file=self._ca_file))
         connection = await self._open()
         self._adopt(connection)
 
@@ -97,6 +93,13 @@ class RedisLink:
         if self._connection is None:
             return fail(LinkLost(self.problem or "not connected"))
         return self._connection.call(*words, timeout_s=timeout_s)
+
+    def keep_trying(self, reason: str) -> None:
+        """After a `start` that failed, or came to nothing for this reason: connect all the same, as after a loss."""
+        self.reset(reason)
+        if self._timer is None and self._opening is None:
+            self.problem = reason
+            self._later()
 
     def reset(self, reason: str) -> None:
         """Give the connection up and make a new one: the server at its end is of no use (a replica, a full disk)."""
@@ -188,6 +191,10 @@ class RedisLink:
             raise UsageError(
                 "the packages txredisapi and hiredis are missing", "--via", "pip install 'tw-bench[redis]'"
             ) from None
+        if self._place.tls and self._creator is None:
+            authorities = self._access.authorities
+            root = None if authorities is None else trust_root_of(authorities)
+            self._creator = client_creator(self._place.host, TlsClientOptions(), root)
         factory = _OneShot(lambda: RedisConnection(self._reactor))
         try:
             await Deferred.fromCoroutine(self._dial(factory)).addTimeout(CONNECT_S, self._reactor)
@@ -217,9 +224,10 @@ class RedisLink:
     async def _greet(self, connection: "RedisConnection") -> None:
         place = self._place
         try:
-            if self._secret is not None or place.user is not None:
+            secret = self._access.secret
+            if secret is not None or place.user is not None:
                 # Out of a variable it may be no UTF-8: Redis compares bytes.
-                password = self._secret.reveal().encode(errors="surrogateescape") if self._secret is not None else b""
+                password = secret.reveal().encode(errors="surrogateescape") if secret is not None else b""
                 user = () if place.user is None else (place.user,)
                 await connection.call("AUTH", *user, password, timeout_s=CONNECT_S)
             if place.db:

@@ -18,11 +18,12 @@ PORT_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 """What ports the kernel gives to connections (ip(7)), over IPv6 as well."""
 
 
-def make_room_for(connections: int, *, self_test: bool, over_tcp: bool = True) -> None:
-    """Make sure that so many connections to one place can be opened, and raise the soft limit on files for them.
+def make_room_for(connections: int, *, self_test: bool, places: int = 1) -> None:
+    """Make sure that so many connections can be opened, and raise the soft limit on files for them.
 
-    `self_test`: the server is in this process, and has its end of each. `over_tcp`: each takes a local port. To be
-    called before a listener is bound, which keeps to the limit that it finds. Raises LocalError.
+    `self_test`: the server is in this process, and has its end of each. `places`: so many share them, each of which all
+    local ports can connect to; 0 where no ports are needed. To be called before a listener is bound, which keeps to the
+    limit that it finds. Raises LocalError.
     """
     needed = descriptors_needed(connections, open_now=open_descriptors(), self_test=self_test)
     allowed = raise_limit_to(needed)
@@ -32,8 +33,8 @@ def make_room_for(connections: int, *, self_test: bool, over_tcp: bool = True) -
             "RLIMIT_NOFILE",
             f"raise it with ulimit -n {needed}, or LimitNOFILE={needed} in the unit",
         )
-    ports = local_ports(port_range()) if over_tcp else None
-    if ports is not None and connections > ports:
+    ports = local_ports(port_range()) if places else None
+    if ports is not None and connections > ports * places:
         raise LocalError(
             f"cannot open {connections} connections: one source address has {ports} ports",
             "net.ipv4.ip_local_port_range",

@@ -131,12 +131,13 @@ def _own(chain: list[x509.Certificate], key: Any) -> dict[str, Any]:
     return {"privateKey": key, "certificate": chain[0], "extraCertChain": chain[1:]}
 
 
-def client_creator(hostname: str, options: TlsClientOptions) -> Any:
+def client_creator(hostname: str, options: TlsClientOptions, root: Any = None) -> Any:
     """How a client makes a TLS connection to `hostname` (a DNS name or an IP address).
 
     Verified against the CA file or the platform's authorities, with the name. `--pin` names the key itself, which is
     more than any authority says, so it stands alone unless a CA file is given beside it. `--insecure` checks nothing
-    but the pin. Raises UsageError and LocalError for names and files that cannot be used.
+    but the pin. `root` holds authorities that are read already, in place of a CA file. Raises UsageError and LocalError
+    for names and files that cannot be used.
     """
     name = options.server_name or hostname
     pins = checked_pins(options.pin) if options.pin is not None else ()
@@ -144,7 +145,8 @@ def client_creator(hostname: str, options: TlsClientOptions) -> Any:
     if options.client_cert is not None:
         extra |= _own(*load_pair(options.client_cert, options.client_key or options.client_cert))
         _context(extra)
-    root = trust_root(options.ca_file) if options.ca_file else None
+    if options.ca_file:
+        root = trust_root(options.ca_file)
     if root is None and not pins and not options.insecure:
         root = ssl.platformTrust()
     try:

@@ -88,19 +88,22 @@ class Route:
 class Connector:
     """Makes connections along a route, and measures how long each took: all of it (TLS included) and its phases.
 
-    `clock` gives seconds for measuring; it never jumps, as the reactor's own may. Raises at once, with UsageError or
-    LocalError, where the route's certificates or names cannot be used.
+    `clock` gives seconds for measuring; it never jumps, as the reactor's own may. What is measured is added to that of
+    `beside`, where a run connects to several places. Raises at once, with UsageError or LocalError, where the route's
+    certificates or names cannot be used.
     """
 
     _log = Logger()
 
-    def __init__(self, reactor: Any, route: Route, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, reactor: Any, route: Route, clock: Callable[[], float], *, beside: "Connector | None" = None
+    ) -> None:
         self._reactor = reactor
         self._route = route
         self._clock = clock
         self.where = safe(str(route.target))
-        self.connect_times = Histogram()
-        self.phases = Phases()
+        self.connect_times: Histogram = Histogram() if beside is None else beside.connect_times
+        self.phases: Phases = Phases() if beside is None else beside.phases
         self._refuse_idle_options()
         self._creator: Any = None
         if route.target.tls:

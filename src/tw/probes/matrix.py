@@ -10,19 +10,20 @@ from twisted.python.failure import Failure
 
 from tw.core.matrix import Matrix
 from tw.core.matrix_lines import RUN_BYTES
+from tw.core.spread import deal
 from tw.errors import ExitCode, TwError
 from tw.net.reactor import wait_exactly
 from tw.probe_options import ProbePubSubOptions
 from tw.probes.books import Books
 from tw.probes.load_report import load_figures
-from tw.probes.matrix_crew import Publisher, Subscriber
+from tw.probes.matrix_crew import Crew, Publisher, Subscriber
 from tw.probes.matrix_pace import ClosedPace, OpenPace, Pace
-from tw.probes.matrix_part import Crew, Part
+from tw.probes.matrix_part import Part
 from tw.probes.matrix_report import MatrixReport
 from tw.probes.opening import open_all
 from tw.probes.parting import part
 from tw.probes.ping import fresh_token, verdict_code
-from tw.probes.pubsub import pubsub_connector
+from tw.probes.pubsub import pubsub_connectors
 from tw.probes.snapshots import Snapshots
 from tw.progress import Display
 from tw.report import Delivery, Distribution, LoadFigures, ProbeReport
@@ -48,22 +49,31 @@ class MatrixProbe:
         self._reactor = reactor
         self._options = options
         self._load = options.load
-        self._shape = shape = options.matrix
+        self._shape = options.matrix
         self._display = display
         self._clock = clock
         self._cpu = cpu
         self._run_token = fresh_token()[:RUN_BYTES]
-        self._connector = connector = pubsub_connector(reactor, options, clock)
-        eager = shape.subscribers - shape.slow_subscribers
-        rate = shape.read_rate_bytes_per_s
-        self._subscribers = [
-            Subscriber(reactor, self, connector, index, None if index < eager else rate)
-            for index in range(shape.subscribers)
-        ]
-        self._publishers = [Publisher(self, connector, index) for index in range(shape.publishers)]
+        self._connectors = pubsub_connectors(reactor, options, clock)
+        self._publishers, self._subscribers = self._dealt()
+        targets = [connector.where for connector in self._connectors]
+        self._crew = Crew(self._publishers, self._subscribers, targets)
         self._warmup: Part | None = None
         self._part = self._new_part(first_index=0)
         self._leaving = False
+
+    def _dealt(self) -> tuple[list[Publisher], list[Subscriber]]:
+        """Everyone, each at one of the targets."""
+        shape, connectors = self._shape, self._connectors
+        places = deal(shape.publishers, shape.subscribers, len(connectors))
+        eager = shape.subscribers - shape.slow_subscribers
+        rate = shape.read_rate_bytes_per_s
+        publishers = [Publisher(self, connectors[place], index, place) for index, place in enumerate(places.publishers)]
+        subscribers = [
+            Subscriber(self._reactor, self, connectors[place], index, None if index < eager else rate, place)
+            for index, place in enumerate(places.subscribers)
+        ]
+        return publishers, subscribers
 
     def _new_part(self, *, first_index: int) -> Part:
         shape = self._shape
@@ -72,8 +82,7 @@ class MatrixProbe:
             self._run_token, shape.publishers, shape.subscribers, self._options.size_bytes,
             first_index=first_index, paced=paced,
         )  # fmt: skip
-        crew = Crew(self._publishers, self._subscribers, self._connector.where)
-        return Part(self._reactor, crew, matrix, self._options.timeout_s, self._clock, self._cpu)
+        return Part(self._reactor, self._crew, matrix, self._options.timeout_s, self._clock, self._cpu)
 
     # The course of the run --------------------------------------------------------------------------------------------
 
@@ -178,17 +187,17 @@ class MatrixProbe:
         report = MatrixReport(matrix, settled=run_part.settled)
         # The time in which the slow read the rest is none of publishing.
         load_s = duration_s if run_part.load_s is None else run_part.load_s
-        figures = report.of(self._publishers, self._subscribers, load_s)
+        figures = report.of(self._crew, load_s)
         errors = {**books.errors, **_errors_of(figures)}
         counts = [row.counts for row in figures.subscribers]
         lost, duplicated, reordered, corrupted = (
             sum(getattr(each, name) for each in counts) for name in ("lost", "duplicated", "reordered", "corrupted")
         )
         faults = lost + duplicated + reordered + corrupted + sum(errors.values()) + books.unsent
-        expected = matrix.published * len(matrix.rows)
         return ProbeReport(
             probe="pubsub",
-            target=self._connector.where,
+            target=self._crew.where,
+            targets=tuple(self._crew.targets),
             ok=failed is None and matrix.delivered > 0 and not faults,
             sent=matrix.published,
             received=matrix.delivered,
@@ -198,15 +207,15 @@ class MatrixProbe:
             corrupted=corrupted,
             errors={kind: count for kind, count in errors.items() if count},
             rtt_ms=Distribution.of(books.latency),
-            connect_ms=Distribution.of(self._connector.connect_times),
-            phases=self._connector.phases.report(),
+            connect_ms=Distribution.of(self._connectors[0].connect_times),
+            phases=self._connectors[0].phases.report(),
             duration_s=duration_s,
             sent_bytes=matrix.published * (self._options.size_bytes + 1),
             received_bytes=sum(row.received_bytes for row in matrix.rows),
             delivery=Delivery(
                 published=matrix.published,
                 delivered=matrix.delivered,
-                expected=expected,
+                expected=report.expected,
                 foreign=sum(row.foreign for row in matrix.rows),
             ),
             load=self._load_figures(),
@@ -227,7 +236,7 @@ def _errors_of(figures: MatrixFigures) -> dict[str, int]:
     """What is wrong with the crew rather than with a line."""
     return {
         "subscriber left": sum(row.left_at_s is not None for row in figures.subscribers),
-        "publisher left": sum(not each.connected for each in figures.publishers),
+        "publisher left": sum(each.left_at_s is not None for each in figures.publishers),
         "not joined": sum(not row.joined_all for row in figures.subscribers),
         "order differs": sum(row.order_differs for row in figures.subscribers),
     }

@@ -1,6 +1,7 @@
 """The connections of a delivery matrix: publishers and subscribers, each opened once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from twisted.python.failure import Failure
@@ -29,14 +30,21 @@ class Watch(Protocol):
 
 
 class Member:
-    """One connection. `local` is its own address, as the server knows it."""
+    """One connection. `place` says to which of the targets, counted from 0; `local` is its own address, as the server
+    knows it."""
 
-    def __init__(self, watch: Watch, connector: Connector, index: int) -> None:
+    def __init__(self, watch: Watch, connector: Connector, index: int, place: int = 0) -> None:
         self.index = index
+        self.place = place
         self.connection: ClientConnection | None = None
         self.local = ""
         self._watch = watch
         self._connector = connector
+
+    @property
+    def where(self) -> str:
+        """Its target."""
+        return self._connector.where
 
     @property
     def open(self) -> bool:
@@ -71,9 +79,15 @@ class Subscriber(Member):
     """Reads no more than `rate_bytes_per_s`, where there is such a limit, from `begin` to `let_go`."""
 
     def __init__(
-        self, reactor: Any, watch: Watch, connector: Connector, index: int, rate_bytes_per_s: int | None
+        self,
+        reactor: Any,
+        watch: Watch,
+        connector: Connector,
+        index: int,
+        rate_bytes_per_s: int | None,
+        place: int = 0,
     ) -> None:
-        super().__init__(watch, connector, index)
+        super().__init__(watch, connector, index, place)
         self._reactor = reactor
         self._rate_bytes_per_s = rate_bytes_per_s
         self._reader: SlowReader | None = None
@@ -109,8 +123,8 @@ class Subscriber(Member):
 class Publisher(Member):
     """`blocked`: the server takes no more for now, and what is written would pile up here."""
 
-    def __init__(self, watch: Watch, connector: Connector, index: int) -> None:
-        super().__init__(watch, connector, index)
+    def __init__(self, watch: Watch, connector: Connector, index: int, place: int = 0) -> None:
+        super().__init__(watch, connector, index, place)
         self.blocked = False
         self._end = b""
         self.write: Callable[[bytes], None] = lambda data: None
@@ -143,3 +157,17 @@ class Publisher(Member):
 
     def stopProducing(self) -> None:
         """The connection is over; `gone` follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """Everyone who takes part, and where the servers are."""
+
+    publishers: Sequence[Publisher]
+    subscribers: Sequence[Subscriber]
+    targets: Sequence[str]
+
+    @property
+    def where(self) -> str:
+        """All targets."""
+        return ", ".join(self.targets)

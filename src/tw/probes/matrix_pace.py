@@ -79,7 +79,7 @@ class ClosedPace:
     def sweep(self, now_s: float) -> None:
         """What has not arrived everywhere in time is not waited for."""
         for source in self._matrix.sources:
-            if source.laggards and now_s - self._sent_s[source.index] >= self._timeout_s:
+            if source.laggards and not source.gone and now_s - self._sent_s[source.index] >= self._timeout_s:
                 self._books.errors["timeout"] += 1
                 self._send(source, self._half, now_s)
 

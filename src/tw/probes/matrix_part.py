@@ -1,9 +1,8 @@
 """One part of a delivery matrix's run, the warm-up or the measured one: join, load, and wait for what is under way."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from math import inf
-from typing import Any
+from typing import Any, NoReturn
 
 from twisted.python.failure import Failure
 
@@ -13,13 +12,17 @@ from tw.errors import AnswerTimeout, ProtocolError, TwError
 from tw.probes.books import BATCH, Books
 from tw.probes.failures import how_it_ended, lost_connection
 from tw.probes.load import STALLS, SWEEP_S
-from tw.probes.matrix_crew import FAREWELLS, Publisher, Subscriber
+from tw.probes.matrix_crew import FAREWELLS, Crew
 from tw.probes.matrix_pace import Pace
 from tw.probes.pubsub import BARRIER_S, too_long
-from tw.probes.timing import Bell
+from tw.probes.timing import Bell, pause
 
-JOINED, DONE = 1, 2
-"""The barriers: before the first line, and after the last one."""
+JOINED, DONE, SURE = 1, 2, 3
+"""The barriers: before the first line, and after the last one; and once more where a publisher is gone, whose own does
+not come: what any subscriber had got of it when all had passed `DONE`, each has when it passes this."""
+
+AFTERMATH_S = 0.1
+"""After the last one on a side is gone: the other connections of a server that was killed end within it."""
 
 
 class MatrixBooks(Books):
@@ -48,15 +51,6 @@ class MatrixBooks(Books):
         super().close(now_s)
 
 
-@dataclass(frozen=True, slots=True)
-class Crew:
-    """Everyone who takes part, and where the server is."""
-
-    publishers: Sequence[Publisher]
-    subscribers: Sequence[Subscriber]
-    where: str
-
-
 class Part:
     """`clock` gives seconds for measuring, `cpu` the CPU seconds of this process."""
 
@@ -80,6 +74,7 @@ class Part:
         self._timeout_s = timeout_s
         self._clock = clock
         self._cpu = cpu
+        self._reactor = reactor
         self._bell = Bell(reactor)
         self._pace: Pace | None = None
         self._failed: TwError | None = None
@@ -119,6 +114,8 @@ class Part:
             for subscriber in self._crew.subscribers:
                 subscriber.let_go()
             await self._pass_barrier(DONE)
+            if any(source.gone for source in self.matrix.sources):
+                await self._pass_barrier(SURE)
             self.settled = True
             books.ended_s = self._heard_s
         finally:
@@ -133,7 +130,7 @@ class Part:
         while not pace.over(now):
             await self._bell.heard(max(0.0, min(period_s, until_s - now)))
             if self._failed is not None:
-                raise self._failed
+                await self._give_up(self._failed)
             now = self._clock()
             pace.sweep(now)
             if until_s == inf and pace.waits() and now - self._heard_s >= STALLS * self._timeout_s:
@@ -157,7 +154,14 @@ class Part:
                     publisher.write(source.barrier(barrier))
             await self._bell.heard(min(BARRIER_S, self._timeout_s))
             if self._failed is not None:
-                raise self._failed
+                await self._give_up(self._failed)
+
+    async def _give_up(self, error: TwError) -> NoReturn:
+        """Nobody is left on one side."""
+        if self._pace is not None:
+            self._pace.stop()
+        await pause(self._reactor, AFTERMATH_S)
+        raise error
 
     # What happens ----------------------------------------------------------------------------------------------------
 
@@ -177,35 +181,34 @@ class Part:
         if row.splitter.overlong and row.left_at_s is None:
             self._crew.subscribers[index].abort()
             self._leave(row, "a line that is too long: is it a line server?", now)
-            self._check_crew(too_long(self._crew.where))
+            self._check_crew(too_long(self._crew.subscribers[index].where))
         self._go_on(now)
 
     def subscriber_gone(self, index: int, reason: Failure) -> None:
         """A subscriber's connection has ended. The run goes on with the others."""
         now, row = self._clock(), self.matrix.rows[index]
         farewell = safe_bytes(row.last_notice) if row.last_notice.startswith(FAREWELLS) else ""
-        self._leave(row, farewell or f"the peer {how_it_ended(reason)}", now)
-        self._check_crew(self._parted(farewell, reason))
+        self._leave(row, _why(farewell, reason), now)
+        self._check_crew(_parted(farewell, reason, self._crew.subscribers[index].where))
         self._go_on(now)
 
     def publisher_gone(self, index: int, reason: Failure) -> None:
-        self.matrix.lose(self.matrix.sources[index])
-        self._check_crew(self._parted(safe_bytes(self._crew.publishers[index].farewell), reason))
-        self._go_on(self._clock())
-
-    def _parted(self, farewell: str, reason: Failure) -> TwError:
-        """Why a connection ended: in the server's own words, where it had any."""
-        if not farewell:
-            return lost_connection(reason, self._crew.where)
-        action = "use a smaller --size" if "too long" in farewell else "ask for less with --rate"
-        return ProtocolError(f"the server said {farewell!r}", self._crew.where, action)
+        """Likewise. What became of its last lines is for `Matrix.owed` to say."""
+        now, publisher = self._clock(), self._crew.publishers[index]
+        farewell = safe_bytes(publisher.farewell)
+        self.matrix.lose(self.matrix.sources[index], self._since_beginning(now), _why(farewell, reason))
+        self._check_crew(_parted(farewell, reason, publisher.where))
+        self._go_on(now)
 
     def unblocked(self, index: int) -> None:
         if self._pace is not None:
             self._pace.unblocked(self.matrix.sources[index])
 
     def _leave(self, row: Row, reason: str, now_s: float) -> None:
-        self.matrix.leave(row, max(0.0, now_s - self.books.began_s), reason)
+        self.matrix.leave(row, self._since_beginning(now_s), reason)
+
+    def _since_beginning(self, now_s: float) -> float:
+        return max(0.0, now_s - self.books.began_s)
 
     def _check_crew(self, error: TwError) -> None:
         """Where nobody is left to publish, or to get it, the run is over."""
@@ -223,3 +226,16 @@ class Part:
             self._pace.heard(now_s)
             if self._pace.over(now_s):
                 self._bell.ring()
+
+
+def _why(farewell: str, reason: Failure) -> str:
+    """Why a connection ended: in the server's own words, where it had any."""
+    return farewell or f"the peer {how_it_ended(reason)}"
+
+
+def _parted(farewell: str, reason: Failure, where: str) -> TwError:
+    """The same as an error, where nobody is left by it."""
+    if not farewell:
+        return lost_connection(reason, where)
+    action = "use a smaller --size" if "too long" in farewell else "ask for less with --rate"
+    return ProtocolError(f"the server said {farewell!r}", where, action)

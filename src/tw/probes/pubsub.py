@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -10,7 +12,7 @@ from twisted.python.failure import Failure
 
 from tw.core.lines import LineSplitter
 from tw.core.payload import PayloadFormat
-from tw.core.target import Target
+from tw.core.target import Target, parse_target
 from tw.core.verdict import Kind
 from tw.errors import AnswerTimeout, ExitCode, ProtocolError, TwError
 from tw.probe_options import ProbePubSubOptions
@@ -50,6 +52,15 @@ def pubsub_connector(reactor: Any, options: ProbePubSubOptions, clock: Callable[
     return Connector(reactor, Route.of(options, pubsub_target(options)), clock)
 
 
+def pubsub_connectors(reactor: Any, options: ProbePubSubOptions, clock: Callable[[], float]) -> list[Connector]:
+    """One for each TARGET, in their order; they measure together. Raises UsageError."""
+    first = pubsub_connector(reactor, options, clock)
+    targets = [
+        parse_target(text, default_port=DEFAULT_PORT, tls=options.tls, schemes=SCHEMES) for text in options.more_targets
+    ]
+    return [first, *(Connector(reactor, Route.of(options, each), clock, beside=first) for each in targets)]
+
+
 def too_long(where: str) -> ProtocolError:
     return ProtocolError(f"a line of over {MAX_LINE_BYTES} bytes", where, "is it a line server?")
 
@@ -60,7 +71,8 @@ def talk(reactor: Any, options: ProbePubSubOptions, display: Display) -> Talk:
 
 
 class PubSubPing:
-    """`tw probe pubsub`: numbered lines from one connection to another.
+    """`tw probe pubsub`: numbered lines from one connection to another; with two TARGETs, from the first of them to the
+    second.
 
     A line of its own goes ahead as a barrier, again and again until the subscriber has it: then it is known to be
     subscribed, also where a proxy connects the two in its own time. Another one follows the last sample: what the
@@ -86,20 +98,22 @@ class PubSubPing:
         self._passed: Deferred[None] = Deferred()
         self._foreign = 0
         self._ping = Ping(reactor, options, form, display.sample, clock, exclusive=False)
-        self._connector = pubsub_connector(reactor, options, clock)
+        connectors = pubsub_connectors(reactor, options, clock)
+        self._from, self._to = connectors[0], connectors[-1]
+        self._targets = tuple(connector.where for connector in connectors)
+        self._where = " to ".join(self._targets)
 
     async def run(self) -> None:
-        connector = self._connector
-        subscriber = await connector.open(received=self._received, gone=self._gone)
+        subscriber = await self._to.open(received=self._received, gone=partial(self._gone, self._to))
         connections = [subscriber]
         try:
             # The publisher gets every line as well; it reads and drops them, or it would be a slow consumer.
-            publisher = await connector.open(gone=self._gone)
+            publisher = await self._from.open(gone=partial(self._gone, self._from))
             connections.append(publisher)
             await self._pass_barrier(publisher, self._options.timeout_s)
             self._began_s = self._clock()
             self._awaited, self._passed = 2, Deferred()
-            await self._ping.run(lambda payload: publisher.stream.write(payload + b"\n"), connector.where)
+            await self._ping.run(lambda payload: publisher.stream.write(payload + b"\n"), self._where)
             with suppress(TwError):  # every sample is settled, whatever comes now
                 await self._pass_barrier(publisher, LAST_READ_S)
             if self._ping.ok:
@@ -118,8 +132,9 @@ class PubSubPing:
             again = self._reactor.callLater(BARRIER_S, say)
 
         def silent() -> TwError:
-            waited = f"waited {seconds:g} s for a first line"
-            return AnswerTimeout("connected, and no line came through", self._connector.where, waited)
+            hint = "" if self._from is self._to else "; are the two servers one (--via)?"
+            waited = f"waited {seconds:g} s for a first line{hint}"
+            return AnswerTimeout("connected, and no line came through", self._where, waited)
 
         say()
         try:
@@ -135,10 +150,10 @@ class PubSubPing:
             elif self._ping.arrived(line).kind is Kind.FOREIGN:
                 self._foreign += 1
         if self._lines.overlong:
-            self._end(too_long(self._connector.where))
+            self._end(too_long(self._to.where))
 
-    def _gone(self, reason: Failure) -> None:
-        self._end(lost_connection(reason, self._connector.where))
+    def _gone(self, connector: Connector, reason: Failure) -> None:
+        self._end(lost_connection(reason, connector.where))
 
     def _end(self, error: TwError) -> None:
         self._ping.fail(error)
@@ -150,12 +165,13 @@ class PubSubPing:
         sent = ping.verdict.sent_count
         report = ping.report(
             "pubsub",
-            self._connector.where,
-            self._connector.connect_times,
+            self._where,
+            self._from.connect_times,
             self._began_s,
             failed,
             delivery=Delivery(published=sent, delivered=ping.verdict.received, expected=sent, foreign=self._foreign),
-            phases=self._connector.phases.report(),
+            phases=self._from.phases.report(),
         )
+        report = replace(report, targets=self._targets)
         self._display.report(report)
         return verdict_code(report)

@@ -1,5 +1,6 @@
 """The delivery matrix in a report: what became of each publisher's lines at each subscriber."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -71,10 +72,13 @@ class PairFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriberFigures:
-    """One subscriber's totals. `local` is its own address, as the server knows it; `left_reason` is safe for a
-    terminal. `order_differs`: it got everything, in another order than most others that did."""
+    """One subscriber's totals. `place` numbers its target, from 1; `local` is its own address, as the server knows it;
+    `left_reason` is safe for a terminal. `order_differs`: it got the same lines as others, none missing in between, in
+    another order than most of them."""
 
     subscriber: int
+    place: int
+    target: str
     local: str
     counts: Deliveries
     foreign: int
@@ -93,14 +97,13 @@ class SubscriberFigures:
     def to_json(self) -> Json:
         return {
             "subscriber": self.subscriber,
+            "target": self.target,
             "local": self.local,
             **self.counts.to_json(),
             "foreign": self.foreign,
             "dropped_notices": self.dropped_notices,
             "slow": self.slow,
-            "connected": self.left_at_s is None,
-            "left_at_s": None if self.left_at_s is None else round(self.left_at_s, 6),
-            "left_reason": self.left_reason or None,
+            **_leaving_json(self),
             "order_differs": self.order_differs,
             **self.times.to_json(),
         }
@@ -108,25 +111,67 @@ class SubscriberFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublisherFigures:
-    """One publisher: how many lines it published, and whether it is still there."""
+    """One publisher: how many lines it published, and whether it is still there.
+
+    `unknown_fate`: of one that has left, how many of its last lines nobody got. Whether the server took them cannot be
+    told, and they are lost to nobody.
+    """
 
     publisher: int
+    place: int
+    target: str
     local: str
     published: int
-    connected: bool
+    unknown_fate: int
+    left_at_s: float | None
+    left_reason: str
 
     def to_json(self) -> Json:
-        return {name: getattr(self, name) for name in self.__slots__}
+        return {
+            "publisher": self.publisher,
+            "target": self.target,
+            "local": self.local,
+            "published": self.published,
+            "unknown_fate": self.unknown_fate,
+            **_leaving_json(self),
+        }
+
+
+def _leaving_json(one: SubscriberFigures | PublisherFigures) -> Json:
+    return {
+        "connected": one.left_at_s is None,
+        "left_at_s": None if one.left_at_s is None else round(one.left_at_s, 6),
+        "left_reason": one.left_reason or None,
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetFigures:
+    """Who was at one of the targets, and how many of its subscribers got everything."""
+
+    place: int
+    target: str
+    publisher_count: int
+    subscriber_count: int
+    whole_subscribers: int
+
+    @property
+    def ok(self) -> bool:
+        return self.whole_subscribers == self.subscriber_count
+
+    def to_json(self) -> Json:
+        return {name: getattr(self, name) for name in self.__slots__ if name != "place"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatrixFigures:
-    """All of them. `pairs`, by subscriber and then by publisher, are all that there are, up to `MAX_LISTED`; of more,
-    those that are bad, up to as many."""
+    """All of them. `targets` are where they were, in the order of the command line. `pairs`, by subscriber and then by
+    publisher, are all that there are, up to `MAX_LISTED`; of more, those that are bad, up to as many."""
 
     publishers: Sequence[PublisherFigures]
     subscribers: Sequence[SubscriberFigures]
     pairs: Sequence[PairFigures]
+    targets: Sequence[str] = ()
     published_per_s: float | None = None
     settled: bool = True
 
@@ -134,6 +179,22 @@ class MatrixFigures:
     def whole(self) -> int:
         """How many subscribers got everything."""
         return sum(row.ok for row in self.subscribers)
+
+    def by_target(self) -> list[TargetFigures]:
+        """What there is to say of each target."""
+        publishers = Counter(each.place for each in self.publishers)
+        subscribers = Counter(row.place for row in self.subscribers)
+        whole = Counter(row.place for row in self.subscribers if row.ok)
+        return [
+            TargetFigures(
+                place=place,
+                target=target,
+                publisher_count=publishers[place],
+                subscriber_count=subscribers[place],
+                whole_subscribers=whole[place],
+            )
+            for place, target in enumerate(self.targets, 1)
+        ]
 
     def to_json(self) -> Json:
         listed = self.subscribers
@@ -145,6 +206,7 @@ class MatrixFigures:
             "whole_subscribers": self.whole,
             "settled": self.settled,
             "published_per_s": self.published_per_s,
+            "targets": [each.to_json() for each in self.by_target()],
             "publishers": [each.to_json() for each in self.publishers[:MAX_LISTED]],
             "subscribers": [each.to_json() for each in listed],
             "subscribers_left_off": len(self.subscribers) - len(listed),

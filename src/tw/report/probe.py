@@ -62,7 +62,8 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeReport:
-    """A whole probe run. `errors` counts by kind; `error` is the failure that ended the run, if one did."""
+    """A whole probe run. `errors` counts by kind; `error` is the failure that ended the run, if one did. `targets` are
+    listed in the JSON where there were several."""
 
     probe: str
     target: str
@@ -84,6 +85,7 @@ class ProbeReport:
     load: LoadFigures | None = None
     matrix: MatrixFigures | None = None
     phases: PhaseFigures | None = None
+    targets: tuple[str, ...] = ()
     harm: HarmFigures | None = None
     assertions: tuple[Checked, ...] = ()
     difference: "PathDifference | None" = None
@@ -100,6 +102,7 @@ class ProbeReport:
             "v": VERSION,
             "probe": self.probe,
             "target": self.target,
+            **({"targets": list(self.targets)} if len(self.targets) > 1 else {}),
             "ok": self.ok,
             "sent": self.sent,
             "received": self.received,

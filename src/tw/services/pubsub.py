@@ -85,6 +85,10 @@ class PubSubService:
         self._slow.stop()
         if self._check is not None:
             self._check.cancel()
+        return self.summary()
+
+    def summary(self) -> ServerSummary:
+        """What was done so far."""
         lines = self._fanout.published_lines - self._history_lines
         return self.listener.summary({"lines": lines, **self._slow.summary(), **self._relay.summary()})
 

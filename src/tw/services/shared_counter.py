@@ -6,11 +6,10 @@ from typing import Any
 
 from twisted.internet.interfaces import IAddress
 
-from tw.core.via import parse_via
 from tw.events import Listening, ServerSummary, ViaChanged
+from tw.net.redis_access import RedisAccess
 from tw.protocols.connection import Keeper, ServerConnection
 from tw.protocols.late import LateCounter, LateSite
-from tw.secret import Secret
 from tw.serve_options import ServeCounterOptions
 from tw.services.counter import CounterService
 from tw.services.listener import Emit
@@ -18,24 +17,29 @@ from tw.services.shared_numbers import SharedNumbers
 
 
 class SharedCounterService(CounterService):
-    """Start, stop. `options.via` is set; `secret` is its password, None where there is none."""
+    """Start, stop. The count is the key that `access` names.
+
+    As one of several processes it tells in events alone what becomes of the count, as its parent does for all of them
+    (`is_one_of_several`), and in the place of one that ended it starts whatever Redis does (`anyhow`).
+    """
 
     def __init__(
         self,
         reactor: Any,
         options: ServeCounterOptions,
         emit: Emit,
-        secret: Secret | None = None,
+        access: RedisAccess,
         clock: Callable[[], float] = time.time,
+        *,
+        is_one_of_several: bool = False,
+        anyhow: bool = False,
     ) -> None:
         super().__init__(reactor, options, emit, clock)
-        via = options.via
-        assert via is not None
+        self._is_one_of_several = is_one_of_several
+        self._anyhow = anyhow
         self._shared = SharedNumbers(
             reactor,
-            parse_via(via.url, "key"),
-            secret,
-            via.ca_file,
+            access,
             lease=options.lease,
             failed=self._lost_count,
             recovered=self._found_count,
@@ -44,9 +48,12 @@ class SharedCounterService(CounterService):
     async def start(self) -> list[Listening]:
         """Connect to Redis and look at the key, then bind. Raises TwError; nothing is left behind then."""
         numbers = self._shared
-        await numbers.start(self._options.start)
         site = self._late_site = LateSite(self._reactor, numbers, self._clock, **self._site_options())
         self._site = numbers.site = site
+        if self._anyhow:
+            await numbers.start_anyhow()
+        else:
+            await numbers.start(self._options.start)
         try:
             return await self.listener.bind(self._build)
         except BaseException:
@@ -58,14 +65,19 @@ class SharedCounterService(CounterService):
         return LateCounter(self._late_site, keeper, address)
 
     def _lost_count(self, why: str) -> None:
-        self.log.error("{why}; requests are answered with 503", why=why)
-        if self._options.json:
-            self.listener.emit(ViaChanged(problem=why))
+        self._tell_via(why)
+        if not self._is_one_of_several:
+            self.log.error("{why}; requests are answered with 503", why=why)
 
     def _found_count(self) -> None:
-        self.log.warn("the shared count is there again")
-        if self._options.json:
-            self.listener.emit(ViaChanged(problem=None))
+        self._tell_via(None)
+        if not self._is_one_of_several:
+            self.log.warn("the shared count is there again")
+
+    def _tell_via(self, problem: str | None) -> None:
+        # On stderr, where events in words go, the log says it already.
+        if self._options.json or self._is_one_of_several:
+            self.listener.emit(ViaChanged(problem=problem))
 
     async def stop(self) -> ServerSummary:
         """Stop accepting, drain, let go of Redis, and tell what was done."""

@@ -14,12 +14,11 @@ from twisted.python.failure import Failure
 
 from tw.core.redis_rules import LinkLost, Refusal, refusal_error
 from tw.core.shared_count import Lease, SharedCount
-from tw.core.via import ViaPlace
-from tw.errors import LocalError, UsageError
+from tw.errors import LocalError, TwError, UsageError
 from tw.net.reactor import at_turn_end
 from tw.net.redis import RedisLink
+from tw.net.redis_access import RedisAccess
 from tw.protocols.late import LateAnswer, LateSite
-from tw.secret import Secret
 
 MAX_WAITING = 100_000
 """Requests that wait for a number, of all connections: each is some 300 bytes. With `--max-connections` as it is by
@@ -43,17 +42,15 @@ class SharedNumbers:
     def __init__(
         self,
         reactor: Any,
-        place: ViaPlace,
-        secret: Secret | None,
-        ca_file: str | None,
+        access: RedisAccess,
         *,
         lease: int | None = None,
         failed: Callable[[str], object] = lambda why: None,
         recovered: Callable[[], object] = lambda: None,
     ) -> None:
         self._reactor = reactor
-        self._link = RedisLink(reactor, place, secret, ca_file, away=self._is_away, back=self._is_back)
-        self._key = place.name
+        self._link = RedisLink(reactor, access, away=self._is_away, back=self._is_back)
+        self._key = access.place.name
         self._lease = Lease(lease) if lease is not None else None
         self._size = lease or 0
         self._failed = failed
@@ -79,8 +76,17 @@ class SharedNumbers:
         except BaseException:
             await self._link.stop()
             raise
-        if self._lease is not None:
-            self._fetch()
+        self._fetch()
+
+    async def start_anyhow(self) -> None:
+        """As `start`, but where Redis is away, or of no use, that is as if it had become so later."""
+        try:
+            await self._link.start()
+            await self._look_at_key(None)
+        except TwError as error:
+            self._is_away(error.what)
+            self._link.keep_trying(error.what)
+        self._fetch()
 
     async def _look_at_key(self, start: int | None) -> None:
         where = self._link.where

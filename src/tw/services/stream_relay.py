@@ -7,7 +7,6 @@ that has not come back; what has not is held, and no more than `HOLD_BYTES` of i
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -21,6 +20,7 @@ from tw.protocols.pubsub import PubSubServer
 from tw.services.listener import Emit
 from tw.services.publishers import Publishers
 from tw.services.relay import Floor
+from tw.services.stream_end import Ending
 from tw.services.stream_reader import ANSWER_S, Link, StreamReader
 
 BATCH_BYTES = 256 * 1024
@@ -73,10 +73,10 @@ class StreamRelay:
         self._then: dict[PubSubServer, Callable[[], None]] = {}
         self._turn_noted = False
         self._away: dict[str, str] = {}
-        self._all_back: Deferred[None] | None = None
         self._writer = open_link(lambda reason: self._is_away("writer", reason), self._writer_is_back)
         self._read_link = open_link(lambda reason: self._is_away("reader", reason), self._reader_is_back)
         self._reader = StreamReader(reactor, self._read_link, name, self)
+        self._ending = Ending(reactor, self._writer, name, lambda: not self._outbox.awaited, lambda: self.place)
 
     # What the service calls -------------------------------------------------------------------------------------------
 
@@ -130,12 +130,7 @@ class StreamRelay:
     async def finish(self, within_s: float) -> None:
         self._publishers.hold()
         self._send()
-        if self._outbox.awaited:
-            self._all_back = Deferred()
-            too_late = self._reactor.callLater(within_s, self._wait_no_more)
-            await self._all_back
-            if too_late.active():
-                too_late.cancel()
+        await self._ending.wait(within_s)
         self._reader.stop()
         if lines := self._outbox.untaken_lines:
             self._log.warn("{lines} lines were not taken by Redis in time", lines=lines)
@@ -151,7 +146,8 @@ class StreamRelay:
             "repeated_batches": self._follower.repeated,
             "foreign_entries": self._follower.foreign,
             "relay_dropped_lines": self._follower.lost_lines,
-            "unrelayed_lines": self._outbox.untaken_lines,
+            # Before the end they are on their way, and no news.
+            "unrelayed_lines": self._outbox.untaken_lines if self._ending.has_begun else 0,
         }
 
     # Writing ----------------------------------------------------------------------------------------------------------
@@ -222,13 +218,13 @@ class StreamRelay:
         if batch is not None and batch.node == self._node and batch.number > self._outbox.number_closed:
             batch = None  # somebody has taken our name
         reading = self._follower.read(place, batch)
-        if reading is None:
-            return
-        self._tell_lost(reading.lost_lines)
-        if reading.batch.node == self._node:
-            self._take_own(reading.batch)
-        else:
-            self._floor.order(None, b"", reading.batch.lines)
+        if reading is not None:
+            self._tell_lost(reading.lost_lines)
+            if reading.batch.node == self._node:
+                self._take_own(reading.batch)
+            else:
+                self._floor.order(None, b"", reading.batch.lines)
+        self._ending.look()
 
     def expect(self) -> Callable[[], None]:
         number = self._outbox.taken_and_missing()
@@ -252,6 +248,7 @@ class StreamRelay:
         if gone:
             self._tell_lost(self._follower.give_up(self._node, number, gone[-1].total_lines))
             self._are_back(gone)
+        self._ending.nothing_left()
 
     def _tell_lost(self, lines: int) -> None:
         if lines:
@@ -264,17 +261,9 @@ class StreamRelay:
                 then = self._then.pop(connection, None)
                 if then is not None:
                     then()
-        if self._all_back is not None:
-            if not self._outbox.awaited:
-                # Not from within the reading, which it ends.
-                self._reactor.callLater(0, self._wait_no_more)
-        elif self._outbox.held_bytes <= HOLD_BYTES // 2:
+        if not self._ending.has_begun and self._outbox.held_bytes <= HOLD_BYTES // 2:
             self._publishers.release()
         self._send()  # the answers of those that are back may be late
-
-    def _wait_no_more(self) -> None:
-        if self._all_back is not None and not self._all_back.called:
-            self._all_back.callback(None)
 
     def _reader_is_back(self) -> None:
         self._is_back_again("reader")

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, TypeVar
 
-from tw.core.workers import share
+from tw.core.workers import added_up, share
 from tw.errors import (
     AnswerTimeout,
     AuthError,
@@ -31,17 +31,25 @@ from tw.events import (
     ServerSummary,
     StateWritten,
     Unwritten,
+    ViaChanged,
 )
+from tw.net.redis_access import HandedAccess
 from tw.net.tls_handed import Handed
 from tw.options import CommonOptions
-from tw.serve_options import ServeCounterOptions, ServeEchoOptions, ServeOptions
+from tw.serve_options import ServeCounterOptions, ServeEchoOptions, ServeOptions, ServePubSubOptions
+from tw.via_options import ViaOptions
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 """Of one line. The longest holds the path of a request, 1 MiB at most (`--max-header`), each byte of it six in JSON."""
 
-OPTIONS: dict[str, type[ServeOptions]] = {"echo": ServeEchoOptions, "counter": ServeCounterOptions}
+OPTIONS: dict[str, type[ServeOptions]] = {
+    "echo": ServeEchoOptions,
+    "counter": ServeCounterOptions,
+    "pubsub": ServePubSubOptions,
+}
 EVENTS: dict[str, type[ServerEvent]] = {
-    kind.name: kind for kind in (Opened, Closed, Requested, Dropped, Refused, StateWritten, Unwritten, ServerSummary)
+    kind.name: kind
+    for kind in (Opened, Closed, Requested, Dropped, Refused, StateWritten, ViaChanged, Unwritten, ServerSummary)
 }
 ERRORS: dict[str, type[TwError]] = {
     kind.kind: kind
@@ -57,13 +65,17 @@ ERRORS: dict[str, type[TwError]] = {
     )
 }
 
+SEEN_BY_ALL = frozenset(("lines", "relayed_batches", "repeated_batches", "foreign_entries"))
+"""Counts of what every worker reads for itself, all of the stream: the whole has them once, as one server has."""
+
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """What a worker is to do. `listeners` and `numbers` are descriptors that it has inherited; `numbers` is where the
-    counter borrows its own. `tls` holds a key: a job is written to no place but the worker's socket."""
+    counter borrows its own. `replaces`: others serve already, and wait for nothing that it has to wait for. `tls` holds
+    a key, and `via` a password: a job is written to no place but the worker's socket."""
 
     service: str
     common: CommonOptions
@@ -71,34 +83,46 @@ class Job:
     listeners: tuple[int, ...]
     numbers: int | None
     tls: Handed | None
+    via: HandedAccess | None = None
+    replaces: bool = False
 
     def __repr__(self) -> str:
         return f"Job({self.service}, {self.listeners})"
 
 
+def service_of(options: ServeOptions) -> str:
+    """What they are options of."""
+    return next(name for name, kind in OPTIONS.items() if isinstance(options, kind))
+
+
 def job_text(job: Job) -> str:
     return message(
         "job",
-        {name: getattr(job, name) for name in ("service", "listeners", "numbers", "tls")}
+        {name: getattr(job, name) for name in ("service", "listeners", "numbers", "tls", "via", "replaces")}
         | {"common": asdict(job.common), "options": asdict(job.options)},
     )
 
 
 def job_of(content: Any) -> Job:
     """Raises KeyError, TypeError for anything that `job_text` does not make."""
+    options = content["options"]
+    if options.get("via") is not None:
+        options = options | {"via": ViaOptions(**options["via"])}
     return Job(
         service=content["service"],
         common=CommonOptions(**content["common"]),
-        options=_made(OPTIONS[content["service"]], content["options"]),
+        options=_made(OPTIONS[content["service"]], options),
         listeners=tuple(content["listeners"]),
         numbers=content["numbers"],
         tls=content["tls"],
+        via=content["via"],
+        replaces=content["replaces"],
     )
 
 
 def options_of_one(options: ServeOptions, workers: int) -> ServeOptions:
-    """What one of `workers` is asked for. Limits are in shares; what the parent does (ports, certificates, the ready
-    file, the count, when to end) is no business of a worker's."""
+    """What one of `workers` is asked for. Limits are in shares; what the parent does (ports, certificates, passwords,
+    the ready file, the count, when to end) is no business of a worker's."""
     theirs = replace(
         options,
         workers=1,
@@ -114,7 +138,13 @@ def options_of_one(options: ServeOptions, workers: int) -> ServeOptions:
         max_connections=share(options.max_connections, workers),
         accept_rate=None if options.accept_rate is None else share(options.accept_rate, workers),
     )
-    return replace(theirs, state=None, start=None) if isinstance(theirs, ServeCounterOptions) else theirs
+    if not isinstance(theirs, ServeCounterOptions | ServePubSubOptions):
+        return theirs
+    via = None if theirs.via is None else ViaOptions(url=theirs.via.url)  # its files are read
+    if isinstance(theirs, ServePubSubOptions):
+        return replace(theirs, via=via)
+    # A count that is shared begins where all say that it does; one that is not is the parent's.
+    return replace(theirs, via=via, state=None, start=None if via is None else theirs.start)
 
 
 def message(name: str, content: object = None) -> str:
@@ -164,13 +194,13 @@ def blocks_of(content: Iterable[Sequence[int]]) -> list[range]:
     return [range(start, stop) for start, stop in content]
 
 
-def sum_of(service: str, summaries: Sequence[ServerSummary], more: dict[str, int], duration_s: float) -> ServerSummary:
-    """One summary of several; `more` is what is counted of all of them."""
-    refusals: dict[str, int] = {}
-    counts: dict[str, int] = {}
-    for each in summaries:
-        _add(refusals, each.refusals)
-        _add(counts, each.more)
+def sum_of(
+    service: str, places: Sequence[Sequence[ServerSummary]], more: dict[str, int], duration_s: float
+) -> ServerSummary:
+    """One summary of several, each place's with those of its workers; `more` is what is counted of all of them."""
+    summaries = [each for place in places for each in place]
+    refusals = added_up([each.refusals] for each in summaries)
+    counts = added_up(([each.more for each in place] for place in places), SEEN_BY_ALL)
 
     def total(name: str) -> int:
         return sum(getattr(each, name) for each in summaries)
@@ -188,11 +218,6 @@ def sum_of(service: str, summaries: Sequence[ServerSummary], more: dict[str, int
         duration_s=duration_s,
         more={**counts, **more},
     )
-
-
-def _add(to: dict[str, int], what: Any) -> None:
-    for name, count in what.items():
-        to[name] = to.get(name, 0) + count
 
 
 def _made(kind: type[T], content: dict[str, Any]) -> T:

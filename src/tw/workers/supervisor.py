@@ -8,10 +8,11 @@ from typing import Any
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.logger import Logger
 
-from tw.core.workers import Restarts
+from tw.core.workers import Outage, Restarts
 from tw.errors import LocalError, TwError
-from tw.events import Listening, ServerSummary, WorkerEnded, WorkerStarted
+from tw.events import Listening, ServerEvent, ServerSummary, ViaChanged, WorkerEnded, WorkerStarted
 from tw.net.descriptors import raise_limit_to
+from tw.net.redis_access import RedisAccess, hand_over_access
 from tw.options import CommonOptions
 from tw.serve_options import ServeCounterOptions, ServeOptions
 from tw.services.counter import make_numbers
@@ -35,10 +36,13 @@ class Place:
         self.restarts = Restarts()
         self.worker: WorkerProcess | None = None
         self.next: Any = None
+        self.counts: dict[int, ServerSummary] = {}
+        """What each of them has counted, by its number."""
 
 
 class Supervisor:
-    """Start, stop, as the services that it stands for. `fail` is called where it cannot go on."""
+    """Start, stop, as the services that it stands for. `fail` is called where it cannot go on. `access` is to what the
+    workers share with other servers; with that, each of them is one more of those."""
 
     _log = Logger()
 
@@ -50,6 +54,7 @@ class Supervisor:
         options: ServeOptions,
         emit: Emit,
         fail: Callable[[TwError], None],
+        access: RedisAccess | None = None,
     ) -> None:
         self.listener = Doors(reactor, service, options, self._show)
         self._reactor = reactor
@@ -59,12 +64,13 @@ class Supervisor:
         self._theirs = options_of_one(options, options.workers)
         self._emit = emit
         self._fail = fail
+        self._access = access
+        self._outage = Outage()
         self._numbers: Numbers | None = None
         self._places: list[Place] = []
         self._place_of: dict[WorkerProcess, Place] = {}
         """Of every worker that lives, those too that are leaving and whose place another has."""
         self._desks: dict[WorkerProcess, Desk] = {}
-        self._counts: dict[int, ServerSummary] = {}
         self._unused: list[range] = []
         self._started = 0
         self._all_serve: Deferred[None] | None = None
@@ -76,7 +82,7 @@ class Supervisor:
     async def start(self) -> list[Listening]:
         """Bind, and wait until every worker serves. Raises TwError; nothing is bound or runs then."""
         self._began_at_s = self._reactor.seconds()
-        if isinstance(self._options, ServeCounterOptions):
+        if isinstance(self._options, ServeCounterOptions) and self._access is None:
             self._numbers = make_numbers(self._options)
         # A worker takes the parent a socket for each place, one to speak on, and one for numbers.
         raise_limit_to(OWN_DESCRIPTORS + self._options.workers * (len(self._options.listen) + 3))
@@ -130,6 +136,8 @@ class Supervisor:
                 listeners=tuple(listeners),
                 numbers=None if ours is None else descriptor,
                 tls=self.listener.handed(),
+                via=None if self._access is None else hand_over_access(self._access),
+                replaces=self._all_serve is None,
             )
         )
 
@@ -137,18 +145,27 @@ class Supervisor:
 
     def heard(self, worker: WorkerProcess, name: str, content: Any) -> None:
         if name == "event":
-            self._emit(event_of(content, worker.number))
+            self._tell(worker, event_of(content, worker.number))
         elif name == "counts":
-            self._counts[worker.number] = summary_of(content)
+            self._place_of[worker].counts[worker.number] = summary_of(content)
         elif name == "ready":
             self._ready(worker)
         elif name == "leaving":
             self._leaving(worker)
         elif name == "last":
-            self._counts[worker.number] = summary_of(content["summary"])
+            self._place_of[worker].counts[worker.number] = summary_of(content["summary"])
             self._unused += blocks_of(content["unused"])
         elif name == "failed":
             worker.error = error_of(content)
+
+    def _tell(self, worker: WorkerProcess, event: ServerEvent) -> None:
+        """What all of them lose is told once: when the first of them has lost it, and when the last has it again."""
+        if not isinstance(event, ViaChanged):
+            self._emit(event)
+            return
+        place = self._place_of[worker]
+        if place.worker is worker and self._outage.changes(place, is_away=event.problem is not None):
+            self._emit(ViaChanged(problem=event.problem))
 
     def _ready(self, worker: WorkerProcess) -> None:
         worker.serves_since_s = self._reactor.seconds()
@@ -223,7 +240,8 @@ class Supervisor:
         workers = self._options.workers
         more = {"workers": workers, "restarts": self._started - workers}
         duration_s = self._reactor.seconds() - self._began_at_s
-        return sum_of(self._service, list(self._counts.values()), more, duration_s)
+        counts = [list(place.counts.values()) for place in self._places]
+        return sum_of(self._service, counts, more, duration_s)
 
     async def _end_all(self, end: Callable[[WorkerProcess], None], at_most_s: float) -> None:
         """End every worker in this way, and after so many seconds with a SIGKILL. Whoever connects is refused."""

@@ -9,21 +9,18 @@ from typing import Any
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from tw.core.lines import LineSplitter
 from tw.errors import ExitCode, TwError
-from tw.events import Unwritten
+from tw.events import ServerEvent, Unwritten, ViaChanged
 from tw.net.descriptors import raise_limit_to
 from tw.net.tls_handed import take_over
 from tw.patient import PatientOutput
-from tw.runtime import Stop, run
-from tw.serve_options import ServeCounterOptions, ServeEchoOptions
+from tw.runtime import Stop, run, spawn, until_stopped
 from tw.services.certificates import Certificates
-from tw.services.counter import CounterService
 from tw.services.descriptors import OWN_DESCRIPTORS
-from tw.services.echo import EchoService
-from tw.services.listener import Emit
 from tw.workers.messages import (
     MAX_MESSAGE_BYTES,
     Job,
@@ -35,10 +32,15 @@ from tw.workers.messages import (
     read_message,
 )
 from tw.workers.numbers import BorrowedNumbers
+from tw.workers.service import Service, make_service
 
 ITS_SAY_S = 0.2
 """How long a worker that gets SIGTERM waits for its parent to say that all of them end, before it leaves alone, and has
 another one started in its place."""
+
+AGAIN_S = 1.0
+"""Between two attempts of one that takes another's place to start with a Redis that is away. Its clients wait, as they
+would for their lines with a server that runs; those connections are the kernel's meanwhile."""
 
 COUNTS_EVERY_S = 1.0
 """How much of its counts a worker that is killed takes with it."""
@@ -91,28 +93,56 @@ class Work:
 
     def __init__(self, reactor: Any, job: Job, parent: "Parent") -> None:
         self._reactor = reactor
+        self._job = job
         self._parent = parent
-        self._numbers: BorrowedNumbers | None = None
+        self._tls = job.tls
+        self._numbers = None if job.numbers is None else BorrowedNumbers(socket.socket(fileno=job.numbers))
+        self._is_cut_off = False
         raise_limit_to(job.options.max_connections + OWN_DESCRIPTORS)  # the parent has warned where it cannot be had
-        self._service = self._make(job, parent.event)
-        listener = self._service.listener
-        listener.inherit(job.listeners)
-        if job.tls is not None:
-            listener.tls = Certificates.handed(job.options, take_over(job.tls, listener.alpn))
+        self._service = self._make()
         self._counting: Any = None
 
-    def _make(self, job: Job, emit: Emit) -> EchoService | CounterService:
-        options = job.options
-        if isinstance(options, ServeCounterOptions) and job.numbers is not None:
-            self._numbers = BorrowedNumbers(socket.socket(fileno=job.numbers))
-            return CounterService(self._reactor, options, emit, numbers=self._numbers)
-        assert isinstance(options, ServeEchoOptions)
-        return EchoService(self._reactor, options, emit)
+    def _make(self) -> Service:
+        service = make_service(self._reactor, self._job, self._event, self._numbers)
+        listener = service.listener
+        listener.inherit(self._job.listeners)
+        if self._tls is not None:
+            listener.tls = Certificates.handed(self._job.options, take_over(self._tls, listener.alpn))
+        return service
+
+    def _event(self, event: ServerEvent) -> None:
+        if isinstance(event, ViaChanged):
+            self._is_cut_off = event.problem is not None
+        self._parent.event(event)
+
+    async def _start(self) -> bool:
+        """Raises TwError where it cannot even start."""
+        while True:
+            self._is_cut_off = False
+            try:
+                await self._service.start()
+                break
+            except TwError as error:
+                if not self._may_wait:
+                    raise
+                self._event(ViaChanged(problem=error.what))
+            await deferLater(self._reactor, AGAIN_S)
+            self._service = self._make()
+        if self._may_wait and not self._is_cut_off:
+            self._event(ViaChanged(problem=None))  # whoever had this place may have lost it
+        return True
+
+    @property
+    def _may_wait(self) -> bool:
+        """Whether Redis is waited for, which is all that can be amiss: the sockets are bound. For those who serve
+        already its loss is a state, and not the end. (A counter starts without it, and answers.)"""
+        return self._job.replaces and self._job.via is not None
 
     async def until(self, stop: Stop) -> None:
         """Raises TwError where it cannot even start."""
-        await self._service.start()
         self._parent.hears(stop.fire, self._show)
+        if not await until_stopped(stop, spawn(self._start())):
+            return
         self._parent.tell("ready")
         self._counting = self._reactor.callLater(COUNTS_EVERY_S, self._count)
         await stop.wait()
@@ -126,6 +156,7 @@ class Work:
         self._parent.last("last", {"summary": event_content(summary), "unused": blocks})
 
     def _show(self, handed: Any) -> None:
+        self._tls = handed
         tls = self._service.listener.tls
         if tls is not None:
             tls.replace(take_over(handed, self._service.listener.alpn))
