@@ -188,7 +188,6 @@ class Network(MemoryReactorClock):
             due = [call for call in self.getDelayedCalls() if call.getTime() <= self.seconds()]
             self.advance(0)
             moves = [end.move() for end in list(self.ends)]
-            self.ends = [end for end in self.ends if end.connected]  # what is over moves nothing any more
             moved = any(moves) or bool(due)
 
     def pass_s(self, seconds: float) -> None:
