@@ -18,7 +18,7 @@ class Launch:
         self.stop = Stop(net)
         self.running: Running
 
-    def __call__(self, common: CommonOptions, main: Callable[[Any, Stop], Any]) -> int:
+    def __call__(self, common: CommonOptions, main: Callable[[Any, Stop], Any], *, is_server: bool = False) -> int:
         self.running = self.net.run(main(self.net, self.stop))
         return 0
 

@@ -15,6 +15,7 @@ from tw.events import ViaChanged
 from tw.serve_options import ServePubSubOptions
 from tw.services.pubsub import PubSubService
 from tw.services.stream_relay import StreamRelay
+from tw.services.stream_start import NO_PLACE
 
 WHERE = "--via memory"
 
@@ -37,9 +38,10 @@ class Stream:
         number = int(place.partition(b"-")[2]) if place != b"0-0" else 0
         return [list(entry) for entry in self.entries if int(entry[0].partition(b"-")[2]) > number][:count]
 
-    def up_to(self, place: bytes, count: int) -> list[list[Any]]:
+    def up_to(self, place: bytes, first: bytes, count: int) -> list[list[Any]]:
         number = self.added if place == b"+" else int(place.partition(b"-")[2])
-        found = [list(entry) for entry in self.entries if int(entry[0].partition(b"-")[2]) <= number]
+        least = 0 if first == b"-" else int(first.partition(b"-")[2])
+        found = [list(entry) for entry in self.entries if least <= int(entry[0].partition(b"-")[2]) <= number]
         return found[::-1][:count]
 
     @property
@@ -61,6 +63,8 @@ class Link:
         self.resets: list[str] = []
         self.is_stopped = False
         self.is_there = True
+        self.most = 0
+        """How many entries were asked back for at once."""
 
     async def start(self) -> None:
         if not self.is_there:
@@ -94,6 +98,8 @@ class Link:
             return False
         words, answer = self.waiting[0]
         refusal = self.stream.refusals.get(words[0])
+        if words[0] == "XADD" and words[2] == NO_PLACE:
+            refusal = refusal or "ERR The ID specified in XADD must be greater than 0-0"
         if words[0] == "XINFO" and not self.stream.added:
             refusal = refusal or "ERR no such key"
         if refusal is not None:
@@ -103,6 +109,8 @@ class Link:
         reply = self._reply(words)
         if reply is None:
             return False
+        if words[0] == "XREVRANGE":
+            self.most = max(self.most, len(reply))
         self.waiting.popleft()
         if not answer.called:
             answer.callback(reply)
@@ -142,7 +150,10 @@ class Link:
             entries = stream.after(words[-1], words[2])
             return [[words[-2], entries]] if entries else None
         if words[0] == "XREVRANGE":
-            return stream.up_to(words[2], words[-1])
+            until, first = (word.encode() if isinstance(word, str) else word for word in words[2:4])
+            return stream.up_to(until, first, words[-1])
+        if words[0] == "TIME":
+            return [b"1", b"0"]
         assert words[0] == "XINFO"
         return [b"length", len(stream.entries), b"last-generated-id", b"1000-%d" % stream.added]
 

@@ -1,13 +1,14 @@
 """The model of pub/sub over Redis does what its assumptions say, where that can be told without it."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 
-from benchmarks.scale_model import Costs, Demand, Setting, copied, farthest, fewest_nodes, outcome, sharded, sized
+from benchmarks.scaling.model import Costs, Demand, Setting, outcome
+from benchmarks.scaling.sizing import by_topic, copied, farthest, fewest_nodes, sharded, sized
 
 COSTS, SETTING = Costs(), Setting()
-NOTHING = Costs(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+NOTHING = Costs(*[0.0] * len(fields(Costs)))
 
 
 def test_sends_alone_fill_a_turn() -> None:
@@ -77,6 +78,47 @@ def test_ways_beyond_one_redis() -> None:
     copies = copied(COSTS, SETTING, demand)
     assert copies.redis_worst[1] <= SETTING.full
     assert outcome(COSTS, SETTING, demand, copies.nodes, 1, copies.copies - 1).redis_worst[1] > SETTING.full
+
+
+def test_an_answer_must_have_room_for_what_comes_while_everyone_is_answered() -> None:
+    """500 nodes at 20 us are 10 ms, in which 32 of 3,200 lines a second come: as many as are asked for at once."""
+    setting, costs = replace(SETTING, publishing_nodes=50), replace(NOTHING, redis_answer_s=20e-6)
+    full = outcome(costs, setting, Demand(500, 3_200), 500)
+    assert full.redis["Redis: entries in an answer"] == pytest.approx(1)
+    for less in (
+        outcome(costs, setting, Demand(500, 3_200), 500, 2),
+        outcome(costs, setting, Demand(500, 3_200), 500, 1, 2),
+    ):
+        assert less.redis["Redis: entries in an answer"] == pytest.approx(1 / 2)
+
+
+def test_busy_publishing_nodes_put_many_lines_in_an_entry() -> None:
+    """Of 10 nodes with turns of 10 ms come 10 entries in that time, however many lines there are."""
+    setting, costs = replace(SETTING, publishing_nodes=10), replace(NOTHING, send_s=1e-3, redis_answer_s=1e-3)
+    full = outcome(costs, setting, Demand(100, 100_000), 10)
+    assert full.redis["Redis: entries in an answer"] == pytest.approx(10 / 32)
+
+
+def test_who_follows_some_streams_is_sent_their_lines_alone() -> None:
+    """One of 4 streams, a line a turn: a quarter of the sends. With lines in all of them, some get nothing still."""
+    costs, setting = replace(NOTHING, send_s=10e-6), replace(SETTING, line_bytes=100)
+    few = outcome(costs, setting, Demand(1_000, 1, share=1 / 4), 1, 4)
+    assert few.turn_s == pytest.approx(2.5e-3)
+    assert few.sent_line_bytes == pytest.approx(250 * 190)
+    assert outcome(costs, setting, Demand(1_000, 1), 1, 4).turn_s == pytest.approx(10e-3)
+    many = outcome(costs, setting, Demand(1_000, 10**4, share=1 / 4), 4, 4)
+    assert many.turn_s == pytest.approx(2.5e-3 * (1 - 0.75**4))
+
+
+@pytest.mark.parametrize(("follows", "subscribers"), [(1, 1_250), (3, 3_750)])
+def test_a_topic_has_its_part(follows: int, subscribers: int) -> None:
+    one = by_topic(COSTS, SETTING, Demand(10_000, 800), 8, follows)
+    assert one == sized(COSTS, SETTING, Demand(subscribers, 100))
+
+
+def test_nobody_follows_more_topics_than_there_are() -> None:
+    with pytest.raises(ValueError, match="as there are"):
+        by_topic(COSTS, SETTING, Demand(10_000, 800), 8, 9)
 
 
 def test_what_one_redis_carries_is_the_most_of_it() -> None:

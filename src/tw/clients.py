@@ -143,9 +143,7 @@ def _pubsub_server(reactor: Any, options: ProbePubSubOptions) -> Service:
 
 def _echo_client(reactor: Any, options: ProbeEchoOptions, display: Display) -> ClientRun:
     if options.udp:
-        from tw.probes.udp import UdpEchoPing
-
-        return UdpEchoPing(reactor, options, display)
+        return _udp_echo_client(reactor, options, display)
     if options.survey is not None:
         return _echo_survey(reactor, options, display, options.survey)
     from tw.probes.echo import EchoPing, talk
@@ -155,6 +153,16 @@ def _echo_client(reactor: Any, options: ProbeEchoOptions, display: Display) -> C
 
         return EchoLoad(reactor, options, display)
     return talk(reactor, options, display) if options.interactive else EchoPing(reactor, options, display)
+
+
+def _udp_echo_client(reactor: Any, options: ProbeEchoOptions, display: Display) -> ClientRun:
+    if options.load is not None:
+        from tw.probes.udp_load import UdpEchoLoad
+
+        return UdpEchoLoad(reactor, options, display)
+    from tw.probes.udp import UdpEchoPing
+
+    return UdpEchoPing(reactor, options, display)
 
 
 def _counter_client(reactor: Any, options: ProbeCounterOptions, display: Display) -> ClientRun:

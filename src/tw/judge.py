@@ -97,10 +97,13 @@ class Judge:
 
 def _understood(options: ProbeOptions) -> "list[Assertion]":
     from tw.core.assertions import parse
-    from tw.core.measurable import measurable
+    from tw.core.measurable import measurable, refuse_beyond_reach
 
     known = measurable(options)
-    return [parse(text, known) for text in options.judge.asserted]
+    assertions = [parse(text, known) for text in options.judge.asserted]
+    for one in assertions:
+        refuse_beyond_reach(one, options)
+    return assertions
 
 
 def _noting(report: ProbeReport, path: str, data: bytes, what: str) -> ProbeReport:

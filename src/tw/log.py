@@ -2,7 +2,7 @@
 
 import errno
 import os
-from typing import IO, Any
+from typing import Any, Protocol
 
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, globalLogBeginner
 from zope.interface import implementer
@@ -15,11 +15,18 @@ LEVELS = {0: LogLevel.warn, 1: LogLevel.info}
 NO_FILES_LEFT = f"{os.strerror(errno.EMFILE).lower()}: connections are turned away; raise the limit (ulimit -n)"
 
 
+class Sink(Protocol):
+    """Where lines go: a stream, or what stands for one."""
+
+    def write(self, text: str, /) -> object: ...
+    def flush(self) -> object: ...
+
+
 @implementer(ILogObserver)
 class LineObserver:
     """Writes one safe line for each event of at least the level that `verbosity` asks for."""
 
-    def __init__(self, verbosity: int, stream: IO[str]) -> None:
+    def __init__(self, verbosity: int, stream: Sink) -> None:
         self._verbosity = verbosity
         self._least = LEVELS.get(verbosity, LogLevel.debug)
         self._stream = stream
@@ -76,7 +83,7 @@ def accept_trouble(event: LogEvent) -> str:
     return f"connections cannot be accepted: {os.strerror(getattr(errno, str(name), 0)).lower()}"
 
 
-def start_logging(verbosity: int, stream: IO[str]) -> None:
+def start_logging(verbosity: int, stream: Sink) -> None:
     """Send the log to `stream` from now on. stdout and stderr stay as they are."""
     observers: list[Any] = [LineObserver(verbosity, stream)]
     globalLogBeginner.beginLoggingTo(observers, redirectStandardIO=False, discardBuffer=True)

@@ -113,3 +113,16 @@ class PatientOutput(Output):
                 self._kept[0] = self._kept[0][written:]
 
         self._guard(write)
+
+
+class PatientStream:
+    """A `PatientOutput` as a log writes to it."""
+
+    def __init__(self, out: PatientOutput) -> None:
+        self._out = out
+
+    def write(self, text: str) -> None:
+        self._out.text(text)
+
+    def flush(self) -> None:
+        """That is done as the reader takes it."""

@@ -76,7 +76,6 @@ class ProbeEchoOptions(ProbeOptions):
     def __post_init__(self) -> None:
         ProbeOptions.__post_init__(self)
         loaded = self.load is not None
-        require(not (loaded and self.udp), "--udp beside a load", "load goes over a stream; leave one of them out")
         require(not (loaded and self.interactive), "-i beside a load", "leave out --connections, --rate and --duration")
         require(not (self.udp and self.tls), "--udp beside --tls", "echo over UDP has no TLS; leave one of them out")
         require(

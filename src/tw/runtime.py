@@ -17,6 +17,7 @@ from twisted.logger import Logger
 from tw.errors import MAY_BE_IGNORED, SIGNALS
 from tw.log import start_logging
 from tw.options import CommonOptions
+from tw.patient import PatientOutput, PatientStream
 
 T = TypeVar("T")
 
@@ -77,12 +78,16 @@ def has_terminal() -> bool:
 Main: TypeAlias = Callable[[Any, Stop], Coroutine[Deferred[Any], Any, int]]
 
 
-def run(common: CommonOptions, main: Main) -> int:
-    """Run `main` on a fresh reactor until it is done, and give its exit code. What it raises is raised here."""
+def run(common: CommonOptions, main: Main, *, is_server: bool = False) -> int:
+    """Run `main` on a fresh reactor until it is done, and give its exit code. What it raises is raised here.
+
+    `is_server`: whoever does not read the log, which strangers may make long, does not hold it up.
+    """
     from twisted.internet import task
 
     reactor = _choose_reactor(common)
-    start_logging(common.verbosity, sys.stderr)
+    log = _patient_log(reactor) if is_server else None
+    start_logging(common.verbosity, sys.stderr if log is None else PatientStream(log))
     Logger().info("running on {name}", name=type(reactor).__name__)
     stop = Stop(reactor)
     outcome: list[int | BaseException] = []
@@ -115,10 +120,19 @@ def run(common: CommonOptions, main: Main) -> int:
     reactor.addSystemEventTrigger("before", "shutdown", before_shutdown)
     with suppress(SystemExit):
         task.react(settle, _reactor=reactor)
+    if log is not None:
+        log.finish()
     result = outcome[0]
     if isinstance(result, BaseException):
         raise result
     return result
+
+
+def _patient_log(reactor: Any) -> PatientOutput:
+    from tw.events import Unwritten  # here, since clients have no need of them
+    from tw.summary import event_text
+
+    return PatientOutput(sys.stderr, reactor.callLater, lambda lines: event_text(Unwritten(lines=lines)))
 
 
 def _choose_reactor(common: CommonOptions) -> Any:

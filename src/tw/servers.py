@@ -157,7 +157,7 @@ def serve(common: CommonOptions, options: ServeOptions, make: MakeService, acces
             raise failure
         return ExitCode.OK
 
-    return run(common, main)
+    return run(common, main, is_server=True)
 
 
 def _supervisor(

@@ -138,6 +138,7 @@ def test_the_forms_and_the_jobs_are_of_the_run(shell: Shell, file: Path) -> None
 def test_the_file_may_be_named_by_a_variable_or_the_settings(shell: Shell, file: Path) -> None:
     file.write_text(TWO)
     assert shell.start("imap check", {"TW_IMAP_ACCOUNTS": str(file)}).by == "check_all"
+    assert shell.start("imap check --host h", {"TW_IMAP_ACCOUNTS": str(file)}).by == "check_all"
     assert shell.start("imap check", None, f"[imap]\naccounts = '{file}'").by == "check_all"
 
 

@@ -62,9 +62,8 @@ def test_what_makes_no_sense_is_refused_with_the_right_form(shell: Shell, comman
     assert shell.refused(f"{command} {typed}").lower().startswith(said.lower())
 
 
-def test_a_load_goes_over_a_stream_and_not_beside_a_conversation(shell: Shell) -> None:
+def test_a_load_goes_not_beside_a_conversation(shell: Shell) -> None:
     assert shell.refused("probe echo --rate 5 -i").startswith("-i beside a load; ")
-    assert shell.refused("probe echo --rate 5 --udp").startswith("--udp beside a load; ")
 
 
 def test_load_options_need_an_end() -> None:

@@ -55,6 +55,22 @@ def test_one_that_was_here_before_us_has_lost_nothing_that_was_for_us() -> None:
     assert lost(reader.read((60, 2), batch(5, 20, 2, start=EARLY))) == 9
 
 
+def test_one_whose_start_is_no_place_of_this_stream_was_here_before_it() -> None:
+    reader = Follower()
+    reader.begin((0, 0), (40, 0))  # it was deleted, and is empty
+    assert lost(reader.read((60, 1), batch(3, 9, 2, node=1, start=EARLY))) == 0
+    assert lost(reader.read((60, 2), batch(3, 9, 2, node=2, start=LATE))) == 7
+    assert lost(reader.read((60, 3), batch(3, 9, 2, node=3, start=(0, 0)))) == 7
+
+
+def test_of_what_stood_in_the_stream_before_us_nothing_is_new_when_it_is_read_again() -> None:
+    reader = follower()
+    assert reader.read((9, 1), batch(1, 3, start=EARLY)) is None
+    assert reader.read((9, 2), batch(2, 9, 2, start=EARLY)) is None
+    assert lost(reader.read((60, 1), batch(4, 20, 2, start=EARLY))) == 0
+    assert reader.batches == 1
+
+
 def test_what_was_read_for_the_history_tells_how_far_each_is() -> None:
     reader = Follower()
     assert reader.read((9, 1), batch(3, 9, 2, start=EARLY)) is not None

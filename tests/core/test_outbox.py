@@ -121,6 +121,19 @@ def test_a_batch_that_was_never_sent_cannot_come_back() -> None:
         box.back(1)
 
 
+def test_after_a_refusal_one_batch_at_a_time_is_tried_until_one_is_taken() -> None:
+    box: Outbox[str] = Outbox(batch_bytes=1)
+    for line in (b"1", b"2", b"3"):
+        box.add("a", b"", [line])
+        assert len(list(box.due())) == 1
+    box.refused()
+    box.resend()
+    assert [batch.number for batch in box.due()] == [1]
+    assert list(box.due()) == []
+    box.taken(1)
+    assert [batch.number for batch in box.due()] == [2, 3]
+
+
 @pytest.mark.parametrize("sizes", [{"batch_bytes": 0}, {"batch_bytes": 1, "window": 0}])
 def test_sizes_are_positive(sizes: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="positive"):

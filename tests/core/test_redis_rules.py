@@ -45,6 +45,19 @@ def test_a_refusals_text_is_safe_and_short() -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "ERR unknown command 'AUTH', with args beginning with: 'joe' 'hunter2' ",
+        "ERR unknown command `AUTH`, with args beginning with: `hunter2`, ",
+    ],
+)
+def test_what_redis_repeats_of_a_command_is_left_out(text: str) -> None:
+    refusal = Refusal(text)
+    assert "hunter2" not in refusal.text + repr(refusal) + str(refusal)
+    assert "unknown command" in refusal.text
+
+
+@pytest.mark.parametrize(
     ("info", "fault"),
     [
         (b"redis_version:4.0.14\r\n", "Redis 4.0.14 is too old"),

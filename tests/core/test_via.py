@@ -75,6 +75,9 @@ SECRETS = [
     "http://joe:hunter2@h",
     "redis://joe:hunter2@h:x",
     "redis://joe:hunter2 @h",
+    "redis://h/0?password=hunter2",
+    "redis://joe@h?key=k&pass=hunter2#x",
+    "redis://h:x?key=k&secret=hunter2",
 ]
 
 
@@ -102,7 +105,8 @@ def test_a_password_in_a_url_is_refused_and_not_repeated(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["redis://joe:hunter2@h", "redis://:hunter2@h", "redis://joe:hun/ter2@h", "unix://:x@/r"]
+    "text",
+    ["redis://joe:hunter2@h", "redis://:hunter2@h", "redis://joe:hun/ter2@h", "unix://:x@/r", "redis://h?password=x"],
 )
 def test_who_gives_a_password_is_told_where_it_belongs(text: str) -> None:
     with pytest.raises(UsageError, match="--via-password-file or TW_VIA_PASSWORD"):

@@ -141,7 +141,7 @@ def test_an_error_page_of_the_proxy_s_describes_nothing() -> None:
     with nginx("location / { return 502; }") as front:
         ran = tw("probe", "counter", front.target, "--diff")
     assert ran.code == 7
-    assert "the answer, a 502, does not describe what the server saw" in ran.err
+    assert "a proxy on the path answered 502, in place of the server" in ran.err
 
 
 # HAProxy --------------------------------------------------------------------------------------------------------------

@@ -53,11 +53,18 @@ def test_udp_payloads_come_back(size: int) -> None:
     assert (ran.code, ran.json["received_bytes"]) == (0, 5 * size)
 
 
-def test_a_closed_udp_port_is_refused() -> None:
+@pytest.mark.parametrize("pace", [("--connections", "3"), ("--rate", "300")])
+def test_a_load_over_udp(pace: tuple[str, ...]) -> None:
+    ran = tw("probe", "echo", "--udp", "--self", *pace, "--count", "60", "--json")
+    assert (ran.json["sent"], ran.json["received"], ran.code) == (60, 60, 0)
+
+
+@pytest.mark.parametrize("options", [(), ("--connections", "3"), ("--rate", "300")])
+def test_a_closed_udp_port_is_refused(options: tuple[str, ...]) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as gone:
         gone.bind(("127.0.0.1", 0))
         port = gone.getsockname()[1]
-    ran = tw("probe", "echo", "--udp", f":{port}", "--json")
+    ran = tw("probe", "echo", "--udp", f":{port}", *options, "--json")
     assert (ran.code, ran.json["error"]["kind"]) == (ExitCode.CONNECT, "connect")
 
 

@@ -30,8 +30,9 @@ def test_too_many_open_files_are_found_before_the_run_starts() -> None:
     ran = within_limits("ulimit -n 64", "probe", "echo", "--self", *LOAD)
     assert (ran.code, ran.out) == (9, "")
     found = re.fullmatch(
-        r"tw: cannot open 500 connections: the limit is 64 files \(RLIMIT_NOFILE\); raise it with ulimit -n (\d+), or"
-        r" LimitNOFILE=\1 in the unit",
+        r"tw: cannot open 500 connections: the hard limit is 64 files \(RLIMIT_NOFILE\); raise it: prlimit --pid \$\$ "
+        r"--nofile=(\d+) as root, for this shell; `\* hard nofile \1` in /etc/security/limits.conf, from the next "
+        r"login on; or LimitNOFILE=\1 in a systemd unit",
         ran.error_line,
     )
     assert found is not None, ran

@@ -211,10 +211,12 @@ def test_over_tls_redis_is_verified(tmp_path: Path) -> None:
         ran = tw("serve", "counter", *via, "--via-ca-file", stranger.ca)
         assert ran.code == 5, ran
         assert ran.error_line.count("localhost") == 1
+        assert ran.error_line.endswith("; name its authority with --via-ca-file")
         ran = tw("serve", "counter", *via)
         assert ran.code == 5, ran
         ran = tw("serve", "counter", "--port", "0", "--via", f"rediss://127.0.0.1:{port}", "--via-ca-file", made.ca)
         assert ran.code == 5, "another name"
+        assert ran.error_line.endswith("; name the server as its certificate does")
 
 
 # What cannot be used -------------------------------------------------------------------------------------------------

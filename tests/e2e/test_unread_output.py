@@ -1,5 +1,6 @@
 """A server goes on although nobody reads its events, and says later what it has dropped."""
 
+import fcntl
 import json
 import os
 import signal
@@ -32,6 +33,33 @@ def test_nobody_who_reads_its_events_stops_no_server(stream: str, connections: i
     finally:
         server.kill()
         server.wait()
+
+
+def test_nobody_who_reads_its_log_stops_no_server() -> None:
+    """Under `-v` each handshake that fails is a line: whoever is let in could fill the pipe, and stop the server."""
+    read_fd, write_fd = os.pipe()
+    fcntl.fcntl(write_fd, fcntl.F_SETPIPE_SZ, 4096)
+    command = [TW, "serve", "echo", "--port", "0", "--tls-self-signed", "-v", "--json"]
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=write_fd, text=True, env=environment()
+    ) as server:
+        os.close(write_fd)
+        try:
+            assert server.stdout is not None
+            listening = json.loads(server.stdout.readline())
+            for _ in range(200):  # 20 bytes each and more
+                with socket.create_connection(("127.0.0.1", listening["port"]), TIMEOUT_S) as client:
+                    client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+                    client.recv(100)
+            pin = ("--tls", "--pin", listening["pin"])
+            assert tw("probe", "echo", f":{listening['port']}", *pin, "--count", "3", "--interval", "0").code == 0
+            server.send_signal(signal.SIGTERM)
+            with open(read_fd, encoding="utf-8") as log:
+                text = log.read()
+            assert server.wait(TIMEOUT_S) == 0
+            assert text.count("TLS") > 150
+        finally:
+            server.kill()
 
 
 def flood(port: int, count: int) -> None:

@@ -138,6 +138,15 @@ def test_no_message_holds_the_password() -> None:
     assert "hunter2" not in repr(error) + repr(vars(rig.link))
 
 
+@pytest.mark.parametrize("text", [b"ERR unknown command 'AUTH', with args beginning with: 'hunter2'", b"NO hunter2"])
+def test_a_password_that_redis_repeats_is_told_to_nobody(text: bytes) -> None:
+    rig = Rig(password="hunter2")
+    rig.redis.answers[b"AUTH"] = b"-" + text + b"\r\n"
+    error = rig.fails()
+    assert isinstance(error, AuthError)
+    assert "hunter2" not in repr(error) + str(error) + repr(vars(rig.link))
+
+
 def test_a_missing_package_is_a_usage_error_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     rig = Rig()
     monkeypatch.setitem(__import__("sys").modules, "tw.net.redis_protocol", None)

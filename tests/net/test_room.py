@@ -75,7 +75,11 @@ def test_a_hard_limit_that_does_not_suffice_is_named_with_what_would() -> None:
     )
     fits, refused, after = done.stdout.splitlines()
     assert fits == "True"
-    assert refused.startswith("('cannot open 200 connections: the limit is 100 files', 'RLIMIT_NOFILE', 'raise it with")
+    assert refused.startswith("('cannot open 200 connections: the hard limit is 100 files', 'RLIMIT_NOFILE', ")
+    assert "as root" in refused
+    assert "limits.conf" in refused
+    assert "LimitNOFILE=" in refused
+    assert "ulimit -n" not in refused, "a shell cannot go beyond the hard limit"
     assert refused.endswith(f" {int(ExitCode.LOCAL)}")
     assert after == "(100, 100)"
 
@@ -85,6 +89,16 @@ def test_no_limit_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resource, "setrlimit", lambda *_: pytest.fail("nothing is to be raised"))
     assert limits() == (float("inf"), float("inf"))
     assert raise_limit_to(10**9) == float("inf")
+
+
+def test_a_soft_limit_that_could_not_be_raised_is_the_shells_to_raise(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise ValueError("not allowed to raise maximum limit")
+
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, resource.RLIM_INFINITY))
+    monkeypatch.setattr(resource, "setrlimit", refuse)
+    with pytest.raises(LocalError, match=r"the limit is 256 files \(RLIMIT_NOFILE\); raise it with ulimit -n \d+$"):
+        make_room_for(300, self_test=False)
 
 
 def test_a_limit_that_the_system_will_not_raise_stays_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from running import ClientRig, Notes
 from tw.core.description import content_digest
 from tw.core.difference import BodyPath, FieldsDifference, PathDifference, TlsPath
 from tw.core.sight import RequestSight, Sight
-from tw.errors import AnswerTimeout, ExitCode, ProtocolError
+from tw.errors import AnswerTimeout, ExitCode, Interrupted, ProtocolError
 from tw.options import TlsClientOptions
 from tw.probe_options import ProbeCounterOptions
 from tw.probes.counter_diff import CounterDiff
@@ -192,13 +192,28 @@ def test_a_length_that_no_server_sends_is_not_believed(net: Network, notes: Note
 # What is no description -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("status", ["200 OK", "502 Bad Gateway"])
-def test_a_server_that_does_not_describe_is_told_how_to(net: Network, notes: Notes, status: str) -> None:
+DESCRIBE = "start the server with `tw serve counter --describe`"
+BEHIND = "is the server behind it up? the proxy's log says why it could not be asked"
+OTHER = "is that the server's own answer, or that of a proxy before it?"
+
+
+@pytest.mark.parametrize(
+    ("status", "what", "hint"),
+    [
+        ("200 OK", "the answer, a 200, does not describe what the server saw", DESCRIBE),
+        ("502 Bad Gateway", "a proxy on the path answered 502, in place of the server", BEHIND),
+        ("504 Gateway Timeout", "a proxy on the path answered 504, in place of the server", BEHIND),
+        ("503 Service Unavailable", "the answer is a 503, and does not describe what the server saw", OTHER),
+        ("403 Forbidden", "the answer is a 403, and does not describe what the server saw", OTHER),
+    ],
+)
+def test_an_answer_that_does_not_describe_is_told_for_what_it_is(
+    net: Network, notes: Notes, status: str, what: str, hint: str
+) -> None:
     rig = run(net, notes, lambda peer, data: peer.say(answer(1, status=status)))
     error = rig.running.error
     assert isinstance(error, ProtocolError)
-    assert f"the answer, a {status[:3]}, does not describe" in str(error)
-    assert "tw serve counter --describe" in error.hint
+    assert (error.what, error.hint) == (what, hint)
     assert (rig.report.ok, rig.report.sent, rig.report.received, rig.report.lost) == (False, 1, 1, 0)
     assert rig.report.difference is None
 
@@ -222,5 +237,8 @@ def test_a_run_that_is_cut_short_leaves_nothing(net: Network, notes: Notes) -> N
     rig = run(net, notes, lambda peer, data: None)
     report = rig.cancel()
     assert (report.ok, report.difference) == (False, None)
+    # What was under way when it was stopped is neither received nor lost.
+    assert (report.sent, report.received, report.lost) == (1, 0, 0)
+    assert isinstance(report.error, Interrupted)
     net.settle()
     assert net.peers[0].lost is not None

@@ -150,5 +150,6 @@ def test_a_run_that_is_cut_short_leaves_nothing(net: Network, notes: Notes) -> N
     rig = run(net, notes, lambda peer, data: None)
     report = rig.cancel()
     assert (report.ok, report.difference) == (False, None)
+    assert (report.sent, report.received, report.lost) == (1, 0, 0)
     net.settle()
     assert net.peers[0].lost is not None

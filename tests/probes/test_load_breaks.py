@@ -58,3 +58,41 @@ def test_connections_that_end_as_they_should_are_not_reconnected(net: Network, n
     rig = CounterRig(net, notes, connections=2, count=20, keepalive=False)
     net.pass_s(2)
     assert (rig.report.received, rig.report.ok, rig.figures.reconnected) == (20, True, 0)
+
+
+HTTP_ANSWER = b"HTTP/1.1 400 Bad Request\r\nServer: x\r\nContent-Length: 4\r\n\r\nbad\n"
+
+
+@pytest.mark.parametrize("pace", [{"count": 30}, {"count": 30, "rate_per_s": 30.0}])
+def test_another_protocols_answers_are_no_answers(net: Network, notes: Notes, pace: dict[str, float]) -> None:
+    def hears(peer: Peer, _data: bytes) -> None:
+        peer.say(HTTP_ANSWER)
+        peer.leave()
+
+    net.scripted(ECHO_PORT, hears)
+    rig = EchoRig(net, notes, connections=3, **pace)
+    net.pass_s(10)
+    assert isinstance(rig.running.error, ProtocolError)
+    assert rig.report.corrupted > 0
+
+
+def test_harmed_answers_on_connections_that_break_are_a_verdict(net: Network, notes: Notes) -> None:
+    def hears(peer: Peer, data: bytes) -> None:
+        peer.say(data.replace(data[:1], b"?", 1))
+        peer.leave()
+
+    net.scripted(ECHO_PORT, hears)
+    rig = EchoRig(net, notes, connections=3, count=30)
+    net.pass_s(10)
+    assert rig.running.result is None
+    assert (rig.report.corrupted, rig.report.received) == (30, 0)
+
+
+def test_another_protocols_answers_on_connections_that_stay_are_none_either(net: Network, notes: Notes) -> None:
+    net.scripted(ECHO_PORT, lambda peer, data: peer.say(b"500 what?\n"))
+    rig = EchoRig(net, notes, connections=3, count=30)
+    net.pass_s(10)
+    said = "nothing that came back is like what was sent (127.0.0.1:1234); is it an echo server?"
+    assert str(rig.running.error) == said
+    assert isinstance(rig.running.error, ProtocolError)
+    assert (rig.report.corrupted, rig.report.received, rig.report.ok) == (30, 0, False)

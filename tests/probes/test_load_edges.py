@@ -1,5 +1,6 @@
 """Load runs between their parts: what happens while connections are opened, after a warm-up, and at the very end."""
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -53,6 +54,19 @@ class Counting:
             peer.leave()
 
 
+class Deepest:
+    """Notes how deep calls were nested, as a profile function (sys.setprofile)."""
+
+    def __init__(self) -> None:
+        self._frames = 0
+        self.frames = 0
+
+    def __call__(self, frame: object, event: str, argument: object) -> None:
+        if event in ("call", "return"):
+            self._frames += 1 if event == "call" else -1
+            self.frames = max(self.frames, self._frames)
+
+
 # While connections are opened ----------------------------------------------------------------------------------------
 
 
@@ -74,8 +88,14 @@ def test_a_server_that_refuses_is_not_asked_by_all_the_connections(net: Network,
 def test_a_run_that_is_cut_short_opens_no_more_connections(net: Network, notes: Notes) -> None:
     net.silent.add(ECHO_PORT)
     rig = EchoRig(net, notes, connections=2000, count=2000, timeout_s=60)
-    rig.cancel()
+    deepest = Deepest()
+    sys.setprofile(deepest)
+    try:
+        rig.cancel()
+    finally:
+        sys.setprofile(None)
     assert len(net.dialled) <= OPENING + 1
+    assert deepest.frames < 200, "one that is given up lets the next one start inside of it"
 
 
 # After the warm-up ---------------------------------------------------------------------------------------------------

@@ -38,6 +38,13 @@ def test_late_sends_are_a_limit_where_they_show() -> None:
     assert limit_of(books(0.001, 0.0005), 0.5, with_server=False) is None
 
 
+def test_a_run_without_an_answer_has_no_figures_that_anything_could_have_limited() -> None:
+    unanswered = Books(0.0)
+    unanswered.departed(0.5)
+    unanswered.close(0.001)
+    assert limit_of(unanswered, 0.98, with_server=False) is None
+
+
 def test_a_closed_loop_has_neither_service_time_nor_lateness() -> None:
     figures = load_figures(LOAD, books(), None, 2.0)
     assert (figures.pacing, figures.service_ms, figures.late_ms, figures.cpu_share) == ("closed", None, None, 0.2)

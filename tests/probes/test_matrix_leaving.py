@@ -191,6 +191,30 @@ def test_where_all_are_slow_a_closed_loop_waits_for_them(net: Network, notes: No
     assert (rig.report.ok, rig.report.duration_s) == (True, pytest.approx(2.0))
 
 
+def test_who_rests_between_two_reads_is_no_silent_server(net: Network, notes: Notes) -> None:
+    net.scripted(PORT, fan_out(net, {}))
+    rig = MatrixRig(net, notes, 1, 1, read_rate=1, load={"count": 3}, timeout_s=2.0)  # 65 s for a line
+    net.pass_s(129.0)
+    assert not rig.running.over
+    net.pass_s(5.0)
+    assert (rig.report.ok, rig.report.received, rig.report.errors) == (True, 3, {})
+
+
+def test_a_server_that_goes_silent_while_nobody_rests_is_one(net: Network, notes: Notes) -> None:
+    share, said = fan_out(net, {}), 0
+
+    def hears(peer: Peer, data: bytes) -> None:
+        nonlocal said
+        said += b"-000000000" in data
+        if said < 3:
+            share(peer, data)
+
+    net.scripted(PORT, hears)
+    rig = MatrixRig(net, notes, 1, 1, read_rate=650, load={"count": 100}, timeout_s=1.0)
+    net.pass_s(9.0)
+    assert (rig.report.errors["silent"], rig.report.received) == (1, 2)
+
+
 @pytest.mark.parametrize(
     ("load", "sent", "errors"),
     [({"count": 100}, 6, {"timeout": 3, "silent": 1}), ({"duration_s": 2.5}, 5, {"timeout": 2})],

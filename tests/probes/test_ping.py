@@ -172,7 +172,7 @@ def test_a_payload_whose_number_cannot_be_read_is_corruption_as_well(net: Networ
     assert notes.samples[0].number == 0
     assert not rig.running.over
     net.pass_s(2.0)
-    assert rig.running.result is None
+    assert isinstance(rig.running.error, ProtocolError)
     assert (rig.report().corrupted, rig.report().lost) == (1, 0)
 
 

@@ -139,7 +139,7 @@ def test_a_server_that_leaves_before_all_is_back(
     rig = Rig(net, notes, "a")
     assert isinstance(rig.running.error, ProtocolError)
     assert rig.running.error.what == f"the peer {how} the connection in the middle"
-    assert (rig.report.lost, rig.code) == (0, ExitCode.BAD_VERDICT)
+    assert (rig.report.lost, rig.code) == (1, ExitCode.BAD_VERDICT)
 
 
 def test_a_line_without_an_end_is_not_held_in_memory_for_ever(
@@ -149,6 +149,17 @@ def test_a_line_without_an_end_is_not_held_in_memory_for_ever(
     net.scripted(PORT, lambda peer, data: peer.say(b"x" * 101))
     rig = Rig(net, notes, "a")
     assert isinstance(rig.running.error, ProtocolError)
+
+
+def test_what_was_under_way_when_the_server_left_is_lost(net: Network, notes: Notes) -> None:
+    def hears(peer: Peer, data: bytes) -> None:
+        peer.say(data.splitlines(keepends=True)[0])
+        peer.leave()
+
+    net.scripted(PORT, hears)
+    rig = Rig(net, notes, "a", "b", "c")
+    assert isinstance(rig.running.error, ProtocolError)
+    assert (rig.report.sent, rig.report.received, rig.report.lost) == (3, 1, 2)
 
 
 @pytest.mark.parametrize("wait", [True, False])

@@ -12,7 +12,8 @@ from running import ClientRig, Notes
 from tw.errors import AnswerTimeout, ConnectError, ExitCode, ProtocolError, UsageError
 from tw.options import TlsClientOptions
 from tw.probe_options import ProbeEchoOptions
-from tw.probes.udp import LAST_READ_S, MAX_PACKET_BYTES, UdpEchoPing
+from tw.probes.udp import UdpEchoPing
+from tw.probes.udp_route import LAST_READ_S, MAX_PACKET_BYTES
 from tw.serve_options import ServeEchoOptions
 from tw.services.echo import EchoService
 
@@ -203,10 +204,10 @@ def test_the_source_address(net: Network, notes: Notes, options: dict[str, Any],
     assert asked == [(0, source, MAX_PACKET_BYTES)]
 
 
-def test_a_source_address_that_cannot_be_had(net: Network, notes: Notes) -> None:
+def test_a_socket_that_cannot_be_had(net: Network, notes: Notes) -> None:
     net.udp_errors["listen"] = CannotListenError("192.0.2.9", 0, OSError(99, "Cannot assign requested address"))
-    rig = Rig(net, notes, bind="192.0.2.9")
-    assert str(rig.running.error) == "cannot listen: cannot assign requested address (--bind 192.0.2.9)"
+    rig = Rig(net, notes)
+    assert str(rig.running.error) == "cannot listen: cannot assign requested address (127.0.0.1:1234/udp)"
     assert isinstance(rig.running.error, ConnectError)
 
 

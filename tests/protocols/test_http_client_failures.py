@@ -19,6 +19,8 @@ from tw.protocols.http_exchange import BODY_LIMIT_BYTES, HEADER_LIMIT_BYTES, Cut
     [
         (b"SSH-2.0-OpenSSH_9\r\n", "does not speak HTTP: its answer begins with 'SSH-2.0-OpenSSH_9"),
         (b"GET / HTTP/1.1\r\n", "does not speak HTTP: its answer begins with 'GET / HTTP/1.1"),
+        (b"RTSP/1.0 200 OK\r\nCSeq: 1\r\n\r\n", "does not speak HTTP: its answer begins with 'RTSP/1.0 200 OK"),
+        (b"\r\nICE/1.0 200 OK\r\n\r\n", "does not speak HTTP: its answer begins with '"),
         (b"\x1b[2J", r"does not speak HTTP: its answer begins with '\x1b[2J'"),
         (b"HTTP/1.1 99 x\r\n\r\n", "the answer is broken HTTP: "),
         (b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", "the answer is broken HTTP: "),

@@ -204,25 +204,6 @@ def test_a_replica_is_left_for_whoever_has_the_name_next() -> None:
     assert node.numbers() == [1]
 
 
-def test_a_count_that_was_forgotten_is_set_on() -> None:
-    rig = Rig()
-    node = rig.node().start()
-    node.ask(9)
-    rig.redis.values.clear()
-    rig.redis.cut()
-    rig.net.pass_s(1)
-    assert node.numbers(2) == [10, 11]
-
-
-def test_a_count_that_goes_back_under_way_gives_no_number_that_was_given() -> None:
-    rig = Rig()
-    node = rig.node().start()
-    node.ask(9)
-    rig.redis.values.clear()
-    assert [answer.status for answer in node.ask(2)] == [503, 503]
-    assert node.numbers(2) == [10, 11]
-
-
 def test_no_more_wait_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shared_numbers, "MAX_WAITING", 3)
     rig = Rig()

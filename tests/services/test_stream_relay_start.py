@@ -3,8 +3,10 @@
 import pytest
 
 from stream_memory import Node, Stream, other
-from tw.errors import LocalError, ProtocolError, TwError
-from tw.services.stream_reader import READ_ENTRIES
+from tw.core.relayed import fields_of, node_name
+from tw.errors import AuthError, LocalError, ProtocolError, TwError
+from tw.services.stream_reader import READ_BYTES, READ_ENTRIES
+from tw.services.stream_start import STRANGE_ENTRIES
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
@@ -50,6 +52,66 @@ def test_what_was_published_and_removed_before_the_start_is_no_loss() -> None:
     node.move()
     assert client.reads() == b"71\n"
     assert node.end()["relay_dropped_lines"] == 0
+
+
+def test_of_a_stream_full_of_others_entries_only_some_are_looked_through_for_a_history() -> None:
+    stream = Stream()
+    other(stream, 1, 1, b"far back")
+    for _ in range(STRANGE_ENTRIES + 2 * READ_ENTRIES):
+        stream.add(b"x", b"y")
+    node = Node(stream, history_lines=1).start()
+    assert node.visit().reads() == b""
+    node.end()
+
+
+def test_entries_with_long_lines_are_asked_for_one_by_one() -> None:
+    stream = Stream()
+    for number in range(1, 6):
+        other(stream, number, number, b"x" * READ_BYTES)
+    node = Node(stream, history_lines=5, backlog_bytes=6 * READ_BYTES).start()
+    assert node.reader.most <= 2
+    node.end()
+
+
+@pytest.mark.parametrize("refusal", [None, "NOPERM no 'time'"])
+def test_a_server_that_was_there_before_the_stream_was_deleted_has_lost_nothing_that_was_for_us(
+    refusal: str | None,
+) -> None:
+    stream = Stream()
+    if refusal is not None:
+        stream.refusals["TIME"] = refusal
+    node = Node(stream).start()
+    client = node.visit()
+    stream.add(*fields_of(node_name((900, 5), b"\3" * 8), 50, 200, b"old\n"))
+    stream.add(*fields_of(node_name((1000, 1), b"\4" * 8), 2, 4, b"new\n"))
+    node.move()
+    assert client.reads() == b"old\nnew\n"
+    assert node.end()["relay_dropped_lines"] == 3 + (199 if refusal else 0)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "error"),
+    [("READONLY You can't write against a read only replica.", ProtocolError), ("NOPERM no 'xadd'", AuthError)],
+)
+def test_a_stream_that_cannot_be_written_is_an_error_at_the_start(refusal: str, error: type[TwError]) -> None:
+    node = Node(Stream())
+    node.stream.refusals["XADD"] = refusal
+    starting = node.attempt()
+    node.move()
+    assert isinstance(starting.error, error)
+    assert node.stream.entries == []
+
+
+@pytest.mark.parametrize("reply", [7, [7], [[b"x", []]], None])
+def test_one_that_tells_of_streams_in_other_ways_breaks_the_protocol(reply: object) -> None:
+    node = Node(Stream())
+    starting = node.attempt()
+    node.settle()
+    node.reader.carry_out()
+    node.settle()
+    node.reader.waiting.popleft()[1].callback(reply)
+    node.move()
+    assert isinstance(starting.error, ProtocolError)
 
 
 @pytest.mark.parametrize("command", ["XINFO", "XREVRANGE"])

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from tw.cli.command import command, keep_nagios, session_of, typed
+from tw.cli.command import command, keep_nagios, rank, session_of, typed
 from tw.cli.imap import COMMON, EPILOG, MAILBOX, imap_options
 from tw.cli.options import apply
 from tw.cli.params import DURATION_TYPE, DaysType
@@ -66,7 +66,8 @@ def check(ctx: click.Context, /, *, accounts_file: str | None, jobs: int, nagios
     from tw.mail_check_options import CheckAllOptions
 
     common = session_of(ctx).options()
-    if accounts_file is not None:
+    # Who names an account nearer by than the file means that one alone.
+    if accounts_file is not None and rank(ctx, "user") <= rank(ctx, "accounts_file"):
         from tw.cli.imap_accounts import read_accounts
         from tw.mail_check_all import check_all
 

@@ -40,6 +40,12 @@ SHARES = frozenset({*FAULTS, "received"})
 NUMBERS = ("gaps", "resets", "instances", "duplicates")
 COUNTS = ("sent", "received", *FAULTS, *NUMBERS, "foreign", "unsent")
 
+IDLE_TIMEOUT = "idle_timeout"
+"""How long a silent connection is kept: two bounds, of which the one that speaks against an assertion counts."""
+
+SECONDS = frozenset({"duration", IDLE_TIMEOUT})
+"""Times that are given in seconds, and are no distribution."""
+
 NEEDS = {
     "rtt": "a run that waits for its answers",
     **dict.fromkeys(("connect", "dns", "tcp", "tls"), "a connection; UDP has none"),
@@ -49,6 +55,7 @@ NEEDS = {
     "unsent": "an open loop: --rate",
     **dict.fromkeys(NUMBERS, "the counter's probe"),
     "foreign": "the pub/sub probe",
+    IDLE_TIMEOUT: "--find-idle-timeout",
 }
 """What a known name takes, where not every run has it."""
 
@@ -119,6 +126,9 @@ def parse(text: str, known: Measurable) -> Assertion:
         raise UsageError(f"cannot read the assertion {_quoted(expr)}", "--assert", hint)
     name, op, value, unit = match.groups()
     distribution, figure = _named(name, known, expr)
+    if figure == IDLE_TIMEOUT and op in ("=", "==", "!="):
+        what = f"{name!r} is found with a precision, and equals nothing exactly"
+        raise UsageError(what, f"--assert {expr}", f"write {name}>={value}{unit} or {name}<{value}{unit}")
     limit, in_unit = _limit(figure, distribution, op, value, unit, name)
     return Assertion(expr=expr, name=figure, distribution=distribution, op=op, limit=limit, unit=in_unit)
 
@@ -147,7 +157,7 @@ def _named(name: str, known: Measurable, expr: str) -> tuple[str | None, str]:
 
 def _limit(figure: str, distribution: str | None, op: str, value: str, unit: str, name: str) -> tuple[float, Unit]:
     """The limit, and what it is in. Raises UsageError for a unit that is none of the figure's, or missing."""
-    if distribution is not None or figure == "duration":
+    if distribution is not None or figure in SECONDS:
         if unit in S:
             sixty = 60 if unit == "m" else 1
             return (
@@ -180,7 +190,8 @@ def _nearest(name: str, known: Measurable) -> str | None:
 def _example(name: str) -> str:
     if name in {*COUNTS, *ALIASES}:
         return f"{name}=0"
-    return {"rate": "rate>=1000", "duration": "duration<10s"}.get(name, f"{name}<50ms")
+    times = {"duration": "duration<10s", IDLE_TIMEOUT: f"{IDLE_TIMEOUT}>=60s"}
+    return {"rate": "rate>=1000", **times}.get(name, f"{name}<50ms")
 
 
 def _quoted(text: str) -> str:

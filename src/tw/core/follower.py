@@ -30,16 +30,18 @@ class Follower:
         self._max_nodes = max_nodes
         # By node: its last batch that was read, and its lines up to the end of that.
         self._nodes: OrderedDict[bytes, tuple[int, int]] = OrderedDict()
-        self._started = START
+        self._started = self._began = START
         self.place = START
         self.batches = 0
         self.repeated = 0
         self.foreign = 0
         self.lost_lines = 0
 
-    def begin(self, place: StreamId) -> None:
-        """From here on nothing may be missed. What was read before it was for the history."""
+    def begin(self, place: StreamId, now: StreamId = START) -> None:
+        """From here on nothing may be missed. What was read before it was for the history. `now`, by the
+        engine's clock, is behind every place that it has given out, and before those that it will."""
         self._started = self.place = place
+        self._began = now
         self.batches = self.repeated = self.foreign = self.lost_lines = 0
 
     def read(self, place: StreamId, batch: Relayed | None) -> Reading | None:
@@ -53,6 +55,8 @@ class Follower:
             self._nodes.move_to_end(batch.node)
             self.repeated += 1
             return None
+        if known is None and place <= self._started and batch.node_start < self._started:
+            return None  # a stream that was restored is read from its beginning: this was in it before we came
         lost = self._lost_before(batch, known)
         self._note(batch.node, batch.number, batch.total_lines)
         self.batches += 1
@@ -73,8 +77,8 @@ class Follower:
         if known is None:
             # One that was there before us and of which we have read nothing: what it wrote earlier was not for us, or
             # is not known to have been.
-            if batch.node_start < self._started:
-                return 0
+            if batch.node_start < self._started or self._started < batch.node_start < self._began:
+                return 0  # (the latter started where the stream never was: one of its name was deleted)
             known = (0, 0)
         return max(0, batch.total_lines - len(batch.lines) - known[1])
 

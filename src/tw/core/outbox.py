@@ -63,7 +63,7 @@ class Outbox(Generic[Owner]):
     """The batches of one node. Batches grow to about `batch_bytes`, or hold one longer step of lines.
 
     The use: `add` as lines come in, `due` at the end of a turn and whenever one was `taken`, `back` for each own batch
-    that was read from the stream, `resend` when the connection is lost.
+    that was read from the stream, `resend` when the connection is lost, `refused` before that where it was given up.
     """
 
     def __init__(self, *, batch_bytes: int, window: int = WINDOW) -> None:
@@ -75,6 +75,7 @@ class Outbox(Generic[Owner]):
         self._open: Outgoing[Owner] = Outgoing(1, 0)
         # All batches up to this number are: back, taken, sent.
         self._back = self._taken = self._sent = 0
+        self._is_refused = False
         self.held_bytes = 0
         """What all batches that are not back hold in memory, about."""
 
@@ -119,7 +120,8 @@ class Outbox(Generic[Owner]):
 
     def due(self) -> Iterator[Outgoing[Owner]]:
         """What is to be sent now, each batch as it is given out counted as sent."""
-        while self._sent - self._taken < self._window:
+        window = 1 if self._is_refused else self._window
+        while self._sent - self._taken < window:
             if self._sent + 1 == self._open.number:
                 if not self._open.lines:
                     return
@@ -130,6 +132,12 @@ class Outbox(Generic[Owner]):
     def taken(self, number: int) -> None:
         """The stream has this batch, and with it all before."""
         self._taken = max(self._taken, number)
+        self._is_refused = False
+
+    def refused(self) -> None:
+        """The stream takes nothing for now: until it does, one batch at a time is tried, since those behind one that is
+        refused must not be taken."""
+        self._is_refused = True
 
     def resend(self) -> None:
         """The connection is lost: what was sent and not taken is due again."""

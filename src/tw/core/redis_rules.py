@@ -11,12 +11,17 @@ class LinkLost(Exception):
     """No answer will come, for the reason that it says: whether the command was carried out nobody knows."""
 
 
+_REPEATED = re.compile(r",? with args beginning with.*", re.DOTALL)
+"""To a command that it does not know, Redis answers with its arguments: to AUTH, with the password."""
+
+
 class Refusal(Exception):
-    """Redis's own error reply: `code` is its first word, `WRONGTYPE`, `NOAUTH`, `ERR`; `text` all of it, made safe."""
+    """Redis's own error reply: `code` is its first word, `WRONGTYPE`, `NOAUTH`, `ERR`; `text` all of it, made safe, but
+    for what it repeats of a command."""
 
     def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self.text = safe(text, 200)
+        self.text = safe(_REPEATED.sub("", text), 200)
+        super().__init__(self.text)
         self.code = self.text.partition(" ")[0]
 
 

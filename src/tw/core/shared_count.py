@@ -2,6 +2,10 @@
 
 from collections import deque
 
+MARGIN = 1_000_000
+"""A count that went back is set on by so much more than what is known of it: others may have had numbers that this
+server has not heard of. A second's worth, and more than any number of servers was seen to hand out in one."""
+
 
 class SharedCount:
     """What one server knows of the count. `highest` is the last number that it has seen of it."""
@@ -22,6 +26,16 @@ class SharedCount:
             return None
         self.highest = end
         return range(first, end + 1)
+
+    def seen(self, value: int) -> bool:
+        """It stands there. False where that is further back than it was."""
+        is_further = value >= self.highest
+        self.highest = max(self.highest, value)
+        return is_further
+
+    def missing(self, value: int) -> int:
+        """What to add where it stands at `value`, and has gone back, so that nothing is handed out again."""
+        return max(0, self.highest - value) + MARGIN
 
 
 class Lease:

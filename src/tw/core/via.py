@@ -38,6 +38,10 @@ _PARTS = re.compile(
     re.DOTALL,
 )
 
+_PASSWORD = re.compile(r"\?(?:.*&)?pass(?:wd|word)?=")
+_UNKNOWN = re.compile(r"([?&](?!(?:stream|key|db)=)[^=&]*=)[^&]*")
+"""A value in the query that means nothing here: where other programs take a password."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViaPlace:
@@ -72,7 +76,7 @@ def parse_via(text: str, shared: Shared) -> ViaPlace:
         raise UsageError("no such scheme", where, form)
     login, at, host = place.rpartition("@")
     # A password with an unescaped slash in it has its `@` in the path, and its first half where the port stands.
-    if ":" in login or "@" in path:
+    if ":" in login or "@" in path or (query is not None and _PASSWORD.match(query)):
         raise UsageError(
             "a URL takes no password: a command line is open to others",
             where,
@@ -159,8 +163,10 @@ class _Reading:
 
 
 def _quoted(text: str) -> str:
-    """The URL as errors quote it: without what stands before an `@`, printable, and not at any length."""
+    """The URL as errors quote it: without what stands before an `@` and what nobody asked for in the query, printable,
+    and not at any length."""
     before, at, shown = text.rpartition("@")
     scheme, slashes, _ = before.partition("://")
     shown = f"{scheme + slashes if slashes else ''}…@{shown}" if at else text
+    shown = _UNKNOWN.sub(r"\1…", shown)
     return repr(shown if len(shown) <= 80 else f"{shown[:79]}…")

@@ -4,6 +4,7 @@ No command is ever sent twice: who wants that knows whether it is safe, and asks
 """
 
 import random
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,9 @@ PING_S = 1.0
 LEAST_PAUSE_S, MOST_PAUSE_S = 0.1, 2.0
 """Between two attempts to connect again. It doubles, and is shortened at random: servers that share a Redis lose it at
 the same moment, and would all come back at the same one."""
+
+
+_BY_PIN = re.compile(r",? or [^,]*--pin$")
 
 
 class RedisLink:
@@ -237,9 +241,16 @@ class RedisLink:
             with suppress(Refusal):  # not everyone may ask, and then it is not known
                 self._check(await connection.call("INFO", "server", timeout_s=CONNECT_S))
         except Refusal as refusal:
-            raise refusal_error(refusal.text, self.where) from None
+            raise refusal_error(self._without_password(refusal.text), self.where) from None
         except LinkLost:
             raise _end_error(connection, place, self.where) from None
+
+    def _without_password(self, text: str) -> str:
+        """What is no Redis may answer AUTH with what it was given: then that is all that can be told. (One of three
+        letters stands in any sentence.)"""
+        secret = self._access.secret
+        password = safe(secret.reveal()) if secret is not None else ""
+        return "AUTH" if len(password) > 3 and password in text else text
 
     def _check(self, info: object) -> None:
         fault = least_version_fault(versions(info if isinstance(info, bytes) else b""))
@@ -266,7 +277,7 @@ def _end_error(connection: "RedisConnection", place: ViaPlace, where: str) -> Tw
     reason = connection.reason
     if isinstance(reason, Failure):
         if place.tls and not connection.answered:
-            return tls_failure(reason, where)
+            return _advised(tls_failure(reason, where))
         return ProtocolError("Redis closed the connection", where, "is it another server, or was it stopped?")
     if reason is not None and reason.startswith("no answer"):
         asks_tls = place.tls and not connection.answered
@@ -274,3 +285,9 @@ def _end_error(connection: "RedisConnection", place: ViaPlace, where: str) -> Tw
     if reason is not None and reason.partition(" ")[0].isupper():
         return refusal_error(reason, where)
     return ProtocolError(safe(reason or "the connection was lost"), where, "is it a Redis?")
+
+
+def _advised(error: TwError) -> TwError:
+    """Here the authorities' option has another name, and no key can be named."""
+    error.hint = _BY_PIN.sub("", error.hint).replace("--ca-file", "--via-ca-file")
+    return error

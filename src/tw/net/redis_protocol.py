@@ -21,8 +21,9 @@ MAX_REPLY_BYTES = 256 * 1024 * 1024
 """Of one reply. Redis itself would send more, and a stranger without an end; nobody here asks for half as much."""
 
 
-PARSE_ERRORS = (InvalidData, hiredis.ProtocolError, TypeError, ValueError, OverflowError)
-"""hiredis also raises what Python does, of types of RESP3, which nobody here asks for: a map with a list for a key."""
+PARSE_ERRORS = (InvalidData, hiredis.ProtocolError, TypeError, ValueError, OverflowError, MemoryError)
+"""hiredis also raises what Python does, of types of RESP3, which nobody here asks for: a map with a list for a key. And
+it makes room for all that an array announces."""
 
 
 class RedisConnection(HiredisProtocol):  # type: ignore[misc] # txredisapi has no types

@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tw.errors import LocalError
-from tw.net.descriptors import raise_limit_to
+from tw.net.descriptors import limits, raise_limit_to
 
 MARGIN = 32
 """Files that a run may yet open: for names (a socket for each of 10 threads), certificates, reports; and the 8 that
@@ -28,11 +28,7 @@ def make_room_for(connections: int, *, self_test: bool, places: int = 1) -> None
     needed = descriptors_needed(connections, open_now=open_descriptors(), self_test=self_test)
     allowed = raise_limit_to(needed)
     if allowed < needed:
-        raise LocalError(
-            f"cannot open {connections} connections: the limit is {int(allowed)} files",
-            "RLIMIT_NOFILE",
-            f"raise it with ulimit -n {needed}, or LimitNOFILE={needed} in the unit",
-        )
+        raise _too_few_files(connections, int(allowed), needed)
     ports = local_ports(port_range()) if places else None
     if ports is not None and connections > ports * places:
         raise LocalError(
@@ -40,6 +36,20 @@ def make_room_for(connections: int, *, self_test: bool, places: int = 1) -> None
             "net.ipv4.ip_local_port_range",
             "widen the range with sysctl -w, or share the load among probes with a --bind of their own",
         )
+
+
+def _too_few_files(connections: int, allowed: int, needed: int) -> LocalError:
+    """The soft limit has been raised as far as it goes: where that is the hard one, no shell of the user's goes on."""
+    if limits()[1] >= needed:
+        what = f"cannot open {connections} connections: the limit is {allowed} files"
+        return LocalError(what, "RLIMIT_NOFILE", f"raise it with ulimit -n {needed}")
+    what = f"cannot open {connections} connections: the hard limit is {allowed} files"
+    ways = (
+        f"prlimit --pid $$ --nofile={needed} as root, for this shell",
+        f"`* hard nofile {needed}` in /etc/security/limits.conf, from the next login on",
+        f"LimitNOFILE={needed} in a systemd unit",
+    )
+    return LocalError(what, "RLIMIT_NOFILE", f"raise it: {'; '.join(ways[:2])}; or {ways[2]}")
 
 
 def descriptors_needed(connections: int, *, open_now: int, self_test: bool) -> int:

@@ -1,17 +1,15 @@
 """How a client's run gets its connections: names, families, TLS, deadlines, and patience (`--wait-for`)."""
 
-import ipaddress
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
-from OpenSSL import SSL
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import CancelledError, ensureDeferred
 from twisted.internet.endpoints import UNIXClientEndpoint
 from twisted.internet.protocol import Factory
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from tw.core.client_rules import refuse_idle_tls_options, tls_name
@@ -20,9 +18,9 @@ from tw.core.proxy import HostAddress
 from tw.core.proxy_sender import Version
 from tw.core.target import HostTarget, Target, UnixTarget, parse_target
 from tw.core.text import safe
-from tw.errors import AnswerTimeout, ConnectError, UsageError
+from tw.errors import AnswerTimeout, ConnectError, ProtocolError, TwError, UsageError
 from tw.net.dial import dial, is_literal, resolve
-from tw.net.endpoint import address_text, client_from_string, connect_error
+from tw.net.endpoint import client_from_string, connect_error
 from tw.net.lean_tls import tls_factory
 from tw.net.send_proxy import HeaderAhead
 from tw.net.tls import client_creator
@@ -30,14 +28,20 @@ from tw.net.tls_failures import tls_failure
 from tw.net.tls_words import silent_handshake
 from tw.options import TlsClientOptions
 from tw.probe_options import ProbeOptions
+from tw.probes.failures import lost_connection
 from tw.probes.phases import Phases, Steps
+from tw.probes.source import source_error, source_family
 from tw.probes.timing import pause, within
+from tw.probes.told import Told
 from tw.protocols.client import ClientConnection
 
 P = TypeVar("P", bound=ClientConnection)
 
 RETRY_S = 0.1
 """Between two tries under `--wait-for`: a server that comes up is noticed soon, a dead one costs little."""
+
+UNANSWERED = "is it the right server? one that expects a PROXY header needs --send-proxy"
+"""What to ask who was closed on without a byte: a server that wants a header says nothing to who sends none."""
 
 UNIX_PATH_BYTES = 107
 """The longest path of a unix socket: `sun_path` has 108 bytes, and a NUL ends it (unix(7))."""
@@ -93,8 +97,6 @@ class Connector:
     certificates or names cannot be used.
     """
 
-    _log = Logger()
-
     def __init__(
         self, reactor: Any, route: Route, clock: Callable[[], float], *, beside: "Connector | None" = None
     ) -> None:
@@ -104,6 +106,9 @@ class Connector:
         self.where = safe(str(route.target))
         self.connect_times: Histogram = Histogram() if beside is None else beside.connect_times
         self.phases: Phases = Phases() if beside is None else beside.phases
+        # What each of the connections took that somebody still has: a new part of a run begins over some of them.
+        self._steps: WeakKeyDictionary[ClientConnection, Steps] = WeakKeyDictionary()
+        self._told: Told = Told() if beside is None else beside._told
         self._refuse_idle_options()
         self._creator: Any = None
         if route.target.tls:
@@ -123,6 +128,16 @@ class Connector:
     @property
     def tls(self) -> bool:
         return self._creator is not None
+
+    def lost(self, reason: Failure, *, answered: bool, was_reset: bool = False) -> TwError:
+        """What the end of a connection means to a run that was not done with it (`lost_connection`)."""
+        return self.advised(lost_connection(reason, self.where, was_reset=was_reset), answered=answered)
+
+    def advised(self, error: TwError, *, answered: bool) -> TwError:
+        """`error`, which ended a connection, with what may help where not a byte had come on it (`answered`)."""
+        if isinstance(error, ProtocolError) and not answered and self._route.send_proxy is None:
+            error.hint = UNANSWERED
+        return error
 
     async def open(
         self, *, received: Callable[[bytes], None] = lambda data: None, gone: Callable[[Failure], None]
@@ -168,13 +183,26 @@ class Connector:
         except Exception as problem:
             raise tls_failure(Failure(problem), self.where) from problem
         steps.ready_s = self._clock()
+        self._steps[protocol] = steps
+        took_s = self._note(steps)
+        self._told.tell(protocol, took_s)
+        return protocol
+
+    def _note(self, steps: Steps) -> float:
+        """Record what a connection took; gives that, in seconds."""
         took_s = steps.ready_s - steps.began_s
         self.connect_times.record(took_s)
         self.phases.connected(steps, tls=self.tls)
-        self._log.info(
-            "connected to {peer}{tls} in {ms:.3f} ms", peer=_peer(protocol), tls=_tls(protocol), ms=took_s * 1e3
-        )
-        return protocol
+        return took_s
+
+    def begin(self, kept: Collection[ClientConnection]) -> Histogram:
+        """A new part of a run begins, over the connections `kept`, whose times go with it. Gives those of the others,
+        which the part before has used up."""
+        all_times, self.connect_times = self.connect_times, Histogram()
+        self.phases.begin()
+        for connection in kept:
+            self._note(self._steps[connection])
+        return all_times.since(self.connect_times)
 
     async def _connect_socket(self, protocol: ClientConnection, steps: Steps, timeout_s: float) -> None:
         factory: Any = _OneShot(protocol, steps, self._clock)
@@ -188,13 +216,14 @@ class Connector:
         except (ConnectError, CancelledError):
             raise
         except Exception as problem:
-            raise connect_error(Failure(problem), self.where) from problem
+            named = source_error(problem, self._route.bind)
+            raise named or connect_error(Failure(problem), self.where) from problem
 
     async def _reach(self, factory: Any, steps: Steps, timeout_s: float) -> None:
         target = self._route.target
         if isinstance(target, HostTarget):
             host = self._resolved(target.host, target.port)
-            family = source_family(self._route.bind, self._route.family)
+            family = source_family(self._route.bind, self._route.family, host)
             addresses = await resolve(self._reactor, host, target.port, family)
             if not is_literal(host):
                 steps.resolved_s = self._clock()
@@ -227,37 +256,12 @@ class Connector:
         return host
 
 
-def source_family(bind: str | None, family: int | None) -> int | None:
-    """4 or 6 where only one will do: asked for (`family`), or the source address's. Raises UsageError."""
-    if bind is None:
-        return family
-    try:
-        version = ipaddress.ip_address(bind).version
-    except ValueError:
-        raise UsageError("not an IP address", f"--bind {safe(bind)}", "name a local address") from None
-    if family not in (None, version):
-        raise UsageError("the source address is of the other family", f"--bind {bind}")
-    return version
-
-
 def _met_itself(protocol: ClientConnection) -> bool:
     """Whether both ends are the same one: on this host, to a port that nobody listens on, the kernel may choose that
     very port for this end, and TCP then connects it to itself (RFC 9293, 3.5). Everything would come back."""
     transport = protocol.stream.transport
     ours, theirs = transport.getHost(), transport.getPeer()
     return isinstance(ours, IPv4Address | IPv6Address) and (ours.host, ours.port) == (theirs.host, theirs.port)
-
-
-def _peer(protocol: ClientConnection) -> str:
-    return address_text(protocol.stream.transport.getPeer())
-
-
-def _tls(protocol: ClientConnection) -> str:
-    """What protects the connection, for a log line."""
-    handle = getattr(protocol.stream.transport, "getHandle", lambda: None)()
-    if not isinstance(handle, SSL.Connection):
-        return ""
-    return f" ({handle.get_protocol_version_name()}, {handle.get_cipher_name()})"
 
 
 class _OneShot(Factory):

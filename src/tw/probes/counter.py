@@ -157,6 +157,7 @@ class CounterPing:
                 or client.received_bytes > before
                 or self._request.method not in IDEMPOTENT
             ):
+                self._connector.advised(error, answered=self._received > 0 or client.received_bytes > 0)
                 raise
         finally:
             self._received_bytes += client.received_bytes - before

@@ -30,6 +30,12 @@ from tw.protocols.http_request import HttpRequest
 CONTENT_LIMIT_BYTES = 1024 * 1024
 """Of a body that the path has compressed: as large as one that it has not may be (`http_client`)."""
 
+GATEWAY_STATUSES = frozenset({502, 504})
+"""Only a gateway answers so: it had no good answer, or none in time, from the server behind it (RFC 9110, 15.6)."""
+
+LOWEST_ERROR = 400
+"""RFC 9110, 15: from here on the request was not done."""
+
 
 class CounterDiff(Survey):
     """Sends one request to a server that describes, and holds both ends' words against each other."""
@@ -87,6 +93,14 @@ class CounterDiff(Survey):
         if coding:
             what = f"the answer's body is coded as {safe(coding, 40)}, which is not known here"
             return ProtocolError(what, self.where, "ask for no coding, or for gzip")
+        if answer.status in GATEWAY_STATUSES:
+            what = f"a proxy on the path answered {answer.status}, in place of the server"
+            return ProtocolError(
+                what, self.where, "is the server behind it up? the proxy's log says why it could not be asked"
+            )
+        if answer.status >= LOWEST_ERROR:
+            what = f"the answer is a {answer.status}, and does not describe what the server saw"
+            return ProtocolError(what, self.where, "is that the server's own answer, or that of a proxy before it?")
         what = f"the answer, a {answer.status}, does not describe what the server saw"
         return ProtocolError(what, self.where, "start the server with `tw serve counter --describe`")
 

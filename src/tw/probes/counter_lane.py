@@ -8,7 +8,7 @@ from tw.errors import ProtocolError, TwError
 from tw.probes.connecting import Connector
 from tw.probes.counter import IDEMPOTENT
 from tw.probes.counter_harm import corruption, is_corrupted, kind_of, truncation
-from tw.probes.lane import REOPEN_S, Lane, Load
+from tw.probes.lane import REOPEN_S, Load, StreamLane
 from tw.protocols.answer_shapes import AnswerShapes
 from tw.protocols.client import ClientConnection
 from tw.protocols.http_exchange import Answer, CutShort, Exchange, early_end
@@ -41,7 +41,7 @@ class Tally:
         self.first_fault = self.first_fault or fault
 
 
-class CounterLane(Lane):
+class CounterLane(StreamLane):
     """Sends the request, and reads its answer: by its shape where that is known, else with the parser.
 
     A request that is safe to repeat is sent once more where a kept connection closed just as it was used again.
@@ -202,7 +202,7 @@ class CounterLane(Lane):
     def _end(self, reason: Failure, exchange: Exchange | None) -> TwError:
         error = early_end(reason, self._connector.where, exchange)
         assert isinstance(error, TwError)
-        return error
+        return self._connector.advised(error, answered=self._used or exchange is not None)
 
     def _leave_connection(self, *, orderly: bool = True) -> None:
         """Have no more to do with this connection; what it still has to say concerns nobody."""

@@ -28,15 +28,14 @@ class CounterLoad(LoadProbe):
     ) -> None:
         target = counter_target(options)
         self._tally = Tally(request_for(options, target), options.expect_status)
-        connector = Connector(reactor, Route.of(options, target, options.resolve), clock)
-        super().__init__(reactor, options, display, connector, clock, cpu)
+        self._way = Connector(reactor, Route.of(options, target, options.resolve), clock)
+        super().__init__(reactor, options, display, self._way.where, self._way, clock, cpu)
 
     def _lane(self) -> Lane:
-        return CounterLane(self._run, self._connector, self._tally)
+        return CounterLane(self._run, self._way, self._tally)
 
     def _begin(self) -> None:
         self._tally.begin()
-        self._connector.phases.begin()
 
     async def _finish(self) -> None:
         """What comes of itself after an answer has been seen by then."""
@@ -51,7 +50,7 @@ class CounterLoad(LoadProbe):
         lost = books.sent - books.received - tally.truncated - books.unsettled
         return ProbeReport(
             probe="counter",
-            target=self._connector.where,
+            target=self._way.where,
             ok=failed is None and books.received > 0 and not lost and not self.bad(),
             sent=books.sent,
             received=books.received,
@@ -61,8 +60,8 @@ class CounterLoad(LoadProbe):
             corrupted=tally.corrupted,
             errors=dict(books.errors),
             rtt_ms=Distribution.of(books.latency),
-            connect_ms=Distribution.of(self._connector.connect_times),
-            phases=self._connector.phases.report(),
+            connect_ms=Distribution.of(self._way.connect_times),
+            phases=self._way.phases.report(),
             duration_s=books.duration_s(self.clock()),
             sent_bytes=books.sent_bytes,
             received_bytes=books.received_bytes,

@@ -13,7 +13,6 @@ from tw.core.target import Target
 from tw.errors import ConnectError, ExitCode, TwError
 from tw.probe_options import ProbeEchoOptions
 from tw.probes.connecting import Connector, Route, probe_target
-from tw.probes.failures import lost_connection
 from tw.probes.parting import part
 from tw.probes.ping import Ping, fresh_token, verdict_code
 from tw.probes.terminal import Talk
@@ -77,7 +76,8 @@ class EchoPing:
         self._take_rest()
         connection = self._connection
         was_reset = connection is not None and connection.stream.reset
-        self._ping.fail(lost_connection(reason, self._connector.where, was_reset=was_reset))
+        answered = connection is not None and connection.received_bytes > 0
+        self._ping.fail(self._connector.lost(reason, answered=answered, was_reset=was_reset))
         if not self._closed.called:
             self._closed.callback(None)
 

@@ -1,18 +1,20 @@
 """`tw probe echo` under load: many connections, each with its own payloads and verdict."""
 
 import time
+from abc import abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
 
+from tw.core.histogram import Histogram
 from tw.errors import ConnectError, TwError
 from tw.probe_options import ProbeEchoOptions
 from tw.probes.connecting import Connector, Route
 from tw.probes.echo import LAST_READ_S, echo_target
+from tw.probes.echo_judging import EchoJudging
 from tw.probes.echo_lane import EchoLane
-from tw.probes.lane import Lane
 from tw.probes.load_probe import LoadProbe
 from tw.probes.ping import WINDOW, WINDOW_BYTES
 from tw.probes.timing import within
@@ -20,28 +22,31 @@ from tw.progress import Display
 from tw.report import Distribution, HarmFigures, ProbeReport
 
 
-class EchoLoad(LoadProbe):
-    """The verdict is the sum of the connections'. In the open loop a connection has several messages under way."""
+class EchoLoadProbe(LoadProbe):
+    """The verdict is the sum of the lanes'. In the open loop a lane has several messages under way."""
 
-    _lanes: list[EchoLane]  # type: ignore[assignment] # its own kind of the base's list, which only reads it
+    _lanes: list[EchoJudging]  # type: ignore[assignment] # its own kind of the base's list, which only reads it
 
     def __init__(
         self,
         reactor: Any,
         options: ProbeEchoOptions,
         display: Display,
-        clock: Callable[[], float] = time.perf_counter,
-        cpu: Callable[[], float] = time.process_time,
+        where: str,
+        connector: Connector | None,
+        clock: Callable[[], float],
+        cpu: Callable[[], float],
     ) -> None:
         self._size_bytes = options.size_bytes
-        connector = Connector(reactor, Route.of(options, echo_target(options)), clock)
-        super().__init__(reactor, options, display, connector, clock, cpu)
+        self._where = where
+        super().__init__(reactor, options, display, where, connector, clock, cpu)
 
-    def _lane(self) -> Lane:
-        return EchoLane(self._run, self._connector, self._room(), self._size_bytes)
+    @abstractmethod
+    def _lane(self) -> EchoJudging:
+        """A lane's share of the load."""
 
     def _room(self) -> int:
-        """How many messages a connection may have under way."""
+        """How many messages a lane may have under way."""
         if self._load.rate_per_s is None:
             return 1
         return max(1, min(WINDOW, WINDOW_BYTES // self._load.connections // self._size_bytes))
@@ -50,28 +55,18 @@ class EchoLoad(LoadProbe):
         for lane in self._lanes:
             lane.begin()
 
-    async def _finish(self) -> None:
-        """Shut the sending sides, where that can be, and read what is left: a duplicate of the last answer, say."""
-        ends = [end for lane in self._lanes if (end := lane.half_close()) is not None]
-        if ends:
-            all_over: Deferred[Any] = gatherResults(ends, consumeErrors=True)
-            with suppress(ConnectError):
-                await within(self._reactor, LAST_READ_S, all_over, lambda: ConnectError("no end of the stream"))
-        for lane in self._lanes:
-            lane.read_rest()
-
     def bad(self) -> int:
         faults = sum(v.duplicated + v.reordered + v.corrupted for v in (lane.verdict for lane in self._lanes))
         return faults + self.books.errors.total() + self.books.unsent
 
     def _report(self, failed: TwError | None) -> ProbeReport:
-        books = self.books
+        books, connector = self.books, self._connector
         verdicts = [lane.verdict for lane in self._lanes]
         received = sum(verdict.received for verdict in verdicts)
         lost = max(0, sum(verdict.lost for verdict in verdicts) - books.unsettled)
         return ProbeReport(
             probe="echo",
-            target=self._connector.where,
+            target=self._where,
             ok=failed is None and received > 0 and not lost and not self.bad(),
             sent=books.sent,
             received=received,
@@ -81,8 +76,8 @@ class EchoLoad(LoadProbe):
             corrupted=sum(verdict.corrupted for verdict in verdicts),
             errors=dict(books.errors),
             rtt_ms=Distribution.of(books.latency),
-            connect_ms=Distribution.of(self._connector.connect_times),
-            phases=self._connector.phases.report(),
+            connect_ms=Distribution.of(Histogram() if connector is None else connector.connect_times),
+            phases=None if connector is None else connector.phases.report(),
             duration_s=books.duration_s(self.clock()),
             sent_bytes=books.sent_bytes,
             received_bytes=books.received_bytes,
@@ -93,3 +88,33 @@ class EchoLoad(LoadProbe):
             ),
             error=failed,
         )
+
+
+class EchoLoad(EchoLoadProbe):
+    """Over streams."""
+
+    _lanes: list[EchoLane]  # type: ignore[assignment] # as above
+
+    def __init__(
+        self,
+        reactor: Any,
+        options: ProbeEchoOptions,
+        display: Display,
+        clock: Callable[[], float] = time.perf_counter,
+        cpu: Callable[[], float] = time.process_time,
+    ) -> None:
+        self._way = Connector(reactor, Route.of(options, echo_target(options)), clock)
+        super().__init__(reactor, options, display, self._way.where, self._way, clock, cpu)
+
+    def _lane(self) -> EchoLane:
+        return EchoLane(self._run, self._way, self._room(), self._size_bytes)
+
+    async def _finish(self) -> None:
+        """Shut the sending sides, where that can be, and read what is left: a duplicate of the last answer, say."""
+        ends = [end for lane in self._lanes if (end := lane.half_close()) is not None]
+        if ends:
+            all_over: Deferred[Any] = gatherResults(ends, consumeErrors=True)
+            with suppress(ConnectError):
+                await within(self._reactor, LAST_READ_S, all_over, lambda: ConnectError("no end of the stream"))
+        for lane in self._lanes:
+            lane.read_rest()

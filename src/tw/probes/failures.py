@@ -27,3 +27,8 @@ def lost_connection(reason: Failure, where: str, *, was_reset: bool = False) -> 
 def how_it_ended(reason: Failure, *, was_reset: bool = False) -> str:
     """What the peer did: in good order, or not."""
     return "closed the connection" if reason.check(error.ConnectionDone) and not was_reset else "broke the connection"
+
+
+def nothing_ours(where: str) -> TwError:
+    """The error for answers from `where` none of which can have been what was sent: those of another protocol, say."""
+    return ProtocolError("nothing that came back is like what was sent", where, "is it an echo server?")

@@ -10,7 +10,6 @@ from twisted.python.failure import Failure
 from tw.errors import TwError
 from tw.probes.books import Books
 from tw.probes.connecting import Connector
-from tw.probes.failures import lost_connection
 from tw.probes.timing import pause
 from tw.protocols.client import ClientConnection
 
@@ -28,9 +27,11 @@ class Load(Protocol):
     def settled(self, lane: "Lane", due_s: float, sent_s: float, now_s: float) -> None:
         """A message was answered well."""
 
-    def spoiled(self, lane: "Lane", count: int, kind: str | None = None, *, heard: bool = True) -> None:
+    def spoiled(
+        self, lane: "Lane", count: int, kind: str | None = None, *, heard: bool = True, ours: bool = True
+    ) -> None:
         """Messages will not be answered, or were answered badly; `kind` is what to count them as. `heard`: something
-        came for them, so that the server is not silent."""
+        came for them, so that the server is not silent. `ours`: what came may have been what was sent."""
 
     def opened(self, lane: "Lane") -> None:
         """A lane is open again."""
@@ -43,17 +44,16 @@ class Load(Protocol):
 
 
 class Lane(ABC):
-    """A connection with the messages that are under way on it, oldest first: number -> (due, sent), in seconds.
+    """One way to the server, with the messages that are under way on it, oldest first: number -> (due, sent), in
+    seconds.
 
-    `room` is how many may be under way at once. A connection that breaks is opened again as long as the run goes on.
+    `room` is how many may be under way at once. A way that breaks is opened again as long as the run goes on.
     """
 
-    def __init__(self, load: Load, connector: Connector, room: int) -> None:
+    def __init__(self, load: Load, room: int) -> None:
         self._load = load
-        self._connector = connector
         self.room = room
         self.under_way: dict[int, tuple[float, float]] = {}
-        self.connection: ClientConnection | None = None
         self._opening: Deferred[None] | None = None
         self.leaving = False
         # Whether the connection before ended otherwise than it should.
@@ -62,33 +62,23 @@ class Lane(ABC):
         self.queued = False
 
     @property
+    @abstractmethod
     def open(self) -> bool:
-        return self.connection is not None and not self.connection.is_lost
+        """Whether something can be sent."""
 
+    @abstractmethod
     async def connect(self) -> None:
-        """Open the connection. Raises as `Connector.connect` does."""
-        # Bound to this connection: what one that was given up still has to say concerns nobody.
-        connection: ClientConnection = await self._connector.connect(self._build)
-        if self.leaving:
-            connection.abort()
-            return
-        self.connection = connection
+        """Open it. Raises as `Connector.connect` does."""
 
-    def _build(self) -> ClientConnection:
-        connection = ClientConnection(tls=self._connector.tls, received=self.received)
-        connection.gone = lambda reason: self._gone(connection, reason)
-        return connection
+    @abstractmethod
+    def _write(self, wire: bytes) -> None:
+        """Send these bytes, and count them."""
 
     def send(self, due_s: float, now_s: float) -> None:
         """Send the next message. Only while the lane is open and has room."""
         number, wire = self._next()
         self.under_way[number] = (due_s, now_s)
         self._write(wire)
-
-    def _write(self, wire: bytes) -> None:
-        self._load.books.sent_bytes += len(wire)
-        assert self.connection is not None
-        self.connection.stream.write(wire)
 
     @abstractmethod
     def _next(self) -> tuple[int, bytes]:
@@ -109,13 +99,6 @@ class Lane(ABC):
             if self.under_way[number][1] > before_s:
                 return
             self.give_up(number)
-
-    def _gone(self, connection: ClientConnection, reason: Failure) -> None:
-        if connection is not self.connection:
-            return
-        self.connection = None
-        if not self.leaving:
-            self._broke(lost_connection(reason, self._connector.where, was_reset=connection.stream.reset))
 
     def _broke(self, error: TwError) -> None:
         """The connection is gone though nobody closed it."""
@@ -167,9 +150,51 @@ class Lane(ABC):
             self._load.opened(self)
 
     def leave(self, *, orderly: bool) -> None:
-        """Close the connection: this lane has done its work."""
+        """Close it: this lane has done its work."""
         self.leaving = True
         if self._opening is not None:
             self._opening.cancel()
+
+
+class StreamLane(Lane):
+    """A connection's."""
+
+    def __init__(self, load: Load, connector: Connector, room: int) -> None:
+        super().__init__(load, room)
+        self._connector = connector
+        self.connection: ClientConnection | None = None
+
+    @property
+    def open(self) -> bool:
+        return self.connection is not None and not self.connection.is_lost
+
+    async def connect(self) -> None:
+        # Bound to this connection: what one that was given up still has to say concerns nobody.
+        connection: ClientConnection = await self._connector.connect(self._build)
+        if self.leaving:
+            connection.abort()
+            return
+        self.connection = connection
+
+    def _build(self) -> ClientConnection:
+        connection = ClientConnection(tls=self._connector.tls, received=self.received)
+        connection.gone = lambda reason: self._gone(connection, reason)
+        return connection
+
+    def _write(self, wire: bytes) -> None:
+        self._load.books.sent_bytes += len(wire)
+        assert self.connection is not None
+        self.connection.stream.write(wire)
+
+    def _gone(self, connection: ClientConnection, reason: Failure) -> None:
+        if connection is not self.connection:
+            return
+        self.connection = None
+        if not self.leaving:
+            answered = connection.received_bytes > 0
+            self._broke(self._connector.lost(reason, answered=answered, was_reset=connection.stream.reset))
+
+    def leave(self, *, orderly: bool) -> None:
+        super().leave(orderly=orderly)
         if self.connection is not None and self.open:
             self.connection.stream.close() if orderly else self.connection.abort()

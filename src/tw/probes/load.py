@@ -15,6 +15,7 @@ from tw.errors import AnswerTimeout, TwError
 from tw.load_options import LoadOptions
 from tw.net.reactor import wait_exactly
 from tw.probes.books import Books
+from tw.probes.failures import nothing_ours
 from tw.probes.lane import Lane
 from tw.probes.opening import open_all
 from tw.probes.timing import Bell
@@ -61,6 +62,8 @@ class LoadRun:
         self._bell = Bell(reactor)
         self._failed: TwError | None = None
         self._ever_heard = False
+        # Whether something came that cannot have been what was sent: another protocol's answers, say.
+        self._ever_strange = False
         self._first_break: TwError | None = None
         self._breaks = 0
         self._running = False
@@ -124,6 +127,8 @@ class LoadRun:
             books.close(self.clock())
         if not self._ever_heard and self._first_break is not None:
             raise self._first_break
+        if self._ever_strange and not self._ever_heard:
+            raise nothing_ours(self._where)
         if not self._ever_heard:
             waited = f"waited {self._timeout_s:g} s for each; --timeout gives them longer"
             raise AnswerTimeout("connected, and not one answer came", self._where, waited)
@@ -190,13 +195,16 @@ class LoadRun:
         self.books.answered(due_s, sent_s, now_s, paced=paced)
         self._room(lane, now_s)
 
-    def spoiled(self, lane: Lane, count: int, kind: str | None = None, *, heard: bool = True) -> None:
+    def spoiled(
+        self, lane: Lane, count: int, kind: str | None = None, *, heard: bool = True, ours: bool = True
+    ) -> None:
         self.under_way -= count
         if kind is not None:
             self.books.errors[kind] += count
         now = self.clock()
         if heard:
-            self._ever_heard = True
+            self._ever_heard |= ours
+            self._ever_strange |= not ours
             self._heard_s = now
         elif count:
             self._given_up_s = now

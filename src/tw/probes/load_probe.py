@@ -5,23 +5,26 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
+from tw.core.histogram import Histogram
 from tw.errors import ExitCode, TwError
 from tw.load_options import LoadOptions
 from tw.probe_options import ProbeOptions
 from tw.probes.books import Books
 from tw.probes.connecting import Connector
-from tw.probes.lane import Lane
+from tw.probes.lane import Lane, StreamLane
 from tw.probes.load import LoadRun
 from tw.probes.load_report import load_figures
 from tw.probes.parting import part
 from tw.probes.ping import verdict_code
 from tw.probes.snapshots import Snapshots
 from tw.progress import Display
+from tw.protocols.client import ClientConnection
 from tw.report import LoadFigures, ProbeReport
 
 
 class LoadProbe(ABC):
-    """A client's run (`clients.ClientRun`) under load.
+    """A client's run (`clients.ClientRun`) under load. `where` names the server in errors; `connector` makes the
+    connections, if there are any.
 
     `clock` gives seconds for measuring, `cpu` the CPU seconds of this process.
     """
@@ -31,7 +34,8 @@ class LoadProbe(ABC):
         reactor: Any,
         options: ProbeOptions,
         display: Display,
-        connector: Connector,
+        where: str,
+        connector: Connector | None,
         clock: Callable[[], float] = time.perf_counter,
         cpu: Callable[[], float] = time.process_time,
     ) -> None:
@@ -41,8 +45,21 @@ class LoadProbe(ABC):
         self._display = display
         self._connector = connector
         self._load: LoadOptions = options.load
-        self._run = LoadRun(reactor, options.load, options.timeout_s, connector.where, clock, cpu, self._begin)
+        # What connections took that did not outlive the warm-up.
+        self._used_up = Histogram()
+        self._run = LoadRun(reactor, options.load, options.timeout_s, where, clock, cpu, self._begin_anew)
         self._lanes = [self._lane() for _ in range(options.load.connections)]
+
+    def _begin_anew(self) -> None:
+        """The warm-up is over."""
+        if self._connector is not None:
+            self._used_up = self._connector.begin([stream for stream in self._streams() if not stream.is_lost])
+        self._begin()
+
+    def _streams(self) -> list[ClientConnection]:
+        """The lanes' connections, where they have any."""
+        lanes = (lane for lane in self._lanes if isinstance(lane, StreamLane))
+        return [lane.connection for lane in lanes if lane.connection is not None]
 
     @abstractmethod
     def _lane(self) -> Lane:
@@ -69,7 +86,7 @@ class LoadProbe(ABC):
             await self._finish()
             orderly = not self.bad()
             if orderly:
-                await part(self._reactor, *(lane.connection for lane in self._lanes if lane.connection is not None))
+                await part(self._reactor, *self._streams())
         finally:
             snapshots.stop()
             for lane in self._lanes:
@@ -82,7 +99,7 @@ class LoadProbe(ABC):
     def conclude(self, failed: TwError | None) -> ExitCode:
         if self.warming:
             self._run.give_up_warming()
-            self._begin()
+            self._begin_anew()
         report = self._report(failed)
         self._display.report(report)
         return verdict_code(report)
@@ -111,4 +128,4 @@ class LoadProbe(ABC):
 
     def _figures(self) -> LoadFigures:
         run = self._run
-        return load_figures(self._load, run.books, run.warmup, run.cpu_s)
+        return load_figures(self._load, run.books, run.warmup, run.cpu_s, self._used_up)

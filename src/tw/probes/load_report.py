@@ -1,5 +1,6 @@
 """What a load run's books say, as the parts of a report; and whether the probe itself was the limit."""
 
+from tw.core.histogram import Histogram
 from tw.load_options import LoadOptions
 from tw.probes.books import Books
 from tw.report import Distribution, LoadFigures, Warmup
@@ -11,8 +12,11 @@ LATE_SHARE = 0.1
 """Of the round trip: sends that come later than this after they were due show in the latency."""
 
 
-def load_figures(options: LoadOptions, books: Books, warmup: Books | None, cpu_s: float) -> LoadFigures:
-    """How the load was made. `cpu_s` is of the process, and so of the server as well under `--self`."""
+def load_figures(
+    options: LoadOptions, books: Books, warmup: Books | None, cpu_s: float, used_up: Histogram | None = None
+) -> LoadFigures:
+    """How the load was made. `cpu_s` is of the process, and so of the server as well under `--self`; `used_up` is what
+    connections took that did not outlive the warm-up."""
     cpu_share = cpu_share_of(cpu_s, books)
     paced = options.rate_per_s is not None
     return LoadFigures(
@@ -26,22 +30,26 @@ def load_figures(options: LoadOptions, books: Books, warmup: Books | None, cpu_s
         held=books.held,
         unsent=books.unsent,
         reconnected=books.reconnected,
-        warmup=None if warmup is None else warmup_of(warmup),
+        warmup=None if warmup is None else warmup_of(warmup, used_up or Histogram()),
     )
 
 
-def warmup_of(books: Books) -> Warmup:
+def warmup_of(books: Books, used_up: Histogram) -> Warmup:
     return Warmup(
         sent=books.sent,
         received=books.received,
         duration_s=books.duration_s(books.began_s),
         rtt_ms=Distribution.of(books.latency),
+        connect_ms=Distribution.of(used_up),
         errors=dict(books.errors),
     )
 
 
 def limit_of(books: Books, cpu_share: float | None, *, with_server: bool) -> str | None:
-    """Why the probe, rather than the server, may have set the figures; None where nothing speaks for it."""
+    """Why the probe, rather than the server, may have set the figures; None where nothing speaks for it,
+    or where there are no figures: a run that was refused at once has used a whole core for a millisecond."""
+    if not books.latency.count:
+        return None
     if cpu_share is not None and cpu_share > BUSY_SHARE:
         whose = "probe and server together" if with_server else "the probe"
         return f"{whose} used {cpu_share:.0%} of a core, and one thread has no more: the server may be faster"

@@ -105,6 +105,11 @@ class Subscriber(Member):
     def slow(self) -> bool:
         return self._rate_bytes_per_s is not None
 
+    @property
+    def resting(self) -> bool:
+        """Whether it is slow just now: nothing can come to it, whatever the server does."""
+        return self._reader is not None and self._reader.resting
+
     def begin(self) -> None:
         if self._reader is not None:
             self._reader.begin()

@@ -132,10 +132,18 @@ class Part:
             if self._failed is not None:
                 await self._give_up(self._failed)
             now = self._clock()
+            if self._rests():
+                self._heard_s = now
+                continue
             pace.sweep(now)
             if until_s == inf and pace.waits() and now - self._heard_s >= STALLS * self._timeout_s:
                 self.books.errors["silent"] += 1
                 return
+
+    def _rests(self) -> bool:
+        """Whether it is our doing that nothing comes: all subscribers are slow ones, and one is so just now."""
+        crew = self._crew.subscribers
+        return all(each.slow for each in crew) and any(each.resting for each in crew)
 
     async def _pass_barrier(self, barrier: int) -> None:
         """Send a barrier until it is everywhere, or nothing has come for `--timeout`."""

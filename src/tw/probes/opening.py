@@ -49,6 +49,8 @@ async def open_all(
         error.subFailure.raiseException()
     finally:
         over = True
-        for one in opening:
+        # The last ones first: they still wait for their turn. Each that is under way and given up would have the next
+        # one's turn come inside its own, thousands deep.
+        for one in reversed(opening):
             one.addErrback(lambda _: None)
             one.cancel()

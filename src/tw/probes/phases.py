@@ -60,12 +60,14 @@ class Phases:
 
     __slots__ = ("body", "connect", "dns", "first_byte", "tls")
 
+    dns: Times
+    connect: Times
+    tls: Times
+    first_byte: Times
+    body: Times
+
     def __init__(self) -> None:
-        self.dns = Times()
-        self.connect = Times()
-        self.tls = Times()
-        self.first_byte = Times()
-        self.body = Times()
+        self.begin()
 
     def connected(self, steps: Steps, *, tls: bool) -> None:
         """A connection is ready to be used."""
@@ -94,8 +96,9 @@ class Phases:
             self.body.settle()
 
     def begin(self) -> None:
-        """A new part of a run begins: its answers are measured apart, over connections that are there."""
-        self.first_byte, self.body = Times(), Times()
+        """A new part of a run begins: it is measured apart."""
+        for name in self.__slots__:
+            setattr(self, name, Times())
 
     def report(self) -> PhaseFigures:
         return PhaseFigures(**{name: getattr(self, name).figures() for name in self.__slots__})

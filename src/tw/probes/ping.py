@@ -13,6 +13,7 @@ from tw.core.payload import TOKEN_BYTES, PayloadFormat
 from tw.core.verdict import Kind, Outcome, Verdict
 from tw.errors import AnswerTimeout, ExitCode, TwError
 from tw.probe_options import ProbeOptions
+from tw.probes.failures import nothing_ours
 from tw.probes.timing import Bell
 from tw.report import Delivery, Distribution, FirstFault, HarmFigures, PhaseFigures, ProbeReport, Sample
 
@@ -66,6 +67,8 @@ class Ping:
         # Samples that were given up when nothing at all had come in the second half of their wait: where answers still
         # come, the next one is in by then, as it was sent an interval later. They are in `_sent_at` as well.
         self._silent: set[int] = set()
+        # Whether something came that was once sent, or may have been; and whether something did that cannot have been.
+        self._recognised = self._strange = False
         self.verdict = Verdict(form, exclusive=exclusive)
         self.first_fault: FirstFault | None = None
         self.heard_s = -inf
@@ -80,7 +83,8 @@ class Ping:
     async def run(self, send: Callable[[bytes], None], where: str) -> None:
         """Send every sample and wait for the answers.
 
-        Raises what `fail` was given, and AnswerTimeout where not one answer came from `where`.
+        Raises what `fail` was given, AnswerTimeout where not one answer came from `where`, and ProtocolError where
+        none can have been one.
         """
         last = self._options.count
         try:
@@ -95,6 +99,8 @@ class Ping:
         finally:
             self._ended_s = self._clock()
             self._stop_timers()
+        if self._strange and not self._recognised:
+            raise nothing_ours(where)
         if self.verdict.received == 0 and self.verdict.corrupted == 0:
             waited = f"waited {self._options.timeout_s:g} s for each; --timeout gives them longer"
             raise AnswerTimeout("connected, and not one answer came", where, waited)
@@ -129,6 +135,7 @@ class Ping:
         if outcome.kind is Kind.CORRUPTED:
             self._note_harm(outcome, payload, truncated=self.verdict.truncated > truncated)
             return outcome
+        self._recognised = True
         sent_at = self._sent_at.pop(outcome.number, None) if outcome.number is not None else None
         rtt_s = now - sent_at if sent_at is not None and outcome.kind in GOOD else None
         if rtt_s is not None:
@@ -145,6 +152,10 @@ class Ping:
     def _note_harm(self, outcome: Outcome, payload: bytes, *, truncated: bool) -> None:
         """Find out which sample it was: that one came, in a way, and is waited for no longer."""
         number = most_alike(self._form, payload, outcome.number, chain(self._timers, self._sent_at))
+        if number is None:
+            self._strange = True
+        else:
+            self._recognised = True
         start = 0 if self._exclusive else payload.find(self._form.mark)
         expected = b"" if number is None else self._form.payload(number)
         fault = FirstFault.between(expected, payload[start:], number, truncated=truncated)

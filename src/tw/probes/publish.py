@@ -10,9 +10,8 @@ from twisted.python.failure import Failure
 
 from tw.core.histogram import Histogram
 from tw.core.lines import LineSplitter
-from tw.errors import AnswerTimeout, ExitCode, LocalError, TwError
+from tw.errors import AnswerTimeout, ExitCode, LocalError, ProtocolError, TlsError, TwError
 from tw.probe_options import ProbePubSubOptions
-from tw.probes.failures import lost_connection
 from tw.probes.parting import part
 from tw.probes.ping import verdict_code
 from tw.probes.pubsub import MAX_LINE_BYTES, pubsub_connector, too_long
@@ -197,7 +196,7 @@ class Publish:
         if self._failed is not None:
             raise self._failed
         if self._lost is not None:
-            raise lost_connection(self._lost, self._connector.where)
+            raise self._connector.lost(self._lost, answered=self._received_bytes > 0)
 
     def _left_s(self) -> float:
         """How much longer to wait, since a line was last sent or came back."""
@@ -223,11 +222,17 @@ class Publish:
         if self._lost is None:
             raise self._not_taken()
         if not self._lost.check(error.ConnectionDone):
-            raise lost_connection(self._lost, self._connector.where)
+            raise self._connector.lost(self._lost, answered=self._received_bytes > 0)
         self._accepted = self._sent
 
     def _not_taken(self) -> TwError:
         return AnswerTimeout("the server did not take the lines", self._connector.where, "is it stuck, or paused?")
+
+    def _lost_lines(self, failed: TwError | None) -> int:
+        """What was given up, or under way when the server left; what was when we were stopped is neither."""
+        if self._options.wait and self._lost is not None and isinstance(failed, ProtocolError | TlsError):
+            return self._sent - self._returned
+        return self._errors["timeout"]
 
     def conclude(self, failed: TwError | None) -> ExitCode:
         arrived = self._returned if self._options.wait else self._accepted
@@ -237,7 +242,7 @@ class Publish:
             ok=failed is None and arrived == self._sent and not self._reordered,
             sent=self._sent,
             received=arrived,
-            lost=self._errors["timeout"],  # what was under way when the run was cut short is neither
+            lost=self._lost_lines(failed),
             reordered=self._reordered,
             errors=dict(self._errors),
             rtt_ms=Distribution.of(self._times),

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from math import inf
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -17,7 +18,6 @@ from tw.core.verdict import Kind
 from tw.errors import AnswerTimeout, ExitCode, ProtocolError, TwError
 from tw.probe_options import ProbePubSubOptions
 from tw.probes.connecting import Connector, Route, probe_target
-from tw.probes.failures import lost_connection
 from tw.probes.parting import part
 from tw.probes.ping import Ping, fresh_token, verdict_code
 from tw.probes.terminal import Talk
@@ -153,7 +153,8 @@ class PubSubPing:
             self._end(too_long(self._to.where))
 
     def _gone(self, connector: Connector, reason: Failure) -> None:
-        self._end(lost_connection(reason, connector.where))
+        answered = self._awaited > 1 or self._ping.heard_s > -inf
+        self._end(connector.lost(reason, answered=answered))
 
     def _end(self, error: TwError) -> None:
         self._ping.fail(error)

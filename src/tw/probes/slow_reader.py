@@ -34,6 +34,11 @@ class SlowReader:
         self._room_bytes = max(ROOM_BYTES, int(bytes_per_s * ROOM_S))
         stream.receive_into(self._room_bytes)
 
+    @property
+    def resting(self) -> bool:
+        """Whether it lets what comes wait."""
+        return self._resume is not None
+
     def begin(self) -> None:
         """Be slow from now on."""
         self._free = False

@@ -7,7 +7,7 @@ from typing import Any
 from tw.core.difference import PathDifference
 from tw.core.histogram import Histogram
 from tw.core.target import Target
-from tw.errors import AnswerTimeout, ExitCode, TwError
+from tw.errors import AnswerTimeout, ExitCode, Interrupted, TwError
 from tw.probe_options import ProbeOptions
 from tw.probes.connecting import Connector, Route
 from tw.probes.ping import verdict_code
@@ -59,7 +59,8 @@ class Survey:
             ok=failed is None and found,
             sent=self.sent,
             received=self.received,
-            lost=self.sent - self.received,
+            # What was under way when a signal stopped the run is not lost.
+            lost=0 if isinstance(failed, Interrupted) else self.sent - self.received,
             rtt_ms=Distribution.of(self.times),
             connect_ms=Distribution.of(self.connector.connect_times),
             duration_s=self.clock() - self._began_s,

@@ -54,6 +54,10 @@ def _body_number(body: bytes) -> int | None:
     return int(match[1]) if match else None
 
 
+BEGINNING_BYTES = 40
+"""Of an answer, kept to say what it is where it is no HTTP."""
+
+
 class Exchange:
     """One request's answer as it comes in. httptools calls its `on_` methods."""
 
@@ -75,7 +79,9 @@ class Exchange:
     def feed(self, data: bytes) -> None:
         """Raises ProtocolError for what is no HTTP answer, or too large a one. Bytes beyond its end are `surplus`."""
         self.received_bytes += len(data)
-        self._began_with = (self._began_with + data[:40])[:40]
+        if len(self._began_with) < BEGINNING_BYTES:
+            self._began_with = (self._began_with + data[:BEGINNING_BYTES])[:BEGINNING_BYTES]
+            self._check_name()
         for offset in range(0, len(data), SLICE_BYTES):
             part = data[offset : offset + SLICE_BYTES]
             self._overhead_bytes += len(part)
@@ -92,15 +98,24 @@ class Exchange:
             if self._overhead_bytes > HEADER_LIMIT_BYTES and not self.complete:
                 raise ProtocolError(f"the answer's header is larger than {HEADER_LIMIT_BYTES} bytes", self._where)
 
+    def _check_name(self) -> None:
+        """httptools takes the answers of RTSP and of Icecast, which look the same, for HTTP's."""
+        name = self._began_with.lstrip(b"\r\n").partition(b"/")
+        if name[1] and name[0] != b"HTTP":
+            raise self._not_http()
+
     def _fail(self, error: HttpParserError) -> None:
         if self.complete:
             self.surplus = True
             return
         if self._began_with.lstrip(b"\r\n").startswith(b"HTTP/"):
             raise ProtocolError(f"the answer is broken HTTP: {error}", self._where)
-        began = safe_bytes(self._began_with, 40)
+        raise self._not_http()
+
+    def _not_http(self) -> ProtocolError:
+        began = safe_bytes(self._began_with, BEGINNING_BYTES)
         hint = "is it an HTTP server? for HTTPS use --tls"
-        raise ProtocolError(f"the peer does not speak HTTP: its answer begins with '{began}'", self._where, hint)
+        return ProtocolError(f"the peer does not speak HTTP: its answer begins with '{began}'", self._where, hint)
 
     def end(self) -> bool:
         """The peer has closed: whether the answer is whole (RFC 9112, 6.3, point 8)."""

@@ -116,6 +116,7 @@ class PubSubServer(ServerConnection):
         elif self.received_bytes:
             self._publish_rest()
             self._hub.when_ordered(self, self.finish)
+            self.held = not self.leaving  # it waits for us, however long that takes
         else:
             self._hub.half_closed(self)
 
@@ -152,7 +153,7 @@ class PubSubServer(ServerConnection):
     def release(self, why: int = FOR_THE_SLOW) -> None:
         """Read on, if it was held and there is no other reason left."""
         self._held_for &= ~why
-        if self.held and not self._held_for:
+        if self.held and not self._held_for and not self._read_ended:
             self.held = False
             self.stream.resume_reading()
 
@@ -168,6 +169,7 @@ class PubSubServer(ServerConnection):
             return
         self.leaving = True
         self.release(FOR_THE_SLOW | FOR_THE_RELAY)
+        self.held = False
         self.close_reason = reason
         if farewell is not None:
             self._farewell = farewell

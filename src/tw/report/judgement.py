@@ -7,7 +7,7 @@ assertion names is judged by that assertion alone, so that `loss<1%` passes a ru
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass, replace
 
-from tw.core.assertions import ENDS, NUMBERS, Assertion
+from tw.core.assertions import ENDS, IDLE_TIMEOUT, NUMBERS, Assertion
 from tw.report.assertion import Checked
 from tw.report.distribution import Distribution
 from tw.report.probe import ProbeReport
@@ -74,12 +74,22 @@ def figure(report: ProbeReport, assertion: Assertion) -> float | None:
         return report.rate_per_s
     if assertion.name == "duration":
         return round(report.duration_s, 6)
+    if assertion.name == IDLE_TIMEOUT:
+        return _idle_timeout(report, assertion.op)
     count = _count(report, assertion.name)
     if assertion.unit == "%":
         # Of whole numbers: `/` rounds once, to the float that the same share is in an assertion.
         whole = _whole(report)
         return None if count is None or not whole else 100 * count / whole
     return count
+
+
+def _idle_timeout(report: ProbeReport, op: str) -> float | None:
+    """The bound that is the worse one for this comparison."""
+    found = report.idle_timeout
+    if found is None:
+        return None
+    return found.kept_s if op in (">", ">=") else found.lost_s
 
 
 def _whole(report: ProbeReport) -> int:

@@ -10,12 +10,16 @@ from tw.schema import VERSION, Json, iso_utc
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Warmup:
-    """What `--warmup` sent and got back: measured, and kept apart from the run's own figures."""
+    """What `--warmup` sent and got back: measured, and kept apart from the run's own figures.
+
+    `connect_ms` is of the connections that ended before it did: those that go on are the run's.
+    """
 
     sent: int
     received: int
     duration_s: float
     rtt_ms: Distribution
+    connect_ms: Distribution = Distribution()
     errors: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> Json:
@@ -24,6 +28,7 @@ class Warmup:
             "received": self.received,
             "duration_s": round(self.duration_s, 6),
             "rtt_ms": self.rtt_ms.to_json(),
+            "connect_ms": self.connect_ms.to_json(),
             "errors": dict(self.errors),
         }
 

@@ -27,6 +27,9 @@ default, ten of each fit in."""
 OTHER_SERVER = frozenset(("READONLY", "MASTERDOWN", "LOADING"))
 """Refusals that another connection, to whoever has the name by then, may not meet."""
 
+LOOK_S = 1.0
+"""How often a server looks how far the others are: it may be all that is known of it, where Redis forgets."""
+
 AWAY = "the shared count is out of reach"
 FULL = "too many requests are waiting"
 
@@ -60,6 +63,8 @@ class SharedNumbers:
         self._under_way = 0
         self._turn_noted = False
         self._is_well = True
+        self._is_setting_on = False
+        self._timer: Any = None
         self.site: LateSite | None = None
         self.instance = secrets.token_hex(8)
         self.problem: str | None = None
@@ -77,6 +82,7 @@ class SharedNumbers:
             await self._link.stop()
             raise
         self._fetch()
+        self._timer = self._reactor.callLater(LOOK_S, self._look)
 
     async def start_anyhow(self) -> None:
         """As `start`, but where Redis is away, or of no use, that is as if it had become so later."""
@@ -87,6 +93,7 @@ class SharedNumbers:
             self._is_away(error.what)
             self._link.keep_trying(error.what)
         self._fetch()
+        self._timer = self._reactor.callLater(LOOK_S, self._look)
 
     async def _look_at_key(self, start: int | None) -> None:
         where = self._link.where
@@ -108,6 +115,8 @@ class SharedNumbers:
 
     async def stop(self) -> None:
         """No number is taken any more. What a lease has left is a gap."""
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
         await self._link.stop()
 
     # What a site asks -----------------------------------------------------------------------------------------------
@@ -231,23 +240,37 @@ class SharedNumbers:
         self._add(0).addCallbacks(self._seen_again, self._note).addErrback(self._bug)
 
     def _seen_again(self, value: int) -> None:
-        if value < self._count.highest:
-            self._catch_up(value)
+        self._seen(value)
         self.problem = None
         self._note_well()
         self._fetch()
 
+    def _look(self) -> None:
+        self._timer = self._reactor.callLater(LOOK_S, self._look)
+        if self.problem is None:
+            self._add(0).addCallbacks(self._seen, self._note).addErrback(self._bug)
+
+    def _seen(self, value: int) -> None:
+        if not self._count.seen(value):
+            self._catch_up(value)
+
     def _catch_up(self, value: int) -> None:
         """The count stands below what this server has seen of it. What it has not seen, others may have handed out."""
-        missing = self._count.highest - value
+        if self._is_setting_on:
+            return  # this was asked for before
+        self._is_setting_on = True
+        missing = self._count.missing(value)
         self._log.error(
             "{where}: the count went back to {value}, and is set on by {missing}; is Redis durable (appendonly yes)?",
             where=self._link.where,
             value=value,
             missing=missing,
         )
-        if missing > 0:
-            self._add(missing).addErrback(self._note).addErrback(self._bug)
+        self._add(missing).addBoth(self._is_set_on).addErrback(self._note).addErrback(self._bug)
+
+    def _is_set_on(self, result: Any) -> Any:
+        self._is_setting_on = False
+        return result
 
     def _note(self, failure: Failure) -> None:
         """Why there is no number. A lost link is told of by `_is_away`."""

@@ -1,21 +1,21 @@
-"""Reading a stream of Redis's that several servers share: its end at the start, then whatever is added."""
+"""Following a stream of Redis's that several servers share: whatever is added to it."""
 
-from collections.abc import Callable, Coroutine
-from typing import Any, Protocol, TypeAlias, TypeVar
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from tw.core.redis_rules import LinkLost, Refusal, refusal_error
+from tw.core.redis_rules import LinkLost, Refusal
 from tw.core.relayed import START, StreamId, read_id, write_id
 from tw.errors import TwError
 
 READ_ENTRIES = 32
 READ_BYTES = 8 * 1024 * 1024
 """So many entries are asked for at once, fewer where the last ones were so large that it would be more. (One holds
-a quarter of a megabyte at most, or one line.)"""
+a quarter of a megabyte at most, or one line, which may have 64 MiB.)"""
 
 BLOCK_S = 1.0
 """How long Redis waits for an entry before it answers that there is none. What it has lost is noticed so late, where
@@ -26,14 +26,6 @@ ANSWER_S = 5.0
 
 LOOK_S = 0.02
 """How often it is looked at whether more can be taken, while it cannot."""
-
-SCAN_ENTRIES = 128
-SCAN_BYTES = 1024 * 1024
-"""So much of the stream is read at the start, whatever the history: it tells which nodes there are, and how far each
-is, so that what is lost of them later can be counted."""
-
-T = TypeVar("T")
-Entry: TypeAlias = tuple[StreamId, list[Any]]
 
 
 class Link(Protocol):
@@ -64,8 +56,9 @@ class Taker(Protocol):
     def hears(self, refusal: str | None) -> None:
         """Each answer: what Redis refuses to give, or None where it gives what it is asked for."""
 
-    def expect(self) -> Callable[[], None]:
-        """Asked before each reading. What it gives is called if there was nothing to read."""
+    def expect(self) -> Callable[[bool], None]:
+        """Asked before each reading. What it gives is called if that came to the stream's end, and told whether there
+        was nothing."""
 
 
 class StreamReader:
@@ -80,47 +73,9 @@ class StreamReader:
         self._taker = taker
         self._running: Deferred[None] | None = None
         self._stopped = False
+        self._is_other = False
         self._count = READ_ENTRIES
-
-    async def last(self, is_enough: Callable[[list[Any]], bool]) -> list[Entry]:
-        """The last entries, in their order: some, and as many more as are needed until `is_enough`, asked with each
-        one's fields from the last one on. Raises TwError."""
-        found: list[Entry] = []
-        size, until = 0, b"+"
-        while True:
-            more = await self._at_start(self._back_from(until))
-            size += sum(_size(fields) for _, fields in more)
-            for entry in more:
-                found.append(entry)
-                enough = is_enough(entry[1])
-            if len(more) < READ_ENTRIES or (enough and (len(found) >= SCAN_ENTRIES or size >= SCAN_BYTES)):
-                return found[::-1]
-            until = write_id(_before(found[-1][0]))
-
-    async def stands(self) -> StreamId:
-        """The last place that the stream has given out, though nothing may be left there. Raises TwError."""
-        return await self._at_start(self._stands())
-
-    async def _back_from(self, until: bytes) -> list[Entry]:
-        reply = await self._link.call("XREVRANGE", self._name, until, "-", "COUNT", READ_ENTRIES)
-        return [(read_id(entry[0]), entry[1] or []) for entry in reply]
-
-    async def _stands(self) -> StreamId:
-        try:
-            info = await self._link.call("XINFO", "STREAM", self._name)
-        except Refusal as refusal:
-            if "no such key" not in refusal.text:
-                raise
-            return START
-        return read_id(dict(zip(info[::2], info[1::2], strict=False)).get(b"last-generated-id"))
-
-    async def _at_start(self, asking: Coroutine[Any, Any, T]) -> T:
-        try:
-            return await asking
-        except Refusal as refusal:
-            raise refusal_error(refusal.text, self._link.where) from None
-        except LinkLost as lost:
-            raise self._link.lost_error(str(lost)) from None
+        self._last_head: int | None = None
 
     def start(self) -> None:
         """Follow on from the taker's place."""
@@ -140,42 +95,50 @@ class StreamReader:
             self._link.reset("a fault of tw's own")
 
     def is_back(self) -> None:
-        """The link is there again."""
+        """The link is there again, and who is at its other end may be another."""
+        self._is_other = True
         if self._running is None or self._running.called:
             self.start()
 
     async def _follow(self) -> None:
         """Until the link is lost."""
         try:
-            await self._check_place()
             while not self._stopped:
                 await self._have_room()
-                is_nothing = self._taker.expect()
-                place = write_id(self._taker.place)
-                words = ("XREAD", "COUNT", self._count, "BLOCK", int(BLOCK_S * 1000), "STREAMS", self._name, place)
-                reply = await self._link.call(*words, timeout_s=BLOCK_S + ANSWER_S)
-                if self._stopped:
-                    return
-                self._taker.hears(None)
-                if reply is None:
-                    is_nothing()
-                else:
-                    await self._take(reply[0][1])
+                if self._is_other:
+                    self._is_other = False
+                    await self._check_place()
+                await self._read()
         except LinkLost:
             self._count = 1  # it may have been lost over an answer that was too much
         except Refusal as refusal:
             self._taker.hears(refusal.text)
             self._link.reset(refusal.text)
 
+    async def _read(self) -> None:
+        is_end = self._taker.expect()
+        count, place = self._count, write_id(self._taker.place)
+        words = ("XREAD", "COUNT", count, "BLOCK", int(BLOCK_S * 1000), "STREAMS", self._name, place)
+        reply = await self._link.call(*words, timeout_s=BLOCK_S + ANSWER_S)
+        if self._stopped:
+            return
+        self._taker.hears(None)
+        entries: list[Any] = [] if reply is None else reply[0][1]
+        await self._take(entries)
+        if not entries and await stands(self._link, self._name) < self._taker.place:
+            self._taker.place = START  # the key was deleted, or restored, under a clock that had gone back
+        elif len(entries) < count and not self._stopped:
+            is_end(not entries)
+
     async def _take(self, entries: list[Any]) -> None:
-        size = sum(_size(fields or []) for _, fields in entries)
-        self._count = max(1, min(READ_ENTRIES, 2 * self._count, READ_BYTES * len(entries) // max(1, size)))
+        self._count = next_count(self._count, entries)
         for place, fields in entries:
             await self._have_room()
             if self._stopped:
                 return
             # The fields of one that was removed meanwhile are missing.
             self._taker.take(read_id(place), fields or [])
+            self._last_head = _head(fields)
 
     async def _have_room(self) -> None:
         """Subscribers must be sent what there is before there is more, as after a turn's share of local publishers."""
@@ -185,19 +148,36 @@ class StreamReader:
             await deferLater(self._reactor, LOOK_S)
 
     async def _check_place(self) -> None:
-        """A Redis that was restored, or lost its data, may stand before what was read: then begin at its beginning.
-
-        What was read before is known by its numbers.
-        """
-        if await self._stands() < self._taker.place:
-            self._taker.place = START
-
-
-def _size(fields: list[Any]) -> int:
-    return sum(len(value) for value in fields if isinstance(value, bytes))
+        """A Redis that was restored, or took over from another, may have lost what was read, and have added to the rest
+        at places before it, as its clock is not the other's: then begin at its beginning. What was read before is known
+        by its numbers. (Where our place was only trimmed, the beginning is behind it.)"""
+        place = write_id(self._taker.place)
+        there = await self._link.call("XREVRANGE", self._name, place, place, "COUNT", 1)
+        if not there or self._last_head not in (None, _head(there[0][1])):
+            self._taker.place, self._last_head = START, None
 
 
-def _before(place: StreamId) -> StreamId:
-    """The place before (Redis 6.2 has a sign for it; 5 has not)."""
-    milliseconds, number = place
-    return (milliseconds, number - 1) if number else (max(0, milliseconds - 1), 2**64 - 1)
+async def stands(link: Link, name: str) -> StreamId:
+    """The last place that the stream has given out; START where there is no stream."""
+    try:
+        info = await link.call("XINFO", "STREAM", name)
+    except Refusal as refusal:
+        if "no such key" not in refusal.text:
+            raise
+        return START
+    return read_id(dict(zip(info[::2], info[1::2], strict=False)).get(b"last-generated-id"))
+
+
+def next_count(count: int, entries: list[Any]) -> int:
+    """How many to ask for after `entries`, where `count` were asked for: READ_BYTES at most, if they stay as large."""
+    return max(1, min(READ_ENTRIES, 2 * count, READ_BYTES * max(1, len(entries)) // max(1, size_of(entries))))
+
+
+def _head(fields: list[Any] | None) -> int:
+    """What tells an entry from another at the same place: its node and number, if it is one of ours."""
+    return hash(tuple(fields[:4])) if fields else 0
+
+
+def size_of(entries: list[Any]) -> int:
+    """What they hold, in bytes."""
+    return sum(len(value) for _, fields in entries for value in fields or () if isinstance(value, bytes))

@@ -22,6 +22,7 @@ from tw.services.publishers import Publishers
 from tw.services.relay import Floor
 from tw.services.stream_end import Ending
 from tw.services.stream_reader import ANSWER_S, Link, StreamReader
+from tw.services.stream_start import StreamStart
 
 BATCH_BYTES = 256 * 1024
 """About what an entry holds at most: as much as is shared out in one go (see `services.pubsub`)."""
@@ -83,23 +84,13 @@ class StreamRelay:
     async def start(self, history_lines: int, history_bytes: int) -> None:
         await self._writer.start()
         await self._read_link.start()
-        # Asked first: where no entry is left, it tells where those to come are from.
-        stands = await self._reader.stands()
-        lines = size = 0
-
-        def is_enough(fields: list[Any]) -> bool:
-            nonlocal lines, size
-            batch = read_entry(fields)
-            if batch is not None:
-                lines += len(batch.lines)
-                size += sum(map(len, batch.lines)) + len(batch.lines)
-            return lines >= history_lines or size >= history_bytes
-
-        for place, fields in await self._reader.last(is_enough):
-            reading = self._follower.read(place, read_entry(fields))
+        start = StreamStart(self._writer, self._read_link, self._name)
+        now, stands, found = await start.look(history_lines, history_bytes)
+        for place, batch in found:
+            reading = self._follower.read(place, batch)
             if reading is not None and history_lines:
                 self._floor.order(None, b"", reading.batch.lines)
-        self._follower.begin(max(stands, self._follower.place))
+        self._follower.begin(max(stands, self._follower.place), now)
         self._node = node_name(self._follower.place, self._chance)
         self._reader.start()
 
@@ -178,11 +169,13 @@ class StreamRelay:
         """Whether one was written before the link was lost is not known: all are sent again, when it is back.
 
         Where Redis refuses one (its memory is full), those behind it may have been written. They are sent again as
-        well; if it is written then, after them, readers have counted it as lost, and drop it: never unnoticed.
+        well; if it is written then, after them, readers have counted it as lost, and drop it: never unnoticed. So that
+        it happens when a refusal comes, at most, and not when it ends, one at a time is tried from then on.
         """
         refusal = failure.value
         if isinstance(refusal, Refusal):
             self._is_away("writing", refusal.text)
+            self._outbox.refused()
             self._writer.reset(refusal.text)
         elif not isinstance(refusal, LinkLost):
             self._log.failure("unhandled error while writing to the stream", failure)
@@ -226,9 +219,9 @@ class StreamRelay:
                 self._floor.order(None, b"", reading.batch.lines)
         self._ending.look()
 
-    def expect(self) -> Callable[[], None]:
+    def expect(self) -> Callable[[bool], None]:
         number = self._outbox.taken_and_missing()
-        return lambda: self._are_missing(number)
+        return lambda is_nothing: self._are_missing(number, is_nothing)
 
     def _take_own(self, batch: Relayed) -> None:
         gone = self._outbox.back(batch.number)
@@ -242,13 +235,14 @@ class StreamRelay:
                 first += count
         self._are_back(gone)
 
-    def _are_missing(self, number: int) -> None:
+    def _are_missing(self, number: int, is_nothing: bool) -> None:
         """This batch was in the stream before that was read to its end, and did not come: it was removed, or lost."""
         gone = self._outbox.back(number)
         if gone:
             self._tell_lost(self._follower.give_up(self._node, number, gone[-1].total_lines))
             self._are_back(gone)
-        self._ending.nothing_left()
+        if is_nothing:
+            self._ending.nothing_left()
 
     def _tell_lost(self, lines: int) -> None:
         if lines:

@@ -85,7 +85,7 @@ def work(channel: socket.socket) -> int:
             return error.exit_code if isinstance(error, TwError) else ExitCode.BUG
         return ExitCode.OK
 
-    return run(given.common, main)
+    return run(given.common, main, is_server=True)
 
 
 class Work:

@@ -5,7 +5,9 @@ in turns: what arrives while it is at one turn is the next one's, so the busier 
 A turn costs a send for each subscriber, and for each line its bytes; it must not be longer than `turn_limit_s`, since
 the last subscriber is served that much after the first. That, and not a CPU that is busy, is when a node is full: with
 more work its turns would grow until they are too late. Redis is full in the same manner: where all nodes ask again
-before it has come round, each answer has more entries in it, and it must come round within `turn_limit_s`.
+before it has come round, each answer has more entries in it, and it must come round within `turn_limit_s`. And no more
+may come meanwhile than `READ_ENTRIES`, which is as many as a node asks for: it would never get all (the simulation
+found that one).
 
 Two ways beyond one Redis, neither of which `tw` takes by itself. Streams: a line is in one of them, each on a Redis of
 its own, and every node follows all. That divides the bytes, not how often each Redis is asked; the one order is gone.
@@ -38,6 +40,8 @@ class Costs:
     deliver_byte_s: float = 0.25e-9
     """For each byte of it."""
     subscriber_bytes: float = 2.8 * 1024
+    accept_s: float = 150e-6
+    """For a connection that comes."""
     redis_add_s: float = 12e-6
     """Redis's, for an entry that is added."""
     redis_answer_s: float = 13e-6
@@ -78,6 +82,8 @@ class Setting:
 class Demand:
     subscribers: int
     lines_s: float
+    share: float = 1.0
+    """Of the streams, what a subscriber follows; so it gets this share of the lines. Nodes follow all of them."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +120,8 @@ class _Turn:
 
     lines: float
     entries: float
-    answers: float
+    streams: float
+    """Those that have an entry, each of which is an answer."""
     own_entries: float
 
 
@@ -125,13 +132,26 @@ def _turn(setting: Setting, demand: Demand, nodes: int, streams: int, turn_s: fl
     return _Turn(lines, entries, min(entries, float(streams)), entries / nodes)
 
 
-def _work_s(costs: Costs, setting: Setting, subscribers: float, nodes: int, turn: _Turn) -> dict[str, float]:
+def _reached(setting: Setting, demand: Demand, nodes: int, turn: _Turn) -> tuple[float, float]:
+    """How many of a node's subscribers a turn sends to, and how many bytes of lines in all."""
+    subscribers = ceil(demand.subscribers / nodes)
+    reached = subscribers * (1 - (1 - demand.share) ** turn.streams)
+    return reached, turn.lines * setting.line_bytes * demand.share * subscribers
+
+
+def _to_clients(setting: Setting, demand: Demand, nodes: int, turn: _Turn) -> float:
+    """Bytes that a node sends to its subscribers for each line, with all headers."""
+    reached, size = _reached(setting, demand, nodes, turn)
+    return reached * on_wire(setting, size / reached) / turn.lines
+
+
+def _work_s(costs: Costs, setting: Setting, demand: Demand, nodes: int, turn: _Turn) -> dict[str, float]:
     """The CPU time of a turn, by what it goes into. The nodes' publishing is spread over all of them."""
-    sent_bytes = turn.lines * setting.line_bytes * subscribers
-    following = costs.follow_answer_s * turn.answers + costs.follow_entry_s * (turn.entries - turn.answers)
+    reached, sent_bytes = _reached(setting, demand, nodes, turn)
+    following = costs.follow_answer_s * turn.streams + costs.follow_entry_s * (turn.entries - turn.streams)
     following += costs.publish_entry_s * turn.own_entries + costs.publish_line_s * turn.lines / nodes
     return {
-        "node: sends": costs.send_s * subscribers,
+        "node: sends": costs.send_s * reached,
         "node: bytes": costs.deliver_byte_s * sent_bytes,
         "node: following": following,
     }
@@ -142,11 +162,9 @@ def outcome(costs: Costs, setting: Setting, demand: Demand, nodes: int, streams:
 
     Raises ValueError for less than one of anything.
     """
-    if min(nodes, streams, copies, demand.subscribers) < 1 or demand.lines_s <= 0:
+    if min(nodes, streams, copies, demand.subscribers) < 1 or min(demand.lines_s, demand.share) <= 0:
         raise ValueError("nodes, streams, copies, subscribers and lines must be there")
-    subscribers = ceil(demand.subscribers / nodes)
     turn_s, turn = _shortest_turn(costs, setting, demand, nodes, streams)
-    sent = _on_wire(setting, turn.lines * setting.line_bytes)
     redis, redis_cpu_s, redis_bytes = _redis(costs, setting, demand, nodes, streams, copies)
     return Outcome(
         demand.subscribers,
@@ -157,7 +175,7 @@ def outcome(costs: Costs, setting: Setting, demand: Demand, nodes: int, streams:
         redis,
         turn_s,
         cpu_line_s=nodes * turn_s / turn.lines + redis_cpu_s / demand.lines_s,
-        sent_line_bytes=sent * subscribers * nodes / turn.lines,
+        sent_line_bytes=nodes * _to_clients(setting, demand, nodes, turn),
         redis_line_bytes=redis_bytes / demand.lines_s,
     )
 
@@ -167,7 +185,7 @@ def _shortest_turn(costs: Costs, setting: Setting, demand: Demand, nodes: int, s
     turn_s = 0.0
     while True:
         turn = _turn(setting, demand, nodes, streams, turn_s)
-        longer = sum(_work_s(costs, setting, ceil(demand.subscribers / nodes), nodes, turn).values())
+        longer = sum(_work_s(costs, setting, demand, nodes, turn).values())
         if longer - turn_s < 1e-7 or longer > 100 * setting.turn_limit_s:
             return longer, turn
         turn_s = longer
@@ -177,11 +195,13 @@ def _node(costs: Costs, setting: Setting, demand: Demand, nodes: int, streams: i
     subscribers = ceil(demand.subscribers / nodes)
     _, turn = _shortest_turn(costs, setting, demand, nodes, streams)
     at_limit = _turn(setting, demand, nodes, streams, setting.turn_limit_s)
-    work = _work_s(costs, setting, subscribers, nodes, at_limit)
+    work = _work_s(costs, setting, demand, nodes, at_limit)
     size = turn.lines * setting.line_bytes
-    sent_bytes_s = demand.lines_s / turn.lines * _on_wire(setting, size) * subscribers
+    sent_bytes_s = demand.lines_s * _to_clients(setting, demand, nodes, turn)
     kept = costs.subscriber_bytes + setting.socket_bytes
-    kept += 2 * demand.lines_s * setting.line_bytes * setting.client_rtt_s  # buffers have about twice what is in them
+    kept += (
+        2 * demand.lines_s * demand.share * setting.line_bytes * setting.client_rtt_s
+    )  # buffers have about twice what is in them
     return {
         # One limit, as its three parts are one turn; it is named for the largest.
         worst(work)[0]: sum(work.values()) / setting.turn_limit_s,
@@ -198,12 +218,17 @@ def _redis(
     turn = _turn(setting, demand, nodes, streams, setting.turn_limit_s)
     turns_s = demand.lines_s / turn.lines
     entries_s = turns_s * turn.entries / streams
-    answers_s = turns_s * turn.answers / streams * nodes / copies
-    answer = (turn.lines * setting.line_bytes + costs.entry_bytes * turn.entries) / turn.answers
+    answers_s = turns_s * turn.streams / streams * nodes / copies
+    answer = (turn.lines * setting.line_bytes + costs.entry_bytes * turn.entries) / turn.streams
     cpu = entries_s * costs.redis_add_s + answers_s * (costs.redis_answer_s + costs.redis_byte_s * answer)
     # What a copy is sent is an answer more.
-    sent_bytes_s = (answers_s + (entries_s if copies > 1 else 0)) * _on_wire(setting, answer)
+    sent_bytes_s = (answers_s + (entries_s if copies > 1 else 0)) * on_wire(setting, answer)
+    # While it answers every node once, entries come, of which the next answer must have room for all.
+    own_turn_s, own_turn = _shortest_turn(costs, setting, demand, nodes, streams)
+    round_s = nodes / copies * costs.redis_answer_s
+    arriving = min(demand.lines_s * round_s, own_turn.entries * max(1.0, round_s / max(own_turn_s, 1e-9))) / streams
     shares = {
+        "Redis: entries in an answer": arriving / READ_ENTRIES,
         "Redis: CPU": cpu,
         "Redis: NIC": sent_bytes_s / setting.nic_bytes_s,
         "Redis: connections": 2 * nodes / copies / setting.redis_connections,
@@ -211,71 +236,5 @@ def _redis(
     return shares, cpu * streams * copies, sent_bytes_s * streams * copies
 
 
-def _on_wire(setting: Setting, size: float) -> float:
+def on_wire(setting: Setting, size: float) -> float:
     return size + setting.packet_bytes * ceil(size / setting.segment_bytes)
-
-
-def fewest_nodes(costs: Costs, setting: Setting, demand: Demand, streams: int = 1) -> int:
-    """How many nodes it takes until none of their own limits is passed; Redis's are another matter.
-
-    Raises ValueError where a node has too much to do with one subscriber.
-    """
-
-    def holds(nodes: int) -> bool:
-        return outcome(costs, setting, demand, nodes, streams).node_worst[1] <= setting.full
-
-    most = 1
-    while not holds(most):
-        most *= 2
-        if most > 2 * demand.subscribers:
-            raise ValueError("one subscriber is too much for a node")
-    least = most // 2 + 1
-    while least < most:
-        middle = (least + most) // 2
-        least, most = (least, middle) if holds(middle) else (middle + 1, most)
-    return most
-
-
-def sized(costs: Costs, setting: Setting, demand: Demand, streams: int = 1) -> Outcome:
-    """The outcome with as few nodes as hold."""
-    return outcome(costs, setting, demand, fewest_nodes(costs, setting, demand, streams), streams)
-
-
-def sharded(costs: Costs, setting: Setting, demand: Demand) -> Outcome:
-    """As few streams as it takes (powers of two) until no Redis is too busy, or until more of them help no more, or
-    are more than a node can follow."""
-    found = sized(costs, setting, demand)
-    while found.redis_worst[1] > setting.full:
-        try:
-            more = sized(costs, setting, demand, 2 * found.streams)
-        except ValueError:
-            break
-        if more.redis_worst[1] > 0.99 * found.redis_worst[1]:
-            break
-        found = more
-    return found
-
-
-def copied(costs: Costs, setting: Setting, demand: Demand) -> Outcome:
-    """As few copies of one stream as it takes. They always do, as long as one Redis can take in what is written."""
-    nodes = fewest_nodes(costs, setting, demand)
-    most = 1
-    while outcome(costs, setting, demand, nodes, 1, most).redis_worst[1] > setting.full and most < nodes:
-        most += 1
-    return outcome(costs, setting, demand, nodes, 1, most)
-
-
-def farthest(costs: Costs, setting: Setting, lines_s: float, limit: int) -> Outcome:
-    """As many subscribers as one Redis carries, to a hundredth or so; `limit` at most."""
-
-    def carried(subscribers: int) -> Outcome | None:
-        found = sized(costs, setting, Demand(subscribers, lines_s))
-        return found if found.redis_worst[1] <= setting.full else None
-
-    if (found := carried(limit)) is not None:
-        return found
-    least, most = 1, limit
-    while most > least * 1.01 and most > least + 1:
-        middle = int((least * most) ** 0.5) if most > 2 * least else (least + most) // 2
-        least, most = (least, middle) if carried(middle) is None else (middle, most)
-    return sized(costs, setting, Demand(least, lines_s))

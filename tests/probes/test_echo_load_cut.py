@@ -1,0 +1,53 @@
+"""Echoes of a load that stop short: whose they were, and how long the rest is waited for."""
+
+import pytest
+
+from ends import Peer
+from load_rig import EchoRig, SlowEcho
+from memory import Network
+from running import Notes
+from tw.report import FirstFault
+
+
+class Cutting(SlowEcho):
+    """Sends back the first 20 bytes of the fifth message, and then leaves or stays."""
+
+    def __init__(self, net: Network, *, leaves: bool) -> None:
+        super().__init__(net)
+        self._leaves = leaves
+        self._count = 0
+
+    def answer(self, peer: Peer, data: bytes) -> None:
+        self._count += 1
+        peer.say(data[:20] if self._count == 5 else data)
+        if self._count == 5 and self._leaves:
+            peer.leave()
+
+
+def first_fault(rig: EchoRig) -> FirstFault:
+    assert rig.report.harm is not None
+    assert rig.report.harm.truncated == 1
+    assert rig.report.harm.first_fault is not None
+    return rig.report.harm.first_fault
+
+
+def test_nothing_is_waited_for_where_the_server_closes(net: Network, notes: Notes) -> None:
+    Cutting(net, leaves=True)
+    rig = EchoRig(net, notes, connections=1, count=20, timeout_s=3.0)
+    net.pass_s(9)
+    report = rig.report
+    assert report.duration_s < 0.5
+    assert (report.received, report.lost, report.corrupted, report.errors) == (19, 0, 1, {"protocol": 1})
+    assert first_fault(rig).number == 5
+
+
+@pytest.mark.parametrize("pace", [{}, {"rate_per_s": 2.0}])
+def test_the_rest_is_waited_for_where_it_stays(net: Network, notes: Notes, pace: dict[str, float]) -> None:
+    Cutting(net, leaves=False)
+    rig = EchoRig(net, notes, connections=1, count=20, timeout_s=3.0, **pace)
+    net.pass_s(30)
+    report = rig.report
+    if not pace:
+        assert 3.0 < report.duration_s < 4.0
+    assert (report.received, report.lost, report.corrupted, report.errors) == (19, 0, 1, {})
+    assert first_fault(rig).number == 5

@@ -1,0 +1,101 @@
+"""Probes at a server that wants a PROXY header first: who is closed on without a byte is told how to send one."""
+
+from typing import Any
+
+import pytest
+
+from counter_script import answer
+from ends import Peer
+from load_rig import COUNTER_PORT, ECHO_PORT, CounterRig, EchoRig
+from memory import Network
+from running import ClientRig, Notes
+from tw.errors import ProtocolError
+from tw.probe_options import ProbeCounterOptions, ProbeEchoOptions, ProbePubSubOptions
+from tw.probes.counter import CounterPing
+from tw.probes.echo import EchoPing
+from tw.probes.publish import Publish
+from tw.probes.pubsub import PubSubPing
+from tw.serve_options import ServeCounterOptions, ServeEchoOptions, ServePubSubOptions
+from tw.services.counter import CounterService
+from tw.services.echo import EchoService
+from tw.services.pubsub import PubSubService
+
+HINT = "; is it the right server? one that expects a PROXY header needs --send-proxy"
+
+
+def echo(net: Network, notes: Notes, **options: Any) -> ClientRig:
+    return ClientRig(net, notes, EchoPing(net, ProbeEchoOptions(**options), notes, net.measured))
+
+
+def counter(net: Network, notes: Notes, **options: Any) -> ClientRig:
+    return ClientRig(net, notes, CounterPing(net, ProbeCounterOptions(**options), notes, net.measured))
+
+
+def pubsub(net: Network, notes: Notes, **options: Any) -> ClientRig:
+    return ClientRig(net, notes, PubSubPing(net, ProbePubSubOptions(**options), notes, net.measured))
+
+
+def publishing(net: Network, notes: Notes, **options: Any) -> ClientRig:
+    return ClientRig(net, notes, Publish(net, ProbePubSubOptions(publish=("a",), **options), notes, net.measured))
+
+
+def echo_load(net: Network, notes: Notes, **options: Any) -> ClientRig:
+    return EchoRig(net, notes, connections=2, count=10, **options)
+
+
+def counter_load(net: Network, notes: Notes, **options: Any) -> ClientRig:
+    return CounterRig(net, notes, connections=2, count=10, **options)
+
+
+SERVING: dict[Any, tuple[Any, Any]] = {
+    echo: (EchoService, ServeEchoOptions),
+    echo_load: (EchoService, ServeEchoOptions),
+    counter: (CounterService, ServeCounterOptions),
+    counter_load: (CounterService, ServeCounterOptions),
+    pubsub: (PubSubService, ServePubSubOptions),
+    publishing: (PubSubService, ServePubSubOptions),
+}
+
+
+@pytest.mark.parametrize("probe", SERVING)
+def test_without_a_header_the_hint_is_to_send_one(net: Network, notes: Notes, probe: Any) -> None:
+    make, options = SERVING[probe]
+    service = make(net, options(proxy_protocol=True), lambda event: None)
+    net.run(service.start())
+    rig = probe(net, notes)
+    net.pass_s(20)
+    assert isinstance(rig.running.error, ProtocolError)
+    assert str(rig.running.error).endswith(HINT)
+    net.run(service.stop())
+
+
+@pytest.mark.parametrize(("probe", "port"), [(echo, ECHO_PORT), (counter, COUNTER_PORT), (echo_load, ECHO_PORT)])
+def test_who_has_sent_a_header_is_not_told_to(net: Network, notes: Notes, probe: Any, port: int) -> None:
+    net.scripted(port, lambda peer, data: peer.leave())
+    rig = probe(net, notes, send_proxy="v1")
+    net.pass_s(20)
+    assert "--send-proxy" not in str(rig.running.error)
+
+
+def test_a_server_that_has_said_something_is_not_one_that_wants_a_header(net: Network, notes: Notes) -> None:
+    def hears(peer: Peer, data: bytes) -> None:
+        peer.say(data[:10])
+        peer.leave()
+
+    net.scripted(ECHO_PORT, hears)
+    rig = echo(net, notes)
+    net.pass_s(1)
+    assert "--send-proxy" not in str(rig.running.error)
+
+
+def test_nor_one_that_has_answered_before_on_another_connection(net: Network, notes: Notes) -> None:
+    def hears(peer: Peer, _data: bytes) -> None:
+        if peer is net.peers[0]:
+            peer.say(answer(1, "Connection: close"))
+        peer.leave()
+
+    net.scripted(COUNTER_PORT, hears)
+    rig = counter(net, notes, count=2)
+    net.pass_s(3)
+    assert rig.running.result is None
+    assert "--send-proxy" not in " ".join(sample.detail for sample in notes.samples)
