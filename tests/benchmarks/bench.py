@@ -55,7 +55,7 @@ class Peer:
             stdin=subprocess.DEVNULL,
             env={name: value for name, value in os.environ.items() if not name.startswith(("COVERAGE", "TW_"))},
         )
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         while time.monotonic() < until:
             with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 0.2):
                 return

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 TW = str(Path(sys.executable).parent / "tw")
-TIMEOUT_S = 30.0
+TIMEOUT_S = 60.0
 
 
 def environment(**more: str) -> dict[str, str]:

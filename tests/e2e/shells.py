@@ -36,6 +36,8 @@ class Shell:
         for path, text in _settings(home).items():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
+        # Where this is missing, fish reads all manual pages of the machine, in the background, for its own completions.
+        (home / "fish" / "generated_completions").mkdir(parents=True, exist_ok=True)
         self.name = name
         self.process = pexpect.spawn(
             name, arguments[name], cwd=str(cwd), env=_environment(home), dimensions=(ROWS, COLUMNS)

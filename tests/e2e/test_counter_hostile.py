@@ -4,7 +4,6 @@ import re
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -16,7 +15,7 @@ from e2e.harness import TIMEOUT_S, Server, serving
 MIB = 1024 * 1024
 REQUEST = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 PIPELINED = 100_000
-WHILE_S = 1.5
+WHILE_S = 1.0
 READ_BYTES = 256 * 1024
 """What is read at once, and so what a client that does not read may have waiting here."""
 
@@ -47,14 +46,17 @@ def to_the_end(client: socket.socket) -> bytes:
 
 
 def rate(server: Server) -> float:
-    """Requests that one well-behaved client gets answered in a second, one after the other."""
+    """Requests that one well-behaved client gets answered in a second of the server's CPU, one after the other.
+
+    By the clock, it would tell as much about who else wants the machine as about the server.
+    """
     with connect(server) as client:
-        count, began_s = 0, time.perf_counter()
-        while time.perf_counter() < began_s + WHILE_S:
+        count, began_s = 0, server.cpu_s()
+        while server.cpu_s() < began_s + WHILE_S:
             client.sendall(REQUEST)
             assert client.recv(65_536).startswith(b"HTTP/1.1 200")
             count += 1
-        return count / (time.perf_counter() - began_s)
+        return count / (server.cpu_s() - began_s)
 
 
 # Slow clients --------------------------------------------------------------------------------------------------------
@@ -155,9 +157,9 @@ def test_a_hundred_thousand_pipelined_requests_that_nobody_reads_are_bounded_and
         disturbed = rate(server)
         # What one client may cost, and a margin for the interpreter's own.
         assert server.resident_bytes() - before_bytes < READ_BYTES + 3 * PAUSE_BYTES + 4 * MIB
-        assert disturbed > 0.1 * undisturbed  # 0.9 and more where nobody else wants the cores
+        assert disturbed > 0.1 * undisturbed
         got = b""
-        while got.count(b"I am request #") < PIPELINED:
+        while got.count(b"I am request #") < PIPELINED or not got.endswith(b"\n"):
             data = greedy.recv(1024 * 1024)
             assert data
             got += data
@@ -184,7 +186,7 @@ def test_much_at_once_is_answered_in_order_on_every_transport(kind: str, tmp_pat
         sender = threading.Thread(target=client.sendall, args=(REQUEST * count,))
         sender.start()
         got = b""
-        while got.count(b"I am request #") < count:
+        while got.count(b"I am request #") < count or not got.endswith(b"\n"):
             data = client.recv(1024 * 1024)
             assert data
             got += data
@@ -206,8 +208,8 @@ def test_fifty_clients_that_read_nothing_leave_the_others_alone() -> None:
         with connect(server) as client:
             # Whatever the kernel buffers, megabytes for each, is being answered; in between everyone has a turn.
             for _ in range(3):
-                began_s = time.perf_counter()
+                began_s = server.cpu_s()
                 client.sendall(REQUEST)
                 assert client.recv(65_536).startswith(b"HTTP/1.1 200")
-                assert time.perf_counter() - began_s < 5  # 0.15 s where the machine is not busy otherwise
+                assert server.cpu_s() - began_s < 0.5  # 0.08 s and less
         assert server.resident_bytes() - before_bytes < 50 * (READ_BYTES + 3 * PAUSE_BYTES) + 4 * MIB

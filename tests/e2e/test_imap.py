@@ -15,6 +15,8 @@ from e2e.harness import TIMEOUT_S, TW, environment, tw
 from e2e.imap_peers import relay
 from tw.errors import ExitCode
 
+pytestmark = pytest.mark.measured
+
 ODD_NAME = 'Zoë & "Söhne" \\ 日本語'
 
 

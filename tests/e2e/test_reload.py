@@ -13,6 +13,8 @@ from e2e.certificates import Certificates, make_certificates
 from e2e.harness import TIMEOUT_S, tw
 from e2e.lifecycle import Manager, Service, service, wait_until
 
+pytestmark = pytest.mark.measured
+
 
 @pytest.fixture
 def live(tmp_path: Path) -> Certificates:

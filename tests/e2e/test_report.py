@@ -8,6 +8,8 @@ import pytest
 
 from e2e.harness import TIMEOUT_S, TW, environment, tw
 
+pytestmark = pytest.mark.measured
+
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:

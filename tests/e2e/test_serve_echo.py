@@ -182,11 +182,10 @@ def test_datagrams_from_privileged_ports_are_ignored() -> None:
 
 
 def test_an_attached_idle_client_does_not_delay_the_stop() -> None:
-    with serving("echo", "--access-log") as server, socket.create_connection(("127.0.0.1", server.port)):
+    patient = ("--drain-timeout", "10m")  # `stop` would give up long before
+    with serving("echo", "--access-log", *patient) as server, socket.create_connection(("127.0.0.1", server.port)):
         server.wait_for("open")
-        began = time.monotonic()
         assert server.stop()["connections"] == 1
-        assert time.monotonic() - began < 3
 
 
 def test_a_client_that_reads_nothing_is_cut_off_after_the_drain_timeout() -> None:

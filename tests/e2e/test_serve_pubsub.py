@@ -2,7 +2,6 @@
 
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -233,13 +232,12 @@ def test_order_is_the_same_for_all_and_complete_with_many_publishers() -> None:
 
 
 def test_stopping_sends_every_subscriber_what_was_published() -> None:
-    with serving("pubsub", "--no-prefix") as server, listening(server) as reader, listening(server) as publisher:
+    options = ("--no-prefix", "--drain-timeout", "10m")  # `stop` would give up long before
+    with serving("pubsub", *options) as server, listening(server) as reader, listening(server) as publisher:
         read_lines(reader, 1)
         publisher.sendall(b"z" * 999 + b"\n")
         assert len(publisher.recv(1000)) > 0
-        began = time.monotonic()
         server.stop()
-        assert time.monotonic() - began < 3
         assert read_lines(reader, 1) == [b"z" * 999 + b"\n"]
         assert reader.recv(10) == b""
 

@@ -12,6 +12,8 @@ from e2e.harness import Server, serving, tw, until
 from e2e.redis import Redis, redis
 from e2e.relays import Client
 
+pytestmark = pytest.mark.measured
+
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Redis]:

@@ -15,6 +15,8 @@ from e2e.harness import TIMEOUT_S, TW, environment, serving, tw, until
 from e2e.lifecycle import Manager, service
 from tw.errors import ExitCode
 
+pytestmark = pytest.mark.measured
+
 CLIENTS = 24
 
 

@@ -16,7 +16,7 @@ from e2e.harness import TIMEOUT_S, serving, tw, until
 from e2e.lifecycle import service
 from e2e.redis import redis
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.timeout(180), pytest.mark.measured]
 
 CLIENTS = 24
 lease = pytest.mark.parametrize("lease", [(), ("--lease", "100")], ids=["a turn", "leased"])

@@ -20,6 +20,8 @@ from tw.errors import ExitCode
 from tw.patient import KEPT_BYTES
 from tw.services.state import NumberFile
 
+pytestmark = pytest.mark.measured
+
 CLIENTS = 24
 
 

@@ -14,7 +14,7 @@ from e2e.redis import Redis, redis
 from e2e.relays import Client, Publisher
 from tw.errors import ExitCode
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.timeout(180), pytest.mark.measured]
 
 CLIENTS = 24  # that one of two workers has none of them comes once in 8 million times
 

@@ -3,24 +3,19 @@
 import errno
 import os
 import socket
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
 from twisted.internet import error
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import CancelledError
 from twisted.internet.endpoints import TCP4ServerEndpoint, TCP6ServerEndpoint
-from twisted.internet.interfaces import IStreamClientEndpoint, IStreamServerEndpoint
 from twisted.internet.protocol import Factory
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 
-from tw.core.text import safe
-from tw.errors import ConnectError, ExitCode, LocalError, TwError, UsageError
+from tw.errors import ConnectError, LocalError, UsageError
 from tw.net.endpoint import (
     LISTEN_BACKLOG,
     address_text,
@@ -36,59 +31,6 @@ from tw.net.endpoint import (
 pytestmark = pytest.mark.usefixtures("quiet")
 
 WHERE = "some:where"
-KINDS = ["tcp", "tcp6", "unix", "ssl", "systemd", "tls", "fd", "haproxy", "stdio", "TCP", "tcp4", "host", ""]
-
-pieces = st.one_of(
-    st.sampled_from(
-        [":", "\\", "=", "\\:", "0", "1", "-1", "99999", "٣", "1e3", "interface=::1", "backlog=x", "mode=9", "INET",
-         "index=0", "domain=UNIX", "privateKey=", "localhost", "timeout=", "address=", "lockfile=2", "\ud800", "\x00"]
-    ),
-    st.text(max_size=5),
-)  # fmt: skip
-descriptions = st.one_of(
-    st.text(max_size=20),
-    st.builds(lambda kind, rest: ":".join([kind, *rest]), st.sampled_from(KINDS), st.lists(pieces, max_size=5)),
-)
-fuzzing = settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-
-
-def outcome(make: Callable[[Any, str], Any], text: str) -> Any:
-    """The endpoint, or the typed error; whatever else is raised fails the test."""
-    try:
-        return make(MemoryReactorClock(), text)
-    except TwError as problem:
-        return problem
-
-
-@fuzzing
-@given(descriptions)
-@example("tcp")
-@example("tcp:1:2:3:4:5:6:7")
-@example("tcp:1:colour=red")
-@example("ssl:0:privateKey=/nonexistent")
-@example("systemd:domain=INET:index=7")
-@example("haproxy:\x1b[31m")
-def test_any_server_string_is_an_endpoint_or_a_typed_error(text: str) -> None:
-    made = outcome(server_endpoint, text)
-    if isinstance(made, TwError):
-        assert made.exit_code in (ExitCode.USAGE, ExitCode.LOCAL)
-        assert made.where.startswith("--listen ")
-        assert safe(str(made)) == str(made)
-    else:
-        assert IStreamServerEndpoint.providedBy(made)
-
-
-@fuzzing
-@given(descriptions)
-@example("tls:a..b:1")
-@example("tls:localhost:1:certificate=/nonexistent")
-def test_any_client_string_is_an_endpoint_or_a_typed_error(text: str) -> None:
-    made = outcome(client_from_string, text)
-    if isinstance(made, TwError):
-        assert made.exit_code in (ExitCode.USAGE, ExitCode.LOCAL)
-        assert safe(str(made)) == str(made)
-    else:
-        assert IStreamClientEndpoint.providedBy(made)
 
 
 @pytest.mark.parametrize(
