@@ -4,6 +4,7 @@ from collections import defaultdict
 from math import inf
 from typing import Any
 
+from counter_script import answer
 from ends import Peer
 from memory import Network
 from running import ClientRig, Notes
@@ -84,3 +85,38 @@ class SlowEcho:
 def closing_down(net: Network) -> None:
     """Let what a probe waits for at its end pass."""
     net.pass_s(1.0)
+
+
+class Counting:
+    """Answers after `delay_s`, and closes a connection on which nothing was asked for `idle_s`."""
+
+    def __init__(
+        self, net: Network, delay_s: float = 0.01, *, idle_s: float | None = None, field: str = "X: y"
+    ) -> None:
+        self._net = net
+        self._delay_s = delay_s
+        self._idle_s = idle_s
+        self._field = field
+        self._asked: dict[Peer, int] = {}
+        self.number = 0
+        self.connections = 0
+        net.scripted(COUNTER_PORT, self._hears, self._meets)
+
+    def _meets(self, peer: Peer) -> None:
+        self.connections += 1
+        self._asked[peer] = 0
+        self._watch(peer)
+
+    def _hears(self, peer: Peer, data: bytes) -> None:
+        self.number += 1
+        self._asked[peer] += 1
+        self._net.callLater(self._delay_s, peer.say, answer(self.number, "X-Instance: i", self._field))
+        self._watch(peer)
+
+    def _watch(self, peer: Peer) -> None:
+        if self._idle_s is not None:
+            self._net.callLater(self._idle_s, self._look, peer, self._asked[peer])
+
+    def _look(self, peer: Peer, asked: int) -> None:
+        if self._asked[peer] == asked:
+            peer.leave()

@@ -10,48 +10,13 @@ from twisted.internet.defer import Deferred
 from connecting_rig import over_tls
 from counter_script import answer
 from ends import Peer
-from load_rig import COUNTER_PORT, ECHO_PORT, CounterRig, EchoRig, SlowEcho, closing_down
+from load_rig import COUNTER_PORT, ECHO_PORT, CounterRig, Counting, EchoRig, SlowEcho, closing_down
 from memory import Network
 from running import Notes
 from tw.errors import AnswerTimeout, ConnectError
 from tw.options import TlsClientOptions
 from tw.probes.echo_lane import EchoLane
 from tw.probes.opening import OPENING
-
-
-class Counting:
-    """Answers after `delay_s`, and closes a connection on which nothing was asked for `idle_s`."""
-
-    def __init__(
-        self, net: Network, delay_s: float = 0.01, *, idle_s: float | None = None, field: str = "X: y"
-    ) -> None:
-        self._net = net
-        self._delay_s = delay_s
-        self._idle_s = idle_s
-        self._field = field
-        self._asked: dict[Peer, int] = {}
-        self.number = 0
-        self.connections = 0
-        net.scripted(COUNTER_PORT, self._hears, self._meets)
-
-    def _meets(self, peer: Peer) -> None:
-        self.connections += 1
-        self._asked[peer] = 0
-        self._watch(peer)
-
-    def _hears(self, peer: Peer, data: bytes) -> None:
-        self.number += 1
-        self._asked[peer] += 1
-        self._net.callLater(self._delay_s, peer.say, answer(self.number, "X-Instance: i", self._field))
-        self._watch(peer)
-
-    def _watch(self, peer: Peer) -> None:
-        if self._idle_s is not None:
-            self._net.callLater(self._idle_s, self._look, peer, self._asked[peer])
-
-    def _look(self, peer: Peer, asked: int) -> None:
-        if self._asked[peer] == asked:
-            peer.leave()
 
 
 class Deepest:
