@@ -3,6 +3,7 @@
 import io
 import os
 import select
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -35,6 +36,38 @@ def test_what_is_not_read_is_kept_and_comes_in_order(pipe: Pipe) -> None:
     assert len(pipe.clock.getDelayedCalls()) == 1
     assert pipe.read().decode().splitlines() == [f"{number} {LINE}" for number in range(100)]
     assert pipe.clock.getDelayedCalls() == []
+
+
+def _kernel_has_writes_that_do_not_wait() -> bool:
+    read, write = os.pipe()
+    try:
+        return os.pwritev(write, [b"x"], -1, os.RWF_NOWAIT) == 1
+    except OSError:
+        return False
+    finally:
+        os.close(read)
+        os.close(write)
+
+
+@pytest.mark.skipif(not _kernel_has_writes_that_do_not_wait(), reason="Linux before 6.4")
+def test_who_has_the_same_pipe_and_is_faster_holds_nobody_up(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several processes log to one stderr: between the look and the write another one may fill it."""
+    has_room: Callable[[float], bool] = pipe.output._has_room
+    first = iter([b"z" * select.PIPE_BUF])
+
+    def taken_by_another(wait_s: float) -> bool:
+        found = has_room(wait_s)
+        if found and (other := next(first, b"")):
+            os.write(pipe.stream.fileno(), other)
+        return found
+
+    monkeypatch.setattr(pipe.output, "_has_room", taken_by_another)
+    writing = threading.Thread(target=pipe.output.line, args=("ours",))
+    writing.start()
+    writing.join(5)
+    is_stuck = writing.is_alive()
+    assert pipe.read() == b"z" * select.PIPE_BUF + b"ours\n"
+    assert not is_stuck
 
 
 def test_a_line_longer_than_a_pipe_comes_whole(pipe: Pipe) -> None:

@@ -64,13 +64,16 @@ def _listen_to_signals() -> None:
 
 
 def _mend_streams() -> None:
-    """Open what the shell closed (`>&-`) on nothing: no socket takes its number then, and nobody meets None.
+    """Open what the shell closed (`>&-`) on nothing: no socket takes its number then, and nobody meets None. That
+    holds for processes that we start as well: workers, a command that tells a password.
 
     What the locale's encoding lacks comes out as an escape, never as an error.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - open for as long as the process lives
+            stream = open(os.devnull, mode)  # noqa: SIM115 - open for as long as the process lives
+            os.set_inheritable(stream.fileno(), True)
+            setattr(sys, name, stream)
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")
 

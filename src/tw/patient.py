@@ -1,7 +1,9 @@
 """Output that does not wait for its reader: a server's events must not stop it when nobody takes them."""
 
+import errno
 import os
 import select
+import stat
 import time
 from collections import deque
 from collections.abc import Callable
@@ -15,6 +17,9 @@ KEPT_BYTES = 1024 * 1024
 
 PIECE_BYTES = select.PIPE_BUF
 """Where poll(2) says that a pipe has room, so much of it is free, and a write of no more does not block (pipe(7))."""
+
+NO_WAIT: int = getattr(os, "RWF_NOWAIT", 0)
+"""Of one write (pwritev2(2)); O_NONBLOCK would be everybody's who has the pipe. Linux has it for pipes since 6.4."""
 
 AGAIN_S = 0.1
 PARTING_S = 1.0
@@ -37,8 +42,10 @@ class PatientOutput(Output):
         self._dropped = 0
         self._is_waiting = False
         self._descriptor = -1  # a stream that is only in memory has none, and always room
+        self._never_waits = False
         with suppress(OSError):
             self._descriptor = stream.fileno()
+            self._never_waits = NO_WAIT > 0 and stat.S_ISFIFO(os.fstat(self._descriptor).st_mode)
 
     def text(self, text: str) -> None:
         if self._descriptor < 0:
@@ -103,8 +110,8 @@ class PatientOutput(Output):
     def _write_some(self) -> None:
         def write() -> None:
             try:
-                written = os.write(self._descriptor, self._kept[0][:PIECE_BYTES])
-            except BlockingIOError:  # somebody else has set O_NONBLOCK, and was faster
+                written = self._write_piece(self._kept[0][:PIECE_BYTES])
+            except BlockingIOError:  # somebody else was faster
                 written = 0
             self._kept_bytes -= written
             if written == len(self._kept[0]):
@@ -113,6 +120,17 @@ class PatientOutput(Output):
                 self._kept[0] = self._kept[0][written:]
 
         self._guard(write)
+
+    def _write_piece(self, piece: bytes) -> int:
+        """Workers and their parent have one stderr: what one saw room for, another may have filled meanwhile."""
+        if self._never_waits:
+            try:
+                return os.pwritev(self._descriptor, [piece], -1, NO_WAIT)
+            except OSError as error:
+                if error.errno != errno.EOPNOTSUPP:
+                    raise
+                self._never_waits = False
+        return os.write(self._descriptor, piece)
 
 
 class PatientStream:

@@ -204,3 +204,12 @@ def test_events_that_nobody_reads_hold_nobody_up() -> None:
     dropped = sum(event["lines"] for event in events if event["event"] == "unwritten")
     assert dropped > 0
     assert len(told) < 25_000
+
+
+def test_workers_start_where_the_shell_has_closed_stderr() -> None:
+    """Theirs is ours: what is closed here must not be missing there."""
+    command = f'exec "{TW}" serve echo --port 0 --workers 2 --duration 100ms --json 2>&-'
+    done = subprocess.run(["sh", "-c", command], capture_output=True, env=environment(), timeout=TIMEOUT_S, check=False)
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [event["event"] for event in events] == ["listening", "stopping", "summary"]
+    assert (done.returncode, events[-1]["restarts"]) == (0, 0)
