@@ -6,7 +6,7 @@ import pytest
 
 from stream_memory import Node, Stream, other
 from tw.services.pubsub import TURN_BYTES
-from tw.services.stream_reader import LOOK_S, READ_BYTES, READ_ENTRIES
+from tw.services.stream_reader import LOOK_S, READ_BYTES, READ_ENTRIES, UNSEEN_ENTRIES
 from tw.services.stream_relay import HOLD_BYTES
 
 pytestmark = pytest.mark.usefixtures("quiet")
@@ -206,9 +206,12 @@ def test_while_a_subscriber_is_waited_for_nothing_more_is_read() -> None:
     assert asked == []
     slow.transport.reads = True
     got = b""
+    counts = []
     for _ in range(300):
         got += slow.reads()
+        counts += [words[2] for words, _ in node.reader.waiting if words[0] == "XREAD"]
         node.move()
         node.reactor.advance(LOOK_S)
     assert len(got) == (3 * READ_ENTRIES - 1) * 10_000
+    assert counts[0] <= UNSEEN_ENTRIES, "what has piled up meanwhile may be large"
     node.end()

@@ -17,7 +17,11 @@ READ_ENTRIES = 256
 READ_BYTES = 8 * 1024 * 1024
 """So many entries are asked for at once, fewer where the last ones were so large that it would be more. (One holds
 a quarter of a megabyte at most, or one line, which may have 64 MiB.) With hundreds of servers on a stream so many come
-while Redis answers each of them once: with fewer, they would fall behind for ever."""
+while Redis answers each of them once: with fewer, they would fall behind for ever. Where full ones follow small ones an
+answer may have 64 MiB, once."""
+
+UNSEEN_ENTRIES = 32
+"""So many at most where they have piled up while nothing could be taken: how large they are is not known."""
 
 BLOCK_S = 1.0
 """How long Redis waits for an entry before it answers that there is none. What it has lost is noticed so late, where
@@ -178,6 +182,7 @@ class StreamReader:
         if self._taker.is_busy:
             await deferLater(self._reactor, 0)
         while self._taker.is_busy and not self._stopped:
+            self._count = min(self._count, UNSEEN_ENTRIES)
             await deferLater(self._reactor, LOOK_S)
 
     async def _check_place(self) -> None:
