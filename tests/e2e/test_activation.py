@@ -17,6 +17,8 @@ from e2e.harness import TIMEOUT_S, TW, environment, tw
 from e2e.lifecycle import service, wait_until
 from tw.errors import ExitCode
 
+pytestmark = pytest.mark.measured
+
 
 def bound(address: str | tuple[str, int] = ("127.0.0.1", 0)) -> socket.socket:
     """A listening socket, as systemd makes it."""
