@@ -148,7 +148,7 @@ def test_with_several_targets_it_says_who_was_where_and_where_something_is_missi
     assert matrix_rows(found) == [
         ("subscribers", "2 of 3 got everything of 1 publisher", False),
         ("target t1", "h:1, 1 publisher, 2 of 2 subscribers got everything", True),
-        ("target t2", "h:2, 0 publishers, 0 of 1 subscriber got everything", False),
+        ("target t2", "h:2, no publishers, 0 of 1 subscriber got everything", False),
         ("", "       p1@t1", None),
         ("", "s1@t1  ok 2.50 ms", None),
         ("", "s2@t2  1 lost", False),
@@ -156,6 +156,14 @@ def test_with_several_targets_it_says_who_was_where_and_where_something_is_missi
     ]
     many = replace(found, publishers=[publisher(number) for number in range(1, 10)])
     assert matrix_rows(many)[-1] == ("", "s2@t2  1 lost", False)
+
+
+def test_a_target_without_subscribers_does_not_say_how_many_of_none_got_everything() -> None:
+    found = replace(figures(1, [subscriber(1, place=2, target="h:2")], [pair(1, 1)]), targets=["h:1", "h:2"])
+    assert matrix_rows(found)[1:3] == [
+        ("target t1", "h:1, 1 publisher, no subscribers", None),
+        ("target t2", "h:2, no publishers, 1 of 1 subscriber got everything", True),
+    ]
 
 
 def test_of_very_many_targets_those_are_shown_where_something_is_missing() -> None:

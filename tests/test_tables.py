@@ -2,7 +2,7 @@
 
 import pytest
 
-from tw.tables import render_rows
+from tw.tables import render_report, render_rows
 
 HEADER = ("UID", "Subject")
 BOLD = "\x1b[1m"
@@ -56,3 +56,13 @@ def test_wide_characters_keep_the_columns_straight() -> None:
         "你好  x  ",
         "ab    y  ",
     ]
+
+
+def test_a_long_first_name_takes_no_room_from_the_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    value = "p1@t1  p2@t2  p3@t3  p4@t4"
+    name = "pubsub 127.0.0.1:1, 127.0.0.1:2, 127.0.0.1:3"
+    shown = render_report([(name, "ok", True), ("sent", value, None)], color=False)
+    assert [line.rstrip() for line in shown.splitlines()] == [f"{name}  ok", f"sent  {value}"]
+    shown = render_report([("pubsub 127.0.0.1:1", "ok", True), ("sent", value, None)], color=False)
+    assert [line.rstrip() for line in shown.splitlines()] == ["pubsub 127.0.0.1:1  ok", f"sent                {value}"]

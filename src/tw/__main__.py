@@ -20,6 +20,7 @@ from typing import NoReturn
 import click
 
 from tw.cli.command import Session
+from tw.cli.texts import worded
 from tw.errors import MAY_BE_IGNORED, SIGNALS, ExitCode, Interrupted, LocalError, TwError, UsageError
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
@@ -117,10 +118,13 @@ def _unwritten(error: OSError) -> LocalError:
 
 
 def _usage(error: click.ClickException) -> UsageError:
-    text = " ".join(error.format_message().split()).rstrip(".")
+    text = worded(" ".join(error.format_message().split()).rstrip("."))
     if isinstance(error, click.BadParameter) and error.param is not None:
         # click names the variable also where the value was typed; `_origin` knows where it came from.
         text = text.replace(f" (env var: {error.param.envvar!r})", "")
+        # An argument it names as the help shows it, `[TARGET]...`.
+        name = error.param.human_readable_name
+        text = text.replace(f"'{name}'", f"'{name.strip('[].')}'")
     ctx = getattr(error, "ctx", None)
     hint = f"try '{ctx.command_path} --help'" if ctx is not None else ""
     return UsageError(text[:1].lower() + text[1:] if text[:2].istitle() else text, _origin(error), hint)

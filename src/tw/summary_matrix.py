@@ -50,9 +50,11 @@ def _targets(figures: MatrixFigures, got: str) -> list[Row]:
         targets = [target for target in targets if not target.ok]
     rows: list[Row] = []
     for target in targets[:MOST_SUBSCRIBERS]:
-        publishers = _plural(target.publisher_count, "publisher")
-        subscribers = f"{target.whole_subscribers} of {_plural(target.subscriber_count, 'subscriber')} {got}"
-        rows.append((f"target t{target.place}", f"{target.target}, {publishers}, {subscribers}", target.ok))
+        publishers = _plural(target.publisher_count, "publisher") if target.publisher_count else "no publishers"
+        whole, count = target.whole_subscribers, target.subscriber_count
+        subscribers = f"{whole} of {_plural(count, 'subscriber')} {got}" if count else "no subscribers"
+        well = target.ok if count else None
+        rows.append((f"target t{target.place}", f"{target.target}, {publishers}, {subscribers}", well))
     return rows + _rest(len(targets), " targets")
 
 

@@ -9,6 +9,9 @@ from rich.text import Text
 
 from tw.core.text import safe
 
+LONGEST_HEAD = 24
+"""`counter 127.0.0.1:8080` stands in the column of the names."""
+
 
 def render_rows(header: Sequence[str], rows: Iterable[Sequence[str]], *, color: bool) -> str:
     """Rows under a header. Texts are made safe here."""
@@ -22,17 +25,26 @@ def render_rows(header: Sequence[str], rows: Iterable[Sequence[str]], *, color: 
 
 
 def render_report(rows: Iterable[tuple[str, str, bool | None]], *, color: bool) -> str:
-    """Names and values; a value is good, bad, or neither (None)."""
+    """Names and values; a value is good, bad, or neither (None).
+
+    Where the first name is long, as that of a run with several targets, it and its value are a line above the table,
+    which would have no room for values beside it.
+    """
+    bold = "bold" if color else ""
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False, title_justify="left")
-    table.add_column(style="bold" if color else "")
+    table.add_column(style=bold)
     table.add_column()
-    for name, value, good in rows:
+    head = ""
+    for place, (name, value, good) in enumerate(rows):
         style = "" if good is None else "green" if good else "red"
-        table.add_row(Text(name), Text(value, style=style))
-    return _rendered(table, color=color)
+        if place == 0 and len(name) > LONGEST_HEAD:
+            head = _rendered(Text.assemble((name, bold), "  ", (value, style)), color=color)
+        else:
+            table.add_row(Text(name), Text(value, style=style))
+    return head + _rendered(table, color=color)
 
 
-def _rendered(table: Table, *, color: bool) -> str:
+def _rendered(table: Table | Text, *, color: bool) -> str:
     # "standard" has the styles above; "auto" has none under TERM=dumb, even for those who insist.
     system: Any = "standard" if color else None
     console = Console(force_terminal=color, no_color=not color, highlight=False, color_system=system)

@@ -19,7 +19,7 @@ listen door
 END
 
 pids=()
-trap 'kill "${pids[@]}"; wait' EXIT
+trap 'kill "${pids[@]}" 2> /dev/null; wait' EXIT
 redis-server --port $redis --bind 127.0.0.1 --appendonly yes > redis.log &
 pids+=($!)
 for node in 1025 1026 1027; do
@@ -28,7 +28,10 @@ for node in 1025 1026 1027; do
   pids+=($!)
 done
 # A server that is not there at first is down for HAProxy until it has been looked at twice: 4 s.
-until [ -e ready.1025 ] && [ -e ready.1026 ] && [ -e ready.1027 ]; do sleep 0.1; done
+until [ -e ready.1025 ] && [ -e ready.1026 ] && [ -e ready.1027 ]; do
+  for pid in "${pids[@]}"; do kill -0 "$pid" 2> /dev/null; done # one that could not start has said why
+  sleep 0.1
+done
 haproxy -db -f door.cfg &
 pids+=($!)
 tw probe pubsub --wait-for 10s --publishers 6 --subscribers 30 --rate 200 --duration 3s :$((1024 + base))

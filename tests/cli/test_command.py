@@ -200,7 +200,7 @@ def test_a_bad_value_that_nobody_typed_says_where_it_is_from(
 
 def test_a_bad_value_that_was_typed_does_not_point_elsewhere(shell: Shell) -> None:
     said = shell.refused("serve echo --port x", {"TW_SERVE_ECHO_PORT": "1"})
-    assert said == "invalid value for '--port': 'x' is not a valid integer range; try 'tw serve echo --help'"
+    assert said == "invalid value for '--port': 'x' is not a whole number; try 'tw serve echo --help'"
 
 
 def test_an_unknown_key_of_another_command_is_an_error_too(shell: Shell) -> None:

@@ -220,7 +220,7 @@ def test_a_file_that_is_none_is_refused(shell: Shell, file: Path, text: str | by
         ("trace = true", "unknown key 'trace' (FILE, account 2); type --trace"),
         ("insecure = true", "unknown key 'insecure' (FILE, account 2); type --insecure: it is for all of them"),
         ("security = 'plain'", "security plain counts only when typed (FILE, account 2); add --security plain"),
-        ("port = 'x'", "port: 'x' is not a valid integer range (FILE, account 2); mend its value"),
+        ("port = 'x'", "port: 'x' is not a whole number (FILE, account 2); mend its value"),
         ("port = 70000", "port: 70000 is not in the range 1<=x<=65535 (FILE, account 2)"),
         ("port = true", "the setting 'port' is not a truth value (FILE, account 2)"),
         ("port = 1.5", "the setting 'port' is a whole number (FILE, account 2)"),

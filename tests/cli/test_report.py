@@ -15,8 +15,8 @@ def test_files_are_taken_in_their_order(shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("report", "missing argument 'FILE...'"),
-        ("report ''", "invalid value for 'FILE...': an empty text"),
+        ("report", "missing argument 'FILE'"),
+        ("report ''", "invalid value for 'FILE': an empty text"),
         ("report a --html ''", "invalid value for '--html': an empty text"),
         ("report a --html -", "invalid value for '--html': '-' is no file here"),
         ("report - a -", "stdin given twice; it can be read once"),

@@ -134,6 +134,11 @@ def test_what_means_nothing_is_refused_with_the_nearest_form(text: str, what: st
         (ProbeEchoOptions(load=LoadOptions(duration_s=1.0)), "unsent=0", "it takes an open loop: --rate; "),
         (ProbeEchoOptions(survey=SurveyOptions(kind="idle")), "loss=0", "there are: p50 "),
         (ProbeCounterOptions(survey=SurveyOptions(kind="diff")), "gaps=0", "it takes the counter's probe; "),
+        (
+            ProbePubSubOptions(),
+            "idle_timeout>=2s",
+            "it takes --find-idle-timeout, of the echo or the counter's probe; ",
+        ),
     ],
 )
 def test_a_name_that_this_run_can_never_have_is_refused(options: ProbeOptions, text: str, hint: str) -> None:

@@ -33,6 +33,11 @@ def test_a_refusal_has_an_exit_code_and_a_way_on(text: str, code: ExitCode, hint
     assert error.where == "--via h:1"
 
 
+def test_who_got_in_and_may_not_do_something_is_not_told_that_it_was_the_login() -> None:
+    error = refusal_error("NOPERM this user has no permissions to run the 'incrby' command", "h")
+    assert error.what.startswith("Redis refuses what is asked of it: NOPERM this user ")
+
+
 def test_of_a_page_of_text_one_sentence_is_told() -> None:
     assert "1) Just" not in str(refusal_error("DENIED Redis is protected. 1) Just disable", "h"))
 

@@ -87,6 +87,12 @@ def test_a_target_that_refuses_ends_the_run_and_is_named(net: Network, notes: No
     assert (rig.running.error.exit_code, rig.report.sent) == (ExitCode.CONNECT, 0)
 
 
+def test_who_never_got_in_is_not_called_connected(net: Network, notes: Notes) -> None:
+    rig = spread(net, notes, 3, 3, {"count": 6})
+    matrix = rig.report.to_json()["matrix"]
+    assert [row["connected"] for row in (*matrix["publishers"], *matrix["subscribers"])] == [False] * 6
+
+
 def test_every_target_is_waited_for(net: Network, notes: Notes) -> None:
     nodes = Nodes(net, A)
     rig = spread(net, notes, 3, 3, {"count": 6}, wait_for_s=5.0)

@@ -20,7 +20,7 @@ def test_what_was_under_way_is_sent_again_and_read_once(carried_out: int) -> Non
     node.writer.find()
     node.move()
     assert client.reads() == b"1\n2\n3\n4\n"
-    assert states(node) == ["lost", None]
+    assert states(node) == ["--via memory: lost", None]
     counts = node.end()
     assert (counts["repeated_batches"], counts["relay_dropped_lines"]) == (carried_out, 0)
 
@@ -73,9 +73,9 @@ def test_it_is_away_while_one_of_the_two_links_is() -> None:
     node.writer.lose()
     node.reader.lose()
     node.writer.find()
-    assert states(node) == ["lost"]
+    assert states(node) == ["--via memory: lost"]
     node.reader.find()
-    assert states(node) == ["lost", None]
+    assert states(node) == ["--via memory: lost", None]
     node.move()
     node.end()
 
@@ -91,13 +91,13 @@ def test_what_redis_refuses_to_take_is_tried_again_and_told_once() -> None:
         node.writer.lose()
         node.writer.find()
         node.move()
-    assert states(node) == ["OOM command not allowed"]
+    assert states(node) == ["--via memory: OOM command not allowed"]
     node.stream.refusals.clear()
     node.writer.lose()
     node.writer.find()
     node.move()
     assert client.reads() == b"1\n"
-    assert states(node) == ["OOM command not allowed", None]
+    assert states(node) == ["--via memory: OOM command not allowed", None]
     node.end()
 
 
@@ -114,5 +114,5 @@ def test_what_redis_refuses_to_give_is_asked_for_again_and_told_once() -> None:
     other(node.stream, 1, 1, b"1")
     node.move()
     assert client.reads() == b"1\n"
-    assert states(node) == ["NOPERM", None]
+    assert states(node) == ["--via memory: NOPERM", None]
     node.end()

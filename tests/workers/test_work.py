@@ -118,11 +118,11 @@ class Rig:
 
 def test_one_that_takes_anothers_place_waits_until_redis_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     rig = Rig(monkeypatch, away=2)
-    assert rig.told == ["refused"]
+    assert rig.told == ["--via h: refused"]
     rig.clock.advance(AGAIN_S)
-    assert rig.told == ["refused", "refused"]
+    assert rig.told == ["--via h: refused", "--via h: refused"]
     rig.clock.advance(AGAIN_S)
-    assert rig.told == ["refused", "refused", "found", "ready"]
+    assert rig.told == ["--via h: refused", "--via h: refused", "found", "ready"]
     assert [server.listener.inherited for server in rig.servers] == [(5,)] * 3
     rig.clock.advance(COUNTS_EVERY_S)
     rig.stop.fire()

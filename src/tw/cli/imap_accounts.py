@@ -10,6 +10,7 @@ from click.core import ParameterSource
 
 from tw.cli.command import TYPED_ONLY, TwCommand, setting_name
 from tw.cli.config import shaped
+from tw.cli.texts import worded
 from tw.errors import LocalError, UsageError
 from tw.settings import checked
 
@@ -96,7 +97,7 @@ def _settled(ctx: click.Context, table: dict[str, Any], where: str) -> dict[str,
         try:
             values[param.name or ""] = param.type_cast_value(ctx, shaped(param, checked(value, key, where), where))
         except click.BadParameter as error:
-            raise UsageError(f"{key}: {error.message.rstrip('.')}", where, "mend its value") from error
+            raise UsageError(f"{key}: {worded(error.message.rstrip('.'))}", where, "mend its value") from error
     return values
 
 

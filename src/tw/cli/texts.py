@@ -45,6 +45,11 @@ class FileType(click.Path):
         return path
 
 
+def worded(message: str) -> str:
+    """What click says of a value, where its own words are the name of a class."""
+    return message.replace("is not a valid integer range", "is not a whole number")
+
+
 TEXT = TextType()
 HOST = HostType()
 FILE = FileType()

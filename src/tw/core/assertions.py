@@ -55,7 +55,7 @@ NEEDS = {
     "unsent": "an open loop: --rate",
     **dict.fromkeys(NUMBERS, "the counter's probe"),
     "foreign": "the pub/sub probe",
-    IDLE_TIMEOUT: "--find-idle-timeout",
+    IDLE_TIMEOUT: "--find-idle-timeout, of the echo or the counter's probe",
 }
 """What a known name takes, where not every run has it."""
 

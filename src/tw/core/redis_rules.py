@@ -54,7 +54,8 @@ def refusal_error(text: str, where: str) -> TwError:
             "DENIED": "give Redis a password, or let it listen on what only you can reach",
         }
         hint = hints.get(code, "check the user in the URL, and the password")
-        return AuthError(f"Redis refuses the login: {_first(text)}", where, hint)
+        what = "what is asked of it" if code == "NOPERM" else "the login"
+        return AuthError(f"Redis refuses {what}: {_first(text)}", where, hint)
     if code == "WRONGTYPE" or "not an integer" in text:
         return LocalError("the key holds something else", where, "choose another name in the URL")
     if code in ("LOADING", "MASTERDOWN", "CLUSTERDOWN", "BUSY") or "max number of clients" in text:

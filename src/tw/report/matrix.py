@@ -72,9 +72,9 @@ class PairFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriberFigures:
-    """One subscriber's totals. `place` numbers its target, from 1; `local` is its own address, as the server knows it;
-    `left_reason` is safe for a terminal. `order_differs`: it got the same lines as others, none missing in between, in
-    another order than most of them."""
+    """One subscriber's totals. `place` numbers its target, from 1; `local` is its own address, as the server knows it,
+    empty where it never got in; `left_reason` is safe for a terminal. `order_differs`: it got the same lines as others,
+    none missing in between, in another order than most of them."""
 
     subscriber: int
     place: int
@@ -139,7 +139,7 @@ class PublisherFigures:
 
 def _leaving_json(one: SubscriberFigures | PublisherFigures) -> Json:
     return {
-        "connected": one.left_at_s is None,
+        "connected": one.left_at_s is None and bool(one.local),
         "left_at_s": None if one.left_at_s is None else round(one.left_at_s, 6),
         "left_reason": one.left_reason or None,
     }

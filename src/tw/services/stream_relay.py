@@ -276,7 +276,7 @@ class StreamRelay:
         first = not self._away
         self._away[what] = reason
         if first:
-            self._emit(ViaChanged(problem=reason))
+            self._emit(ViaChanged(problem=f"{self._writer.where}: {reason}"))
 
     def _is_back_again(self, what: str) -> None:
         if self._away.pop(what, None) is not None and not self._away:

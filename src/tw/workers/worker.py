@@ -125,7 +125,7 @@ class Work:
             except TwError as error:
                 if not self._may_wait:
                     raise
-                self._event(ViaChanged(problem=error.what))
+                self._event(ViaChanged(problem=f"{error.where}: {error.what}" if error.where else error.what))
             await deferLater(self._reactor, AGAIN_S)
             self._service = self._make()
         if self._may_wait and not self._is_cut_off:
