@@ -25,7 +25,7 @@ class FakeRedis:
         self.info = b"# Server\r\nredis_version:7.0.15\r\n"
         self.answers: dict[bytes, bytes] = {}
         """A reply in place of a command's own, by its name."""
-        self.is_silent = False
+        self._held: list[tuple[Peer, bytes]] | None = None
         self.loses_answers = 0
         """So many commands are carried out, and the connection is cut in place of the answer."""
         self.commands: list[list[bytes]] = []
@@ -33,6 +33,20 @@ class FakeRedis:
         self._readers: dict[int, tuple[Any, list[bytes]]] = {}
         self._wrapped = wrapped
         self.up()
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it is paused. What it was told meanwhile is answered, in order, when it goes on."""
+        return self._held is not None
+
+    @is_silent.setter
+    def is_silent(self, silent: bool) -> None:
+        held = self._held or []
+        self._held = held if silent else None
+        if not silent:
+            for peer, reply in held:
+                if peer.lost is None:
+                    peer.say(reply)
 
     def up(self) -> None:
         self.net.scripted(self.port, self._hears, self._meets, self._wrapped)
@@ -65,8 +79,10 @@ class FakeRedis:
                 self.loses_answers -= 1
                 peer.cut()
                 return
-            if not self.is_silent:
+            if self._held is None:
                 peer.say(reply)
+            else:
+                self._held.append((peer, reply))
 
     def _reply(self, words: list[bytes], login: list[bytes]) -> bytes:
         name = words[0]
