@@ -2,7 +2,7 @@
 
 import time
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -25,7 +25,7 @@ from tw.report import Distribution, HarmFigures, ProbeReport
 class EchoLoadProbe(LoadProbe):
     """The verdict is the sum of the lanes'. In the open loop a lane has several messages under way."""
 
-    _lanes: list[EchoJudging]  # type: ignore[assignment] # its own kind of the base's list, which only reads it
+    _lanes: Sequence[EchoJudging]
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class EchoLoadProbe(LoadProbe):
 class EchoLoad(EchoLoadProbe):
     """Over streams."""
 
-    _lanes: list[EchoLane]  # type: ignore[assignment] # as above
+    _lanes: Sequence[EchoLane]
 
     def __init__(
         self,

@@ -2,7 +2,7 @@
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tw.core.histogram import Histogram
@@ -48,7 +48,7 @@ class LoadProbe(ABC):
         # What connections took that did not outlive the warm-up.
         self._used_up = Histogram()
         self._run = LoadRun(reactor, options.load, options.timeout_s, where, clock, cpu, self._begin_anew)
-        self._lanes = [self._lane() for _ in range(options.load.connections)]
+        self._lanes: Sequence[Lane] = [self._lane() for _ in range(options.load.connections)]
 
     def _begin_anew(self) -> None:
         """The warm-up is over."""
