@@ -37,11 +37,11 @@ def deep(subscribers: int, publishers: int = 1, window: int = 256) -> Work:
     return f"{subscribers} subscribers, {publishers} publishers, {depth}", work
 
 
-def steady(subscribers: int, lines_per_s: int) -> Work:
+def steady(subscribers: int, lines_per_s: int, publishers: int = 1) -> Work:
     """A fixed rate, and the latency of each delivery."""
 
     def work(peer: Peer) -> Figures:
-        options = ["-n", str(subscribers), "-r", str(lines_per_s), "-x", peer.proto]
+        options = ["-n", str(subscribers), "-P", str(publishers), "-r", str(lines_per_s), "-x", peer.proto]
         return load(peer, "rate", *options, seconds=SECONDS)
 
     return f"{subscribers} subscribers, {lines_per_s} lines/s", work

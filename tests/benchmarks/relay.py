@@ -8,11 +8,8 @@ over Redis costs each line a turn there and back, and a turn on every server; wh
 import sys
 from collections.abc import Callable
 
-from bench import TW, Figures, Peer, load, run, table
-
-SECONDS = 1.5
-
-Work = tuple[str, Callable[[Peer], Figures]]
+from bench import TW, Peer, run, table
+from pubsub import deep, steady
 
 
 def redis(port: int) -> list[str]:
@@ -64,27 +61,6 @@ class Cluster(Peer):
         return ",".join((super().pids, *(each.pids for each in self._nodes)))
 
 
-def deep(subscribers: int, publishers: int, window: int) -> Work:
-    """As many lines as `window` are under way for each publisher."""
-
-    def work(peer: Peer) -> Figures:
-        options = ["-n", str(subscribers), "-P", str(publishers), "-w", str(window), "-x", peer.proto]
-        return load(peer, "fanout", *options, seconds=SECONDS)
-
-    depth = "one line at a time" if window == 1 else f"{window} lines deep"
-    return f"{subscribers} subscribers, {publishers} publishers, {depth}", work
-
-
-def steady(subscribers: int, lines_per_s: int) -> Work:
-    """A fixed rate, and the latency of each delivery."""
-
-    def work(peer: Peer) -> Figures:
-        options = ["-n", str(subscribers), "-P", "3", "-r", str(lines_per_s), "-x", peer.proto]
-        return load(peer, "rate", *options, seconds=SECONDS)
-
-    return f"{subscribers} subscribers, {lines_per_s} lines/s", work
-
-
 def main(rounds: int) -> None:
     alone = Peer("tw", lambda port: [TW, "serve", "pubsub", "--no-config", "--port", str(port)])
     peers = [
@@ -92,7 +68,7 @@ def main(rounds: int) -> None:
         *(Cluster(count) for count in (1, 2, 3)),
         Peer("Redis pub/sub", redis, "redis-server", proto="redis"),
     ]
-    works = [deep(300, 3, 256), deep(300, 3, 1), steady(90, 300)]
+    works = [deep(300, 3, 256), deep(300, 3, 1), steady(90, 300, 3)]
     here = run(peers, works, rounds)
     for name, _ in works:
         rate = ("k msg/s", "rate_s", 1e3)

@@ -17,7 +17,8 @@ from statistics import median
 
 from bench import TW, Figures, Peer, load
 from calibration import LINE_BYTES, calibrate
-from relay import SECONDS, Cluster
+from pubsub import SECONDS
+from relay import Cluster
 from scaling.generator import GeneratorCosts, Load, Told, generate
 from scaling.model import Costs, Setting
 from scaling.world import Conditions

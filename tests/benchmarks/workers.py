@@ -18,7 +18,8 @@ from pathlib import Path
 
 from bench import TW, Figures, Peer, run, table
 from counter import NGINX, cpu_s
-from relay import Cluster, deep, redis, steady
+from pubsub import deep, steady
+from relay import Cluster, redis
 
 SECONDS = 2
 CONNECTIONS = 64
@@ -112,7 +113,7 @@ def requests(peer: Peer) -> Figures:
 
 def pubsub(rounds: int) -> None:
     alone = Peer("tw", lambda port: [TW, "serve", "pubsub", "--no-config", "--port", str(port)])
-    works = [deep(300, 3, 256), deep(300, 3, 1), steady(90, 300)]
+    works = [deep(300, 3, 256), deep(300, 3, 1), steady(90, 300, 3)]
     here = run([alone, Cluster(1), Cluster(2), Crowd(2)], works, rounds)
     for name, _ in works:
         rate = ("k msg/s", "rate_s", 1e3)
