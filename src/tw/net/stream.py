@@ -10,7 +10,10 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from twisted.internet import tcp
+from twisted.internet.error import ConnectionDone
+from twisted.internet.main import CONNECTION_LOST
 from twisted.protocols.policies import ProtocolWrapper
+from twisted.python.failure import Failure
 
 PAUSE_BYTES = 65_536
 """A Twisted TCP transport pauses its streaming producer past this many buffered bytes (`FileDescriptor.bufferSize`)."""
@@ -102,6 +105,10 @@ class Stream:
         3.10.4), and a reset that follows is of no more interest."""
         if not isinstance(error, BlockingIOError | BrokenPipeError):
             self.reset = True
+
+    def end(self, reason: Failure) -> Failure:
+        """Why the connection has ended: `reason`, the transport's own, unless a `send` knew it better."""
+        return Failure(CONNECTION_LOST) if self.reset and reason.check(ConnectionDone) else reason
 
     def direct_send(self) -> Callable[[bytes], int] | None:
         """The socket's own `send`, for one who writes the same bytes to many; None where `write` alone will do.

@@ -129,9 +129,9 @@ class Connector:
     def tls(self) -> bool:
         return self._creator is not None
 
-    def lost(self, reason: Failure, *, answered: bool, was_reset: bool = False) -> TwError:
+    def lost(self, reason: Failure, *, answered: bool) -> TwError:
         """What the end of a connection means to a run that was not done with it (`lost_connection`)."""
-        return self.advised(lost_connection(reason, self.where, was_reset=was_reset), answered=answered)
+        return self.advised(lost_connection(reason, self.where), answered=answered)
 
     def advised(self, error: TwError, *, answered: bool) -> TwError:
         """`error`, which ended a connection, with what may help where not a byte had come on it (`answered`)."""

@@ -75,9 +75,8 @@ class EchoPing:
     def _gone(self, reason: Failure) -> None:
         self._take_rest()
         connection = self._connection
-        was_reset = connection is not None and connection.stream.reset
         answered = connection is not None and connection.received_bytes > 0
-        self._ping.fail(self._connector.lost(reason, answered=answered, was_reset=was_reset))
+        self._ping.fail(self._connector.lost(reason, answered=answered))
         if not self._closed.called:
             self._closed.callback(None)
 

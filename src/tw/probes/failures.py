@@ -8,25 +8,25 @@ from tw.errors import ProtocolError, TwError
 from tw.net.tls_failures import tls_failure
 
 
-def lost_connection(reason: Failure, where: str, *, was_reset: bool = False) -> TwError:
+def lost_connection(reason: Failure, where: str) -> TwError:
     """The error for a connection to `where` that ended in the middle of a run.
 
-    Its `reason` is `reset` where the end was none in good order; `was_reset`: a `send` learned that (`Stream.reset`).
+    Its `reason` is `reset` where the end was none in good order.
 
     Under TLS 1.3 a server refuses a client's certificate only after the handshake, so that a TLS error comes here too.
     """
     if isinstance(reason.value, SSL.Error):
         return tls_failure(reason, where)
-    how = how_it_ended(reason, was_reset=was_reset)
-    lost = ProtocolError(f"the peer {how} in the middle", where, "is it the right server, and is a proxy in between?")
-    if was_reset or reason.check(error.ConnectionLost):
+    what = f"the peer {how_it_ended(reason)} in the middle"
+    lost = ProtocolError(what, where, "is it the right server, and is a proxy in between?")
+    if reason.check(error.ConnectionLost):
         lost.reason = "reset"
     return lost
 
 
-def how_it_ended(reason: Failure, *, was_reset: bool = False) -> str:
+def how_it_ended(reason: Failure) -> str:
     """What the peer did: in good order, or not."""
-    return "closed the connection" if reason.check(error.ConnectionDone) and not was_reset else "broke the connection"
+    return "closed the connection" if reason.check(error.ConnectionDone) else "broke the connection"
 
 
 def nothing_ours(where: str) -> TwError:

@@ -192,7 +192,7 @@ class StreamLane(Lane):
         self.connection = None
         if not self.leaving:
             answered = connection.received_bytes > 0
-            self._broke(self._connector.lost(reason, answered=answered, was_reset=connection.stream.reset))
+            self._broke(self._connector.lost(reason, answered=answered))
 
     def leave(self, *, orderly: bool) -> None:
         super().leave(orderly=orderly)

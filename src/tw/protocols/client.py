@@ -68,6 +68,6 @@ class ClientConnection(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.is_lost = True
         if self.is_ready:
-            self.gone(reason)
+            self.gone(self.stream.end(reason))
         elif not self.ready.called:
             self.ready.errback(reason)
