@@ -180,7 +180,7 @@ def test_a_connection_that_breaks_is_opened_again(net: Network, notes: Notes) ->
     net.pass_s(5)
     report = rig.report
     assert len(server.heard) == 3
-    assert (report.sent, report.received, report.lost, report.errors) == (50, 49, 1, {"protocol": 1})
+    assert (report.sent, report.received, report.lost, report.errors) == (50, 49, 1, {"reset": 1})
     assert rig.figures.reconnected == 1
 
 
@@ -193,7 +193,7 @@ def test_a_server_that_goes_away_for_a_while_costs_what_it_costs(net: Network, n
     net.ports[ECHO_PORT] = factory
     net.pass_s(5)
     errors = rig.report.errors
-    assert errors["protocol"] == 1
+    assert errors["reset"] == 1
     assert 2 <= errors["connect"] <= 6
     assert rig.report.received > 200
     assert len(server.heard) == 2

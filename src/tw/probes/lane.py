@@ -10,6 +10,7 @@ from twisted.python.failure import Failure
 from tw.errors import TwError
 from tw.probes.books import Books
 from tw.probes.connecting import Connector
+from tw.probes.failures import kind_of
 from tw.probes.timing import pause
 from tw.protocols.client import ClientConnection
 
@@ -110,13 +111,9 @@ class Lane(ABC):
         lost = len(self.under_way)
         self.under_way.clear()
         self._at_fault = True
-        self._load.books.errors[self._kind_of(error)] += 1
+        self._load.books.errors[kind_of(error)] += 1
         self._load.spoiled(self, lost, heard=False)
         self._load.broken(error)
-
-    def _kind_of(self, error: TwError) -> str:
-        """What a lost connection is counted as."""
-        return error.kind
 
     def _is_needed(self) -> bool:
         """Whether a connection is of any more use."""
