@@ -51,3 +51,13 @@ def test_the_rest_is_waited_for_where_it_stays(net: Network, notes: Notes, pace:
         assert 3.0 < report.duration_s < 4.0
     assert (report.received, report.lost, report.corrupted, report.errors) == (19, 0, 1, {})
     assert first_fault(rig).number == 5
+
+
+def test_the_last_one_is_not_timed_out_as_well(net: Network, notes: Notes) -> None:
+    """Nothing follows it, so that what there is of it is read at the end alone."""
+    Cutting(net, leaves=False)
+    rig = EchoRig(net, notes, connections=1, count=5, timeout_s=3.0)
+    net.pass_s(9)
+    report = rig.report
+    assert (report.received, report.lost, report.corrupted, report.errors) == (4, 0, 1, {})
+    assert first_fault(rig).number == 5

@@ -52,6 +52,8 @@ class EchoLane(EchoJudging, StreamLane):
         self._stream = PayloadStream(self._form)
         if rest and not self._is_of_earlier_part(rest):
             self._receive(rest)
+            if not self.under_way:
+                self._take_back_timeout()  # it had been given up, and is what came of it
 
     def _harmed(self, payload: bytes, named: int | None) -> int | None:
         # Of what is like none of them the oldest, most likely: a stream keeps its order.
