@@ -104,6 +104,12 @@ class EchoJudging(Lane):
         return True
 
     def give_up(self, number: int) -> None:
+        begun = self._begun()
+        ours = bool(begun) and most_alike(self._form, begun, None, self.under_way) is not None
         del self.under_way[number]
         self._expect()
-        self._load.spoiled(self, 1, "timeout", heard=False)
+        self._load.spoiled(self, 1, "timeout", heard=bool(begun), ours=ours)
+
+    def _begun(self) -> bytes:
+        """What has come, since a message was given up last, of a payload that is not complete."""
+        return b""

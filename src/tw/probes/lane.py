@@ -48,8 +48,11 @@ class Lane(ABC):
     """One way to the server, with the messages that are under way on it, oldest first: number -> (due, sent), in
     seconds.
 
-    `room` is how many may be under way at once. A way that breaks is opened again as long as the run goes on.
+    `room` is how many may be under way at once. A way that breaks is opened again as long as the run goes on. It takes
+    `tries` messages, none of them answered, to show that nobody answers.
     """
+
+    tries = 1
 
     def __init__(self, load: Load, room: int) -> None:
         self._load = load

@@ -166,7 +166,7 @@ class LoadRun:
             return True
         if not self._ever_heard:
             # The first of each lane has been waited for; more of them would not make it an answering server.
-            return now - self._heard_s >= self._timeout_s and self.books.errors["timeout"] > 0
+            return now - self._heard_s >= self._timeout_s and self.books.errors["timeout"] >= self.lanes[0].tries
         if self._until_s == inf and self._silent_s(now) >= STALLS * self._timeout_s:
             self.books.errors["silent"] += 1
             return True
