@@ -189,6 +189,9 @@ def test_a_closed_loop_tells_its_connections_and_what_the_probe_took() -> None:
     assert lines[1] == "load: closed loop, 50 connections"
     assert lines[-1] == "probe: 42 % of a core"
     assert report_lines(_load(connections=1))[1] == "load: closed loop, 1 connection"
+    assert report_lines(_load(cpu_wait_share=0.05))[-1] == "probe: 42 % of a core"
+    waited = report_lines(_load(cpu_wait_share=0.55))
+    assert waited[-1] == "probe: 42 % of a core, and waited for one for 55 % of the time"
 
 
 def test_an_open_loop_has_its_service_time_and_its_lateness_beside_the_round_trip() -> None:
