@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from tw.report.distribution import Distribution
 from tw.schema import VERSION, Json, iso_utc
+
+Pacing: TypeAlias = Literal["closed", "open"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +47,7 @@ class LoadFigures:
     end.
     """
 
-    pacing: Literal["closed", "open"]
+    pacing: Pacing
     connections: int
     rate_asked_per_s: float | None = None
     service_ms: Distribution | None = None
