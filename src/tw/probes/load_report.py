@@ -26,8 +26,8 @@ def load_figures(
         rate_asked_per_s=options.rate_per_s,
         service_ms=Distribution.of(books.service) if paced else None,
         late_ms=Distribution.of(books.late) if paced else None,
-        cpu_share=None if cpu_share is None else round(cpu_share, 3),
-        cpu_wait_share=None if wait_share is None else round(wait_share, 3),
+        cpu_share=cpu_share,
+        cpu_wait_share=wait_share,
         limit=limit_of(books, cpu_share, wait_share, with_server=options.with_server),
         held=books.held,
         unsent=books.unsent,
@@ -73,4 +73,4 @@ def limit_of(
 def _share(seconds: float | None, books: Books) -> float | None:
     """Seconds of the process's by the seconds of the run."""
     duration_s = books.duration_s(books.began_s)
-    return seconds / duration_s if seconds is not None and duration_s > 0 else None
+    return round(seconds / duration_s, 3) if seconds is not None and duration_s > 0 else None
