@@ -62,6 +62,7 @@ class EchoLoadProbe(LoadProbe):
 
     def _report(self, failed: TwError | None) -> ProbeReport:
         books, connector = self.books, self._connector
+        books.look()  # the last of them may have come late, when the run itself was over
         verdicts = [lane.verdict for lane in self._lanes]
         received = sum(verdict.received for verdict in verdicts)
         lost = max(0, sum(verdict.lost for verdict in verdicts) - books.unsettled)

@@ -25,8 +25,8 @@ class Load(Protocol):
     clock: Callable[[], float]
     books: Books
 
-    def settled(self, lane: "Lane", due_s: float, sent_s: float, now_s: float) -> None:
-        """A message was answered well."""
+    def settled(self, lane: "Lane", due_s: float, sent_s: float, now_s: float, *, late: bool = False) -> None:
+        """A message was answered well; `late`: after it had been given up."""
 
     def spoiled(
         self, lane: "Lane", count: int, kind: str | None = None, *, heard: bool = True, ours: bool = True

@@ -188,10 +188,10 @@ class LoadRun:
     def goes_on(self) -> bool:
         return self._running and self._has_more(self.clock())
 
-    def settled(self, lane: Lane, due_s: float, sent_s: float, now_s: float) -> None:
+    def settled(self, lane: Lane, due_s: float, sent_s: float, now_s: float, *, late: bool = False) -> None:
         self._ever_heard = True
         self._heard_s = now_s
-        self.under_way -= 1
+        self.under_way -= not late
         paced = self._schedule is not None
         self.books.answered(due_s, sent_s, now_s, paced=paced)
         self._room(lane, now_s)
