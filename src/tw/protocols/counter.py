@@ -40,6 +40,9 @@ class CounterServer(ServerConnection):
     that is also all its layer can still have, but for the start of one record (16 KiB).
     """
 
+    patience: Patience | None = None
+    """Of a connection that a sweep has seen: most that live for one request never are."""
+
     def __init__(self, site: CounterSite, keeper: Keeper, peer_address: IAddress | None = None) -> None:
         super().__init__(keeper, peer_address)
         self._site = site
@@ -51,11 +54,11 @@ class CounterServer(ServerConnection):
         self._turn: Any = None
         self._half_closed = False
         self._deadline: Any = None
-        self.patience = Patience()
 
     def connectionMade(self) -> None:
         super().connectionMade()
-        self._requests.peer = self.peer
+        if self._site.requested is not None:
+            self._requests.peer = self.peer
 
     def dataReceived(self, data: bytes) -> None:
         self.received_bytes += len(data)
