@@ -156,11 +156,20 @@ def test_who_is_turned_away_finds_the_connection_closed(house: House) -> None:
     assert len(house.inside) == 1
 
 
-def test_a_fault_at_the_beginning_costs_one_connection_and_is_logged(loop: Loop, logged: list[LogEvent]) -> None:
+@pytest.mark.parametrize("when", ["built", "made"])
+def test_a_fault_at_the_beginning_costs_one_connection_and_is_logged(
+    loop: Loop, logged: list[LogEvent], when: str
+) -> None:
     house = House(loop)
+
+    class Faulty(Protocol):
+        def connectionMade(self) -> None:
+            raise RuntimeError("a bug of its own")
 
     def fail(address: Any) -> Protocol:
         house.build = Greeter
+        if when == "made":
+            return Faulty()
         raise RuntimeError("a bug of its own")
 
     house.build = fail
@@ -171,6 +180,7 @@ def test_a_fault_at_the_beginning_costs_one_connection_and_is_logged(loop: Loop,
     assert second.recv(10) == b"hello"
     (event,) = logged
     assert str(event["log_failure"].value) == "a bug of its own"
+    assert len([each for each in loop.reactor.getReaders() if isinstance(each, tcp.Server)]) == 1
     house.close()
 
 

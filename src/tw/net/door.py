@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet import tcp
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from tw.net import accepted
 from tw.net.accepted import Accepted
@@ -61,8 +62,7 @@ class Door:
             try:
                 self._let_in(sock, address)
             except Exception:
-                # One connection's fault costs that connection alone.
-                self._log.failure("unhandled error while a connection is made")
+                self._log.failure("unhandled error while a protocol is built")
                 sock.close()
         # As Twisted does it: to find that nobody else waits costs a system call and an exception.
         self._most = min(MOST_AT_ONCE, self._most + 20) if count == self._most else max(1, count)
@@ -79,7 +79,13 @@ class Door:
             return
         number = port.sessionno
         port.sessionno = number + 1
-        protocol.makeConnection(Accepted(sock, protocol, address, port, number, port.reactor))
+        transport = Accepted(sock, protocol, address, port, number, port.reactor)
+        try:
+            protocol.makeConnection(transport)
+        except Exception:
+            # One connection's fault costs that connection alone.
+            self._log.failure("unhandled error while a connection is made")
+            transport.connectionLost(Failure())
 
 
 def is_usable(port: Any) -> bool:

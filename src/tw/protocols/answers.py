@@ -93,18 +93,19 @@ class CounterSite:
         self.requests = 0
         self.errors = 0
         self.timeouts = 0
-        self._clock = clock
+        self.clock = clock
         self._instance = numbers.instance.encode("ascii")
-        self._second = -1
+        self.since_s = self.until_s = -1.0
+        """The second that everything here is good for: `tick` where the clock is not in it."""
         self._date = b""
         self._templates: list[tuple[bytes, int]] = []
         self._hundreds: list[tuple[int, list[bytes]]] = []
 
     def tick(self) -> None:
         """Look at the clock: `Date` is good for the second (RFC 9110, 6.6.1). Called once for each read."""
-        second = int(self._clock())
-        if second != self._second:
-            self._second = second
+        second = int(self.clock())
+        if second != self.since_s:
+            self.since_s, self.until_s = second, second + 1
             self._date = http_date(second)
             self._templates = [self._template(kind) for kind in range(KINDS)]
             self._hundreds = [NO_HUNDRED] * KINDS
@@ -123,7 +124,11 @@ class CounterSite:
             self.failed(error)
             self.take = self._take_again
             return None, self.refusal(503, "the state cannot be written", kind)
-        return number, self.numbered(number, kind)
+        self.requests += 1
+        hundred, pieces = self._hundreds[kind]
+        if number // 100 == hundred:
+            return number, TWO_DIGITS[number % 100].join(pieces)
+        return number, self._numbered_anew(number, kind)
 
     def _take_again(self) -> int:
         """In place of `take` while there was no number to be had, so that it costs nothing while all is well."""
@@ -135,25 +140,19 @@ class CounterSite:
     def numbered(self, number: int, kind: int) -> bytes:
         """The 200 for `number`. `tick` must have been called."""
         self.requests += 1
-        hundred, pieces = self._hundreds[kind]
-        if number // 100 != hundred:
-            if number < 100:
-                return self._written(b"%d" % number, kind)
-            pieces = self._cut(number // 100, kind)
+        return self._numbered_anew(number, kind)
+
+    def _numbered_anew(self, number: int, kind: int) -> bytes:
+        """Keeps what the answers to a hundred numbers have in common: all but the last two digits. To join that takes
+        half of the time that writing a number does."""
+        template, fixed_bytes = self._templates[kind]
+        if number < 100:
+            digits = b"%d" % number
+            return template % (fixed_bytes + len(digits), digits, digits)
+        digits = b"%d" % (number // 100) + GAP
+        pieces = (template % (fixed_bytes + len(digits) + 1, digits, digits)).split(GAP)
+        self._hundreds[kind] = number // 100, pieces
         return TWO_DIGITS[number % 100].join(pieces)
-
-    def _written(self, digits: bytes, kind: int) -> bytes:
-        template, fixed_bytes = self._templates[kind]
-        return template % (fixed_bytes + len(digits), digits, digits)
-
-    def _cut(self, hundred: int, kind: int) -> list[bytes]:
-        """What the answers to a hundred numbers have in common: all but the last two digits. To join them takes half of
-        the time that writing a number does."""
-        digits = b"%d" % hundred
-        template, fixed_bytes = self._templates[kind]
-        pieces = (template % (fixed_bytes + len(digits) + 2, digits + GAP, digits + GAP)).split(GAP)
-        self._hundreds[kind] = hundred, pieces
-        return pieces
 
     def described_head(self, number: int, kind: int) -> bytes:
         """As `numbered`, but without the body, and the fields that tell of it. `tick` must have been called."""
