@@ -114,9 +114,14 @@ def test_one_that_tells_of_streams_in_other_ways_breaks_the_protocol(reply: obje
     assert isinstance(starting.error, ProtocolError)
 
 
-@pytest.mark.parametrize("command", ["XINFO", "XREVRANGE"])
+@pytest.mark.parametrize("command", ["XINFO", "XREAD", "XREVRANGE"])
 @pytest.mark.parametrize(
-    ("refusal", "error"), [("WRONGTYPE Operation against a key", LocalError), ("ERR unknown command", ProtocolError)]
+    ("refusal", "error"),
+    [
+        ("WRONGTYPE Operation against a key", LocalError),
+        ("ERR unknown command", ProtocolError),
+        ("NOPERM this user has no permissions to run the command", AuthError),
+    ],
 )
 def test_a_stream_that_cannot_be_read_is_an_error_at_the_start(
     command: str, refusal: str, error: type[TwError]

@@ -45,6 +45,8 @@ class StreamStart:
             # Asked before the entries: where none is left, it tells where those to come are from.
             place = await stands(self._reader, self._name)
             await self._try_writing()
+            # Of those who may look at the stream some may not follow it, and would hear of nothing.
+            await self._reader.call("XREAD", "COUNT", 1, "STREAMS", self._name, write_id(place))
             return Beginning(now, place, await self._last(history_lines, history_bytes))
         except Refusal as refusal:
             raise refusal_error(refusal.text, self._reader.where) from None
