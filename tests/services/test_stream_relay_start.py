@@ -91,7 +91,11 @@ def test_a_server_that_was_there_before_the_stream_was_deleted_has_lost_nothing_
 
 @pytest.mark.parametrize(
     ("refusal", "error"),
-    [("READONLY You can't write against a read only replica.", ProtocolError), ("NOPERM no 'xadd'", AuthError)],
+    [
+        ("READONLY You can't write against a read only replica.", ProtocolError),
+        ("NOPERM no 'xadd'", AuthError),
+        ("ERR unknown command 'XADD'", ProtocolError),
+    ],
 )
 def test_a_stream_that_cannot_be_written_is_an_error_at_the_start(refusal: str, error: type[TwError]) -> None:
     node = Node(Stream())

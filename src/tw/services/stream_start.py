@@ -66,7 +66,7 @@ class StreamStart:
         try:
             await self._writer.call("XADD", self._name, NO_PLACE, "n", "")
         except Refusal as refusal:
-            if refusal.code != "ERR" or "XADD" not in refusal.text:
+            if refusal.code != "ERR" or "XADD" not in refusal.text or "unknown command" in refusal.text:
                 raise
 
     async def _last(self, history_lines: int, history_bytes: int) -> list[Found]:
