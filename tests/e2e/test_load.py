@@ -16,8 +16,8 @@ from e2e.proxy import Harm, by_line, proxy
 from tw.errors import ExitCode
 
 LOAD_FIELDS = {
-    "pacing", "connections", "rate_asked_per_s", "service_ms", "late_ms", "cpu_share", "limit", "held", "unsent",
-    "reconnected", "warmup",
+    "pacing", "connections", "rate_asked_per_s", "service_ms", "late_ms", "cpu_share", "cpu_wait_share", "limit",
+    "held", "unsent", "reconnected", "warmup",
 }  # fmt: skip
 
 
