@@ -12,6 +12,7 @@ from typing import Protocol, TextIO
 
 from tw.charts import bar_lines
 from tw.core.bars import bars
+from tw.core.counted import counted
 from tw.core.text import SafeStream, safe, safe_bytes
 from tw.errors import Interrupted
 from tw.events import Closed, Opened, Requested, ServerEvent, Unwritten
@@ -191,7 +192,7 @@ class TextDisplay:
 
     def subscribed(self, summary: SubscribeSummary) -> None:
         if not self._quiet and not self.out.broken:
-            self._err.line(f"tw: {summary.lines} lines in {summary.duration_s:.1f} s from {summary.target}")
+            self._err.line(f"tw: {counted(summary.lines, 'lines')} in {summary.duration_s:.1f} s from {summary.target}")
 
     def talk(self, data: bytes) -> None:
         """What the server says in talk mode: bytes as they are into a pipe or a file, made safe on a terminal."""
