@@ -134,12 +134,14 @@ def test_an_event_is_one_safe_line_on_stderr(event: ServerEvent, text: str, file
     assert out.getvalue() == ""
 
 
-def test_quiet_keeps_only_what_the_access_log_was_asked_for() -> None:
+def test_quiet_keeps_only_what_the_access_log_was_asked_for_and_trouble() -> None:
     err = io.StringIO()
     display = _made(io.StringIO(), err, quiet=True)
     display.event(Stopping(signal=None))
     display.event(Opened(id=1, peer="h:5"))
-    assert err.getvalue() == "h:5 opened (1)\n"
+    display.event(ViaChanged(problem="h: away"))
+    display.event(ViaChanged(problem=None))
+    assert err.getvalue() == "h:5 opened (1)\ntw: h: away\ntw: what is shared is there again\n"
 
 
 def test_an_event_that_nobody_worded_is_a_bug() -> None:
