@@ -15,8 +15,10 @@ from tw.errors import ProtocolError, TlsError
 from tw.options import TlsClientOptions
 from tw.probe_options import ProbeCounterOptions, ProbeEchoOptions, ProbePubSubOptions
 from tw.probes.counter import CounterPing
+from tw.probes.counter_diff import CounterDiff
 from tw.probes.echo import EchoPing
 from tw.probes.echo_diff import EchoDiff
+from tw.probes.idle_timeout import EchoIdle
 from tw.probes.publish import Publish
 from tw.probes.pubsub import PubSubPing
 from tw.probes.subscribe import HEADER_PATIENCE_S, Subscribe
@@ -58,6 +60,17 @@ def echo_diff(net: Network, notes: Notes, **options: Any) -> ClientRig:
     return ClientRig(net, notes, EchoDiff(net, chosen, notes, net.measured))
 
 
+def counter_diff(net: Network, notes: Notes, **options: Any) -> ClientRig:
+    chosen = ProbeCounterOptions(survey=SurveyOptions(kind="diff"), **options)
+    return ClientRig(net, notes, CounterDiff(net, chosen, notes, net.measured))
+
+
+def echo_idle(net: Network, notes: Notes, **options: Any) -> ClientRig:
+    survey = SurveyOptions(kind="idle")
+    chosen = ProbeEchoOptions(survey=survey, **options)
+    return ClientRig(net, notes, EchoIdle(net, chosen, notes, survey, net.measured))
+
+
 def echo_load(net: Network, notes: Notes, **options: Any) -> ClientRig:
     return EchoRig(net, notes, connections=2, count=10, **options)
 
@@ -76,6 +89,8 @@ SERVING: dict[Any, tuple[Any, Any]] = {
     subscribing: (PubSubService, ServePubSubOptions),
     matrix: (PubSubService, ServePubSubOptions),
     echo_diff: (EchoService, ServeEchoOptions),
+    echo_idle: (EchoService, ServeEchoOptions),
+    counter_diff: (CounterService, ServeCounterOptions),
 }
 
 

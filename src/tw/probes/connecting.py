@@ -1,5 +1,6 @@
 """How a client's run gets its connections: names, families, TLS, deadlines, and patience (`--wait-for`)."""
 
+import errno
 import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -227,6 +228,10 @@ class Connector:
         except (ConnectError, CancelledError):
             raise
         except Exception as problem:
+            if getattr(problem, "osError", None) == errno.ECONNRESET:
+                # A connection that is refused is ECONNREFUSED: this one was made, and reset before anybody looked.
+                ended = Failure(ConnectionLost())
+                raise (self._unready(ended) if self.tls else self.lost(ended, answered=False)) from problem
             named = source_error(problem, self._route.bind)
             raise named or connect_error(Failure(problem), self.where) from problem
 
