@@ -17,10 +17,14 @@ from tw.protocols.request_rules import (
     END,
     METHOD,
     NOTED,
+    OF_HTTP,
     REPEATED_LIMIT_BYTES,
+    RTSP,
     TARGET_LIMIT_BYTES,
+    before_rtsp,
     boundary,
     coding_fault,
+    opening_of,
 )
 
 _SLASH = ord("/")
@@ -57,7 +61,7 @@ class Requests(Replies):
         self._parser: HttpRequestParser | None = HttpRequestParser(self)
         # Less what was fed since a header ended or a piece of a body came: all that httptools may have buffered.
         self.room_bytes = self._header_limit_bytes
-        self._opening: bytes | None = b""  # the request as long as it has no target; None where its start is not known
+        self._opening: bytes | None = b""  # the request as long as its line has no end, then None
         self._nameless = b""  # the start of a method that httptools does not know, kept from it until it is whole
         self._noted = True
         self._run = 0  # plain requests of one kind up to here
@@ -96,7 +100,10 @@ class Requests(Replies):
             return self._feed_other_method(self._nameless, data)
         if self.begun or data.find(END) != len(data) - 4:
             data = data[: self._cut(data)]
-        messages = self._messages
+        size, messages, foreign, opening = len(data), self._messages, None, self._opening
+        if opening is not None and not self.headed and (opening or data.find(RTSP) >= 0):
+            foreign = before_rtsp(opening, data)
+            data = data[:foreign]
         is_alone = not self.begun and len(data) <= REPEATED_LIMIT_BYTES
         self.room_bytes -= len(data)
         try:
@@ -115,10 +122,14 @@ class Requests(Replies):
         count = self._messages - messages
         if is_alone and 0 < count <= self._run and not self.begun:
             self._repeated, self._repeated_kind, self._repeated_count = data, self._last_kind, count
-        if self.begun and not self._target:
-            known = self._opening is not None and messages == self._messages
-            self._opening = (self._opening or b"") + data if known else None
-        return len(data)
+        if foreign is not None:
+            self.refuse(400, OF_HTTP)
+        elif self.begun and not self.headed:
+            if messages != self._messages:
+                self._opening = opening_of(data[data.rfind(END) + len(END) :])
+            elif opening is not None:
+                self._opening = opening_of(opening + data)
+        return size
 
     def _cut(self, data: bytes) -> int:
         """How much of `data` to parse at once, so that an unknown method is found at the start of a piece."""
@@ -212,7 +223,7 @@ class Requests(Replies):
         """Why a request with this header is not answered with a number (RFC 9112, sections 2.3, 3.2 and 6.1)."""
         old = version == "1.0"
         if not old and version != "1.1":
-            return 400 if version == "0.9" else 505, "HTTP/1.0 and HTTP/1.1 are spoken here"
+            return 400 if version == "0.9" else 505, OF_HTTP
         if self._hosts > 1 or not (self._hosts or old):
             return 400, "a request needs one Host, a name and a port"
         if self._chunked and (old or self._bad_coding):
