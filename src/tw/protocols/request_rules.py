@@ -15,6 +15,10 @@ BODY_LIMIT_BYTES = 1024 * 1024
 REPEATED_LIMIT_BYTES = 1024
 """A longer request is parsed each time: what is kept to compare with is kept for every connection."""
 
+KNOWN_REQUESTS = 64
+"""So many are known to all connections. A fleet of health checks has fewer; one with names that never come again, as
+`?t=123`, makes us forget the others now and then, and parse each once more."""
+
 METHOD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}")
 """A method's name is a token (RFC 9110, 9.1); longer ones are nobody's."""
 
@@ -32,8 +36,6 @@ _KNOWN = rb"(?:GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH|TRACE|CONNECT) "
 _STRANGE = re.compile(END + rb"(?!" + _KNOWN + rb"|\Z)")
 _FOREIGN = re.compile(END + rb"(?!" + _KNOWN + rb" *[^ \r\n]+ +HTTP/|\Z)")
 _UP_TO_RTSP = re.compile(rb"[\r\n]*[^ \r\n]+ +[^ \r\n]+ +(?=RTSP/)")
-
-OF_HTTP = "HTTP/1.0 and HTTP/1.1 are spoken here"
 
 ONLY_GET = "only GET and HEAD are answered"
 
@@ -54,9 +56,15 @@ def boundary(data: bytes, begun: bool) -> int:
     return len(data)
 
 
-def opening_of(opening: bytes) -> bytes | None:
-    """What there is of a request, as long as its first line has no end; None from then on."""
-    return None if b"\n" in opening.lstrip(b"\r\n") else opening
+def opening_of(opening: bytes | None, data: bytes) -> bytes | None:
+    """What there is of a request behind the last header's end, as long as its own line has no end; None from then on.
+
+    `opening` is what there was before `data`.
+    """
+    if opening is None:
+        return None
+    begun = data[data.rfind(END) + len(END) :] if END in data else opening + data
+    return None if b"\n" in begun.lstrip(b"\r\n") else begun
 
 
 def before_rtsp(opening: bytes, data: bytes) -> int | None:
