@@ -139,8 +139,8 @@ class Requests(Repeats):
         return boundary(data, self.begun)
 
     def _feed_other_method(self, opening: bytes, data: bytes) -> int:
-        """A method that httptools does not know gets its 501: it is parsed under the name of one that it knows. Gives how
-        much of `data` is done with; `opening` is what came of the request before it."""
+        """A method that httptools does not know gets its 501: it is parsed under the name of one that it knows. Gives
+        how much of `data` is done with; `opening` is what came of the request before it."""
         request = (opening + data).lstrip(b"\r\n")
         method = METHOD.match(request)
         rest = request[method.end() :] if method else b""
