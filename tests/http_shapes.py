@@ -51,6 +51,10 @@ def _refused() -> Iterator[Shape]:
         b"chunked chunked",
     ):
         bad(f"Transfer-Encoding: {value!r}", request(b"Transfer-Encoding: " + value, body=b"0\r\n\r\n"))
+    for line in (b"GET / RTSP/1.0", b"GET / RTSP/1.1", b"GET  *   RTSP/1.0", b"OPTIONS / RTSP/1.0", b"PLAY / RTSP/1.0"):
+        bad(line.decode(), request(line=line))  # 2.3: the parser takes it for HTTP, and does not say so
+    bad("http/1.1", request(line=b"GET / http/1.1"))
+    bad("XYZ / RTSP/1.0", request(line=b"XYZ / RTSP/1.0"))
     bad("chunked twice", request(CHUNKED, CHUNKED, body=b"0\r\n\r\n"))
     for value in (b"gzip, chunked", b"identity, chunked", b", chunked"):  # 6.1: a coding that is not known, 501
         name = f"Transfer-Encoding: {value.decode()}"
@@ -206,7 +210,9 @@ def _taken() -> Iterator[Shape]:
     good("the absolute form, of another host", request(line=b"GET http://b:80/x HTTP/1.1"))  # 3.2.2: Host is ignored
     good("an empty Host", b"GET / HTTP/1.1\r\nHost:\r\n\r\n")  # 3.2
     good("an IPv6 Host", b"GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n")
-    good("RTSP/1.1", request(line=b"GET / RTSP/1.1"))  # the parser takes it for HTTP, and does not say so
+    good("RTSP/1.1 in a target, a field and a body", request(
+        b"Via: RTSP/1.1 x", b"Content-Length: 18", line=b"GET /RTSP/1.1 HTTP/1.1", body=b"GET / RTSP/1.1\r\n\r\n"
+    ))  # fmt: skip
     good("HTTP/1.0 that stays", b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
     good("a lower-case method", request(line=b"get / HTTP/1.1"), 501)  # RFC 9110, 9.1: another method
     good("OPTIONS *", request(line=b"OPTIONS * HTTP/1.1"), 405)  # 3.2.4

@@ -44,7 +44,7 @@ class Client(Protocol):
 
 
 class Node:
-    """One counter, with a client of it; `replaces`: it is one process of several, in the place of one that ended."""
+    """One counter, with a client of it; `replaces`: it is in the place of a worker that ended."""
 
     def __init__(self, net: Network, port: int, *, replaces: bool = False, **options: Any) -> None:
         self.net = net
@@ -52,8 +52,7 @@ class Node:
         self.events: list[ServerEvent] = []
         chosen = ServeCounterOptions(**{"port": port, "via": ViaOptions(url=URL), "json": True, **options})
         access = RedisAccess(parse_via(URL, "key"), Secret("p"))
-        kind = {"is_one_of_several": replaces, "anyhow": replaces}
-        self.service = SharedCounterService(net, chosen, self.events.append, access, lambda: AT_S, **kind)
+        self.service = SharedCounterService(net, chosen, self.events.append, access, lambda: AT_S, anyhow=replaces)
 
     def start(self) -> "Node":
         assert self.net.run(self.service.start()).result

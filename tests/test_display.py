@@ -91,6 +91,7 @@ def _made(out: TextIO, err: TextIO | None = None, **common: Any) -> Screen:
         ),
         (Requested(number=None, method="PUT", path="/", status=405, peer="h:5"), "h:5 PUT / 405 -"),
         (Dropped(id=1, lines=2, dropped_bytes=30), "tw: connection 1 lost 2 lines (30 bytes)"),
+        (Dropped(id=1, lines=1, dropped_bytes=1), "tw: connection 1 lost 1 line (1 byte)"),
         (Dropped(worker=3, id=1, lines=2, dropped_bytes=30), "tw: connection 3.1 lost 2 lines (30 bytes)"),
         (Refused(peer="h:5", reason=f"x{ESC}"), "tw: h:5 refused: x\\x1b[2J"),
         (Refused(peer="h:5", reason="full", suppressed=9), "tw: h:5 refused: full (9 more before it)"),
@@ -109,20 +110,20 @@ def _made(out: TextIO, err: TextIO | None = None, **common: Any) -> Screen:
         ),
         (WorkerStarted(worker=3, pid=5), "tw: worker 3 (pid 5) serves in its place"),
         (Opened(worker=3, id=1, peer="127.0.0.1:5"), "127.0.0.1:5 opened (3.1)"),
-        (Unwritten(lines=7), "tw: 7 lines were dropped here, since nobody read them"),
+        (Unwritten(lines=7), "tw: 7 lines dropped here, since nobody was reading"),
         (Stopping(signal="SIGINT"), "tw: stopping (SIGINT)"),
         (Stopping(signal=None), "tw: stopping (duration over)"),
         (
             ServerSummary(service="echo", **COUNTS, cut_off=0),
-            "tw: echo: 1 connections, 2 bytes in, 3 out, 4 refused",
+            "tw: echo: 1 connection, 2 bytes in, 3 out, 4 refused",
         ),
         (
-            ServerSummary(service="pubsub", **COUNTS, cut_off=5, more={"dropped_lines": 6}),
-            "tw: pubsub: 1 connections, 2 bytes in, 3 out, 6 dropped lines, 4 refused, 5 cut off",
+            ServerSummary(service="pubsub", **COUNTS, cut_off=5, more={"dropped_lines": 6, "repeated_batches": 1}),
+            "tw: pubsub: 1 connection, 2 bytes in, 3 out, 6 dropped lines, 1 repeated batch, 4 refused, 5 cut off",
         ),
         (
             ServerSummary(service="echo", **COUNTS | {"refused": 0}, cut_off=0, idle=7),
-            "tw: echo: 1 connections, 2 bytes in, 3 out, 7 idle",
+            "tw: echo: 1 connection, 2 bytes in, 3 out, 7 idle",
         ),
     ],
 )
@@ -133,12 +134,14 @@ def test_an_event_is_one_safe_line_on_stderr(event: ServerEvent, text: str, file
     assert out.getvalue() == ""
 
 
-def test_quiet_keeps_only_what_the_access_log_was_asked_for() -> None:
+def test_quiet_keeps_only_what_the_access_log_was_asked_for_and_trouble() -> None:
     err = io.StringIO()
     display = _made(io.StringIO(), err, quiet=True)
     display.event(Stopping(signal=None))
     display.event(Opened(id=1, peer="h:5"))
-    assert err.getvalue() == "h:5 opened (1)\n"
+    display.event(ViaChanged(problem="h: away"))
+    display.event(ViaChanged(problem=None))
+    assert err.getvalue() == "h:5 opened (1)\ntw: h: away\ntw: what is shared is there again\n"
 
 
 def test_an_event_that_nobody_worded_is_a_bug() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mail_found import first_subject
 from tw.core.text import safe
 from tw.display import JsonDisplay
-from tw.events import Opened
+from tw.events import Opened, ViaChanged
 from tw.mail_display import MailJson, make_mail_display
 from tw.options import CommonOptions
 from tw.output import Output, to_text
@@ -38,6 +38,16 @@ def test_each_result_is_one_line_of_json_that_is_out_at_once(tmp_path: Path) -> 
         SUMMARY.to_json(),
         MAIL.to_json(),
     ]
+
+
+def test_trouble_of_a_server_is_told_in_words_as_well() -> None:
+    out, err = io.StringIO(), io.StringIO()
+    display = JsonDisplay(Output(out), clock=lambda: 0.0, err=Output(err))
+    display.event(Opened(id=1, peer="h:5"))
+    display.event(ViaChanged(problem="h: away\x1b[2J"))
+    display.event(ViaChanged(problem=None))
+    assert [json.loads(line)["event"] for line in out.getvalue().splitlines()] == ["open", "via", "via"]
+    assert err.getvalue() == "tw: h: away\\x1b[2J\ntw: what is shared is there again\n"
 
 
 def test_samples_are_no_objects_of_their_own_and_talk_has_no_json() -> None:

@@ -55,7 +55,7 @@ def test_while_connections_are_opened_the_run_has_not_begun() -> None:
 
 def test_errors_are_red_and_only_then() -> None:
     room = Room(80, 24, True)
-    assert frame(snapshot(bad=1), rates(1), room)[1][0] == ("1 errors", "red")
+    assert frame(snapshot(bad=1), rates(1), room)[1][0] == ("1 error", "red")
     assert frame(snapshot(), rates(1), room)[1][0] == ("0 errors", "")
 
 

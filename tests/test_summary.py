@@ -47,7 +47,7 @@ def test_the_counters_numbers_and_the_deliveries_are_told() -> None:
     numbers = Numbers(first=3, last=9, gaps=1, duplicates=2, resets=4, instances=5)
     assert report_lines(_report(numbers=numbers))[7:9] == [
         "numbers: 3 to 9",
-        "  1 gaps, 2 duplicates, 4 resets, 5 instances",
+        "  1 gap, 2 duplicates, 4 resets, 5 instances",
     ]
     delivery = Delivery(published=5, delivered=4, expected=5, foreign=7)
     assert report_lines(_report(delivery=delivery))[7:9] == ["delivered: 4 of 5", "foreign: 7"]

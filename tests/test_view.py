@@ -93,7 +93,7 @@ def test_a_shorter_line_leaves_nothing_of_a_longer_one(terminal: Terminal) -> No
     shown = made(terminal)
     shown.show(snapshot(received=10**12))
     shown.show(snapshot(received=1, connections=1, under_way=1))
-    assert terminal.lines()[1] == "0 errors  1 answers  1 under way  1 connections"
+    assert terminal.lines()[1] == "0 errors  1 answer  1 under way  1 connection"
     shown.clear()
 
 
@@ -164,7 +164,7 @@ def test_colour_is_as_everywhere(
         monkeypatch.setenv(name, value)
     shown = made(terminal, **common)
     shown.show(snapshot(bad=1))
-    assert (b"\x1b[31m1 errors\x1b[0m" in terminal.read()) is colored
+    assert (b"\x1b[31m1 error\x1b[0m" in terminal.read()) is colored
     shown.clear()
 
 

@@ -12,9 +12,10 @@ from typing import Protocol, TextIO
 
 from tw.charts import bar_lines
 from tw.core.bars import bars
+from tw.core.counted import counted
 from tw.core.text import SafeStream, safe, safe_bytes
 from tw.errors import Interrupted
-from tw.events import Closed, Opened, Requested, ServerEvent, Unwritten
+from tw.events import Closed, Opened, Requested, ServerEvent, Unwritten, ViaChanged
 from tw.options import CommonOptions
 from tw.output import Output, as_utf8, look_of, shows_blocks, to_text
 from tw.patient import Later, PatientOutput
@@ -26,6 +27,12 @@ from tw.view import LiveView, make_view
 
 STREAM_EVERY_S = 1.0
 """From one line of `--json-stream` to the next."""
+
+ASKED_FOR = (Opened, Closed, Requested)
+"""Events that there are with `--access-log` alone."""
+
+TROUBLE = (ViaChanged,)
+"""Events that a person has to know of, and that they are over: on stderr, as errors are, with `--json` and `-q` too."""
 
 
 class Screen(Display, Protocol):
@@ -41,18 +48,26 @@ class Screen(Display, Protocol):
 
 
 class JsonDisplay:
-    """JSON on stdout: one object for a client, a line each for a server and for `--subscribe`."""
+    """JSON on stdout: one object for a client, a line each for a server and for `--subscribe`.
 
-    def __init__(self, out: Output, clock: Callable[[], float] = time.time) -> None:
+    `err` gets in words what is trouble as well: a server's `TROUBLE`.
+    """
+
+    def __init__(self, out: Output, clock: Callable[[], float] = time.time, err: Output | None = None) -> None:
         self.out = out
+        self._err = err
         self.now = clock
         self.progress_every_s: float | None = None
 
     def finish(self) -> None:
         self.out.finish()
+        if self._err is not None:
+            self._err.finish()
 
     def event(self, event: ServerEvent) -> None:
         self._write(event.to_json(self.now()))
+        if self._err is not None and isinstance(event, TROUBLE):
+            self._err.line(event_text(event))
 
     def sample(self, sample: Sample) -> None:
         """Samples are in the report."""
@@ -135,7 +150,7 @@ class TextDisplay:
     # Servers --------------------------------------------------------------------------------------------------------
 
     def event(self, event: ServerEvent) -> None:
-        if not self._quiet or isinstance(event, Opened | Closed | Requested):
+        if not self._quiet or isinstance(event, (*ASKED_FOR, *TROUBLE)):
             self._err.line(event_text(event))
 
     # Clients --------------------------------------------------------------------------------------------------------
@@ -192,7 +207,7 @@ class TextDisplay:
 
     def subscribed(self, summary: SubscribeSummary) -> None:
         if not self._quiet and not self.out.broken:
-            self._err.line(f"tw: {summary.lines} lines in {summary.duration_s:.1f} s from {summary.target}")
+            self._err.line(f"tw: {counted(summary.lines, 'lines')} in {summary.duration_s:.1f} s from {summary.target}")
 
     def talk(self, data: bytes) -> None:
         """What the server says in talk mode: bytes as they are into a pipe or a file, made safe on a terminal."""
@@ -245,8 +260,8 @@ def _unwritten(lines: int) -> str:
 
 def make_server_display(common: CommonOptions, *, as_json: bool, later: Later) -> Screen:
     """The display of a server: whoever does not read its events does not hold it up. `later` is the reactor's."""
+    err = PatientOutput(sys.stderr, later, lambda lines: event_text(Unwritten(lines=lines)))
     if as_json:
         out = as_utf8(sys.stdout)
-        return JsonDisplay(PatientOutput(out, later, _unwritten))
-    err = PatientOutput(sys.stderr, later, lambda lines: event_text(Unwritten(lines=lines)))
+        return JsonDisplay(PatientOutput(out, later, _unwritten), err=err)
     return TextDisplay(Output(sys.stdout), err, quiet=common.quiet, watched=False, color=False, table=False)

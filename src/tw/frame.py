@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from tw.charts import ms_text, progress_bar, sparkline
+from tw.core.counted import noun
 from tw.core.rates import Rates
 from tw.report import Snapshot
 
@@ -50,12 +51,12 @@ def _rate(rates: Rates, width: int, *, unicode: bool) -> Line:
 
 
 def _counts(snapshot: Snapshot, width: int) -> Line:
-    errors: Part = (f"{snapshot.bad:,} errors", "red" if snapshot.bad else "")
+    errors: Part = (f"{snapshot.bad:,} {noun(snapshot.bad, 'errors')}", "red" if snapshot.bad else "")
     more: list[Line] = [
         [errors],
-        [(f"{snapshot.received:,} answers", "")],
+        [(f"{snapshot.received:,} {noun(snapshot.received, 'answers')}", "")],
         [(f"{snapshot.under_way:,} under way", "")],
-        [(f"{snapshot.connections:,} connections", "")],
+        [(f"{snapshot.connections:,} {noun(snapshot.connections, 'connections')}", "")],
     ]
     return _filled(more, width)
 

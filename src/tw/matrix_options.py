@@ -33,13 +33,13 @@ class MatrixOptions:
         pairs = self.publishers * self.subscribers
         require(
             pairs <= MAX_PAIRS,
-            f"{self.publishers} publishers times {self.subscribers} subscribers are {pairs} pairs",
+            f"--publishers {self.publishers} x --subscribers {self.subscribers} are {pairs} pairs",
             f"use at most {MAX_PAIRS}",
         )
         slow = self.slow_subscribers
         require(
             slow <= self.subscribers,
-            f"--slow-subscribers {slow} of {self.subscribers} subscribers",
+            f"--slow-subscribers {slow} of --subscribers {self.subscribers}",
             "add --subscribers, or leave it out for one slow one",
         )
         require(
@@ -49,11 +49,11 @@ class MatrixOptions:
         )
         require(
             self.publishers * self.window * self.size_bytes <= MAX_UNDER_WAY_BYTES,
-            f"{self.publishers} windows of {self.window} lines of {self.size_bytes} bytes are more than 256 MiB",
+            f"--publishers {self.publishers} x --window {self.window} x --size {self.size_bytes} is over 256 MiB",
             "use a smaller --window or --size",
         )
         require(
             self.subscribers * self.size_bytes <= MAX_HALF_LINES_BYTES,
-            f"lines of {self.size_bytes} bytes to {self.subscribers} subscribers are more than 1 GiB at once",
+            f"--size {self.size_bytes} x --subscribers {self.subscribers} is over 1 GiB at once",
             "use a smaller --size, or fewer --subscribers",
         )

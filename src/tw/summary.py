@@ -1,5 +1,6 @@
 """Reports and events in words: the lines that a person reads, on a terminal as in a pipe."""
 
+from tw.core.counted import counted
 from tw.core.text import safe
 from tw.errors import Interrupted
 from tw.events import (
@@ -41,8 +42,8 @@ def report_rows(report: ProbeReport) -> list[Row]:
         return rows + _path_rows(report) + _assertion_rows(report)
     if report.load is not None:
         rows += _load_rows(report.load)
-    rows.append(("sent", f"{report.sent} ({report.sent_bytes} bytes)", None))
-    rows.append(("received", f"{report.received} ({report.received_bytes} bytes)", None))
+    rows.append(("sent", f"{report.sent} ({counted(report.sent_bytes, 'bytes')})", None))
+    rows.append(("received", f"{report.received} ({counted(report.received_bytes, 'bytes')})", None))
     for name in ("lost", "duplicated", "reordered", "corrupted"):
         count = getattr(report, name)
         rows.append((name, str(count), None if count == 0 else False))
@@ -71,7 +72,7 @@ def _assertion_rows(report: ProbeReport) -> list[Row]:
 
 def _load_rows(load: LoadFigures) -> list[Row]:
     """How the load was made."""
-    connections = _plural(load.connections, "connection")
+    connections = counted(load.connections, "connections")
     if load.pacing == "closed":
         rows: list[Row] = [("load", f"closed loop, {connections}", None)]
     else:
@@ -121,10 +122,6 @@ def _probe_rows(load: LoadFigures, matrix: MatrixFigures | None) -> list[Row]:
     if load.limit is not None:
         rows.append(("limit", safe(load.limit), False))
     return rows
-
-
-def _plural(count: int, word: str) -> str:
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def limit_warning(report: ProbeReport) -> str | None:
@@ -237,13 +234,14 @@ def event_text(event: ServerEvent) -> str:
         case Opened():
             return f"{event.peer} opened ({_id_text(event)})"
         case Closed():
-            counts = f"{event.received_bytes} bytes in, {event.sent_bytes} out, {event.duration_s:.3f} s"
+            counts = f"{counted(event.received_bytes, 'bytes')} in, {event.sent_bytes} out, {event.duration_s:.3f} s"
             return f"{event.peer} closed ({_id_text(event)}): {safe(event.reason)}; {counts}"
         case Requested():
             number = "-" if event.number is None else f"#{event.number}"
             return f"{event.peer} {safe(event.method, 32)} {safe(event.path, 500)} {event.status} {number}"
         case Dropped():
-            return f"tw: connection {_id_text(event)} lost {event.lines} lines ({event.dropped_bytes} bytes)"
+            lost = f"{counted(event.lines, 'lines')} ({counted(event.dropped_bytes, 'bytes')})"
+            return f"tw: connection {_id_text(event)} lost {lost}"
         case Refused():
             before = f" ({event.suppressed} more before it)" if event.suppressed else ""
             return f"tw: {event.peer} refused: {safe(event.reason)}{before}"
@@ -256,7 +254,7 @@ def event_text(event: ServerEvent) -> str:
         case ViaChanged():
             return "tw: what is shared is there again" if event.problem is None else f"tw: {safe(event.problem)}"
         case Unwritten():
-            return f"tw: {event.lines} lines were dropped here, since nobody read them"
+            return f"tw: {counted(event.lines, 'lines')} dropped here, since nobody was reading"
         case WorkerEnded():
             again = f"in {event.again_s:g} s" if event.again_s else "now"
             return f"tw: worker {event.worker} (pid {event.pid}) {safe(event.reason)}; another starts {again}"
@@ -265,11 +263,11 @@ def event_text(event: ServerEvent) -> str:
         case Stopping():
             return f"tw: stopping ({event.signal or 'duration over'})"
         case ServerSummary():
-            more = "".join(f", {count} {name.replace('_', ' ')}" for name, count in event.more.items())
-            counts = f"{event.received_bytes} bytes in, {event.sent_bytes} out{more}"
+            more = "".join(f", {counted(count, name.replace('_', ' '))}" for name, count in event.more.items())
+            counts = f"{counted(event.received_bytes, 'bytes')} in, {event.sent_bytes} out{more}"
             ends = ("refused", event.refused), ("idle", event.idle), ("cut off", event.cut_off)
             ended = "".join(f", {count} {name}" for name, count in ends if count)
-            return f"tw: {event.service}: {event.connections} connections, {counts}{ended}{_made(event)}"
+            return f"tw: {event.service}: {counted(event.connections, 'connections')}, {counts}{ended}{_made(event)}"
         case _:
             raise AssertionError(f"no text for {event!r}")
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TypeAlias
 
+from tw.core.counted import counted
 from tw.report.matrix import Deliveries, MatrixFigures, PairFigures, PublisherFigures, SubscriberFigures
 
 Row: TypeAlias = tuple[str, str, bool | None]
@@ -23,7 +24,7 @@ def matrix_rows(figures: MatrixFigures) -> list[Row]:
     rows: list[Row] = []
     if figures.published_per_s is not None:
         rows.append(("published", f"{figures.published_per_s:.1f} lines per second", None))
-    rows.append(("subscribers", f"{whole} of {count} {got} of {_plural(publishers, 'publisher')}", whole == count))
+    rows.append(("subscribers", f"{whole} of {count} {got} of {counted(publishers, 'publishers')}", whole == count))
     rows += _targets(figures, got) + _left(figures)
     if publishers <= MOST_PUBLISHERS and count <= MOST_SUBSCRIBERS:
         return rows + _table(figures)
@@ -37,10 +38,6 @@ def _rest(count: int, what: str = "") -> list[Row]:
     return [("", f"and {count - MOST_SUBSCRIBERS} more{what}", False)] if count > MOST_SUBSCRIBERS else []
 
 
-def _plural(count: int, word: str) -> str:
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
-
-
 def _targets(figures: MatrixFigures, got: str) -> list[Row]:
     """How it went at each of several targets; of very many, at those where something is missing."""
     targets = figures.by_target()
@@ -50,9 +47,9 @@ def _targets(figures: MatrixFigures, got: str) -> list[Row]:
         targets = [target for target in targets if not target.ok]
     rows: list[Row] = []
     for target in targets[:MOST_SUBSCRIBERS]:
-        publishers = _plural(target.publisher_count, "publisher") if target.publisher_count else "no publishers"
+        publishers = counted(target.publisher_count, "publishers") if target.publisher_count else "no publishers"
         whole, count = target.whole_subscribers, target.subscriber_count
-        subscribers = f"{whole} of {_plural(count, 'subscriber')} {got}" if count else "no subscribers"
+        subscribers = f"{whole} of {counted(count, 'subscribers')} {got}" if count else "no subscribers"
         well = target.ok if count else None
         rows.append((f"target t{target.place}", f"{target.target}, {publishers}, {subscribers}", well))
     return rows + _rest(len(targets), " targets")

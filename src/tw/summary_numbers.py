@@ -2,6 +2,7 @@
 
 from typing import TypeAlias
 
+from tw.core.counted import counted
 from tw.report import InstanceShare, Numbers
 
 Row: TypeAlias = tuple[str, str, bool | None]
@@ -10,17 +11,16 @@ Row: TypeAlias = tuple[str, str, bool | None]
 
 def numbers_rows(numbers: Numbers) -> list[Row]:
     """The rows of a report that has numbers; a line for each instance where there is more than one."""
-    counts = f"{numbers.gaps} gaps, {numbers.duplicates} duplicates, {numbers.resets} resets"
-    lines = [f"{counts}, {numbers.instances} instances"]
+    counts = ((numbers.gaps, "gaps"), (numbers.duplicates, "duplicates"), (numbers.resets, "resets"))
+    lines = [", ".join(counted(count, what) for count, what in (*counts, (numbers.instances, "instances")))]
     if numbers.unanswered:
         others = numbers.gaps - numbers.unanswered
         lines.append(
             f"{numbers.unanswered} of the gaps can be its own unanswered requests, at least {others} went to others"
         )
     if numbers.doubtful:
-        lines.append(
-            f"{numbers.doubtful} numbers came again, not saying whose: copies, or other instances', by their pattern"
-        )
+        again = f"{counted(numbers.doubtful, 'numbers')} came again, not saying whose"
+        lines.append(f"{again}: copies, or other instances', by their pattern")
     if len(numbers.shares) > 1:
         lines.extend(map(_share_text, numbers.shares))
     return [("numbers", _span_text(numbers), None), *(("", line, None) for line in lines)]
@@ -37,6 +37,5 @@ def _span_text(numbers: Numbers) -> str:
 
 def _share_text(share: InstanceShare) -> str:
     name = "an instance without a name" if share.instance is None else f"instance {share.instance}"
-    return (
-        f"{name}: {share.answers} answers ({100 * share.share:.1f} %), {share.first} to {share.last}, {share.gaps} gaps"
-    )
+    answers, gaps = counted(share.answers, "answers"), counted(share.gaps, "gaps")
+    return f"{name}: {answers} ({100 * share.share:.1f} %), {share.first} to {share.last}, {gaps}"

@@ -48,6 +48,20 @@ def test_the_rest_of_a_header_that_was_not_quoted_is_not_repeated(shell: Shell) 
 
 
 @pytest.mark.parametrize("command", PROBES)
+def test_several_pins_are_taken_wherever_they_come_from(shell: Shell, command: str) -> None:
+    variable = f"TW_{command.replace(' ', '_').upper()}_PIN"
+    table = f"[{command.replace(' ', '.')}]"
+    for options in (
+        shell.start(f"{command} --tls --pin a --pin b").options,
+        shell.start(f"{command} --tls --pin 'a;b'").options,
+        shell.start(f"{command} --tls", {variable: "a\nb"}).options,
+        shell.start(f"{command} --tls", config=f"{table}\npin = ['a', 'b']").options,
+        shell.start(f"{command} --tls", config=f"{table}\npin = 'a;b'").options,
+    ):
+        assert options.verify.pin == "a;b"
+
+
+@pytest.mark.parametrize("command", PROBES)
 def test_the_certificate_options_are_one_object(shell: Shell, command: str) -> None:
     typed = "--tls --ca-file a --pin b --server-name c --client-cert d --client-key e"
     options = shell.start(f"{command} {typed}").options

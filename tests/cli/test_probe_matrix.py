@@ -63,10 +63,13 @@ def test_publishers_subscribers_and_every_load_make_a_matrix(
         ("--publishers 3 -i", "-i beside a load; choose one mode"),
         ("--publishers 0", "Invalid value for '--publishers': 0 is not in the range 1<=x<=2048"),
         ("--subscribers 2 --slow-subscribers 1", "--slow-subscribers without --read-rate; add --read-rate 64k"),
-        ("--read-rate 1k --slow-subscribers 3 --subscribers 2", "--slow-subscribers 3 of 2 subscribers; "),
-        ("--publishers 2000 --subscribers 2000", "2000 publishers times 2000 subscribers are 4000000 pairs; "),
-        ("--publishers 100 --window 60000", "100 windows of 60000 lines of 64 bytes are more than 256 MiB; "),
-        ("--subscribers 1000 --size 2M", "lines of 2097152 bytes to 1000 subscribers are more than 1 GiB at once; "),
+        ("--read-rate 1k --slow-subscribers 3 --subscribers 2", "--slow-subscribers 3 of --subscribers 2; "),
+        ("--publishers 2000 --subscribers 2000", "--publishers 2000 x --subscribers 2000 are 4000000 pairs; "),
+        (
+            "--publishers 100 --window 60000",
+            "--publishers 100 x --window 60000 x --size 64 is over 256 MiB; ",
+        ),
+        ("--subscribers 1000 --size 2M", "--size 2097152 x --subscribers 1000 is over 1 GiB at once; "),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_the_right_form(shell: Shell, typed: str, said: str) -> None:

@@ -136,6 +136,21 @@ def test_help_texts_are_shown(shell: Shell) -> None:
     shell.describes("tw serve echo --tls-", "--tls-key", "The certificate's private key.")
 
 
+def test_zsh_says_what_is_wanted_where_nothing_can_be_completed(tmp_path: Path) -> None:
+    """To who has asked for it with a style, in the words of a usage line that has one place left."""
+    need("zsh")
+    setup = f"{COMPINIT}; source <(tw completion zsh); zstyle ':completion:*' format 'wanted: %d'"
+    with closing(Shell("zsh", tmp_path, tmp_path, setup)) as shell:
+        for typed, wanted in {
+            "tw probe pubsub ": "`TARGET'",
+            "tw probe pubsub h:1 ": "`TARGET'",
+            "tw probe echo ": "`TARGET'",
+            "tw probe echo --pin ": "sha256//…",
+        }.items():
+            shell.complete(typed)
+            shell.wait_for(lambda lines, wanted=wanted: lines[1:] == [f"wanted: {wanted}"], f"{typed!r}: {wanted}")
+
+
 STRANGE = """It's "a" [b] (c): d\\e\\ $HOME %F{red} `f` {g,h} ~ * ? ! # & | ; < > ^ é \\"""
 STRANGE_WORDS = ["a$HOME", "b;c", "d'e", "f:g", "h(i)", "j k", "l\\m", "n[o]", "p`q`", "r=s", "t*", 'u"v', "w{x,y}"]
 

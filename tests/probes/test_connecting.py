@@ -1,18 +1,20 @@
 """Getting a connection: where to, from where, and under which name in TLS."""
 
+import errno
 from typing import Any
 
 import pytest
+from twisted.internet.error import getConnectError
 from twisted.logger import LogEvent, LogLevel, globalLogPublisher
 
 from connecting_rig import HERE, HERE_TLS, PORT, Rig, insecure, over_tls
 from ends import Peer
 from memory import Network
 from tw.core.target import EndpointTarget, HostTarget, Target, UnixTarget
-from tw.errors import ConnectError, UsageError
+from tw.errors import ConnectError, ProtocolError, TlsError, TwError, UsageError
 from tw.options import TlsClientOptions
 from tw.probe_options import ProbeEchoOptions
-from tw.probes.connecting import Connector, Route
+from tw.probes.connecting import UNANSWERED, Connector, Route
 
 # Where to ------------------------------------------------------------------------------------------------------------
 
@@ -171,6 +173,23 @@ def test_an_endpoint_string_that_nobody_can_read(net: Network) -> None:
 def test_what_the_user_typed_is_one_safe_line_in_every_error(net: Network) -> None:
     rig = Rig(net, UnixTarget("/run/a\nb\x1b[2J"))
     assert str(rig.running.error) == "connection refused (unix:/run/a\\x0ab\\x1b[2J); is the server running there?"
+
+
+@pytest.mark.parametrize(
+    ("target", "options", "kind", "what"),
+    [
+        (HERE, {}, ProtocolError, "the peer broke the connection in the middle"),
+        (HERE_TLS, insecure(), TlsError, "the peer left during the TLS handshake"),
+    ],
+)
+def test_a_connection_that_is_reset_as_soon_as_it_is_made_is_no_refused_one(
+    net: Network, target: Target, options: dict[str, Any], kind: type[TwError], what: str
+) -> None:
+    """The same as where the reset comes a moment later, which is chance."""
+    net.refusal = getConnectError((errno.ECONNRESET, "reset"))
+    error = Rig(net, target, **options).running.error
+    assert isinstance(error, kind)
+    assert (error.what, error.hint.endswith(UNANSWERED[-40:])) == (what, True)
 
 
 def test_a_route_takes_what_the_options_say() -> None:

@@ -149,6 +149,7 @@ def test_a_line_without_an_end_is_not_held_in_memory_for_ever(
     net.scripted(PORT, lambda peer, data: peer.say(b"x" * 101))
     rig = Rig(net, notes, "a")
     assert isinstance(rig.running.error, ProtocolError)
+    assert (rig.report.received, rig.report.lost) == (0, 1)
 
 
 def test_what_was_under_way_when_the_server_left_is_lost(net: Network, notes: Notes) -> None:
@@ -200,11 +201,11 @@ def test_without_waiting_a_server_that_never_reads_to_the_end_is_a_timeout(net: 
     net.pass_s(1.0)
     assert isinstance(rig.running.error, AnswerTimeout)
     assert rig.running.error.what == "the server did not take the lines"
-    assert (rig.report.received, rig.report.lost) == (0, 0)
+    assert (rig.report.sent, rig.report.received, rig.report.lost) == (1, 0, 1)
 
 
 def test_without_waiting_a_broken_connection_has_accepted_nothing(net: Network, notes: Notes) -> None:
     net.scripted(PORT, lambda peer, data: peer.cut())
-    rig = Rig(net, notes, "a", wait=False)
+    rig = Rig(net, notes, "a", "b", wait=False)
     assert isinstance(rig.running.error, ProtocolError)
-    assert rig.report.received == 0
+    assert (rig.report.sent, rig.report.received, rig.report.lost) == (2, 0, 2)

@@ -89,6 +89,25 @@ def test_an_unknown_method_is_told_wherever_it_stands_and_wherever_the_input_is_
         assert rig.closed
 
 
+@pytest.mark.parametrize(
+    "before",
+    [
+        get("/RTSP/1.0") * 2 + post(b"GET / RTSP/1.0\r\n") + get("/", "Via: RTSP/1.0 x"),
+        get() * 2 + post(b"a b\r\n\r\nc") + get(),
+    ],
+)
+def test_another_protocol_is_told_wherever_the_input_is_split_and_whatever_stands_before_it(before: bytes) -> None:
+    data = before + b"GET / RTSP/1.0\r\nHost: a\r\n\r\n" + get()
+    splits = [[data[:at], data[at:]] for at in range(len(data))]
+    for parts in [*splits, *([data[at : at + size] for at in range(0, len(data), size)] for size in (1, 2, 3, 7))]:
+        rig = Rig(access_log=True)
+        for part in parts:
+            rig.send(part)
+        assert [a.status for a in responses(rig.transport.read())] == [200, 200, 405, 200, 400], parts
+        assert rig.requested[-1].method == "GET"
+        assert rig.requested[-1].path == "/"
+
+
 @given(
     st.lists(st.sampled_from([get(), get(method="BREW"), post(b"G"), post(b"ab", method="get"), b"\r\n"])),
     st.lists(st.integers(1, 60), min_size=1),

@@ -5,7 +5,8 @@ import pytest
 from redis_memory import FakeRedis
 from shared_counters import KEY, Node, Rig
 from tw.events import ViaChanged
-from tw.net.redis import MOST_PAUSE_S
+from tw.net.redis import CONNECT_S, MOST_PAUSE_S
+from tw.services.shared_numbers import START_S
 
 lease = pytest.mark.parametrize("options", [{}, {"lease": 20}], ids=["a turn", "leased"])
 
@@ -31,6 +32,27 @@ def test_without_redis_it_serves_and_has_no_numbers_until_redis_is_there(options
     rig.net.pass_s(MOST_PAUSE_S)
     assert node.numbers(2) == [42, 43]
     assert problems(node) == ["--via 127.0.0.1:6379: connection refused", None]
+    node.stop()
+    assert rig.net.getDelayedCalls() == []
+
+
+@pytest.mark.parametrize("word", [b"PING", b"INCRBY"])
+def test_a_redis_that_hangs_is_waited_for_no_longer_than_who_asks_may_wait(word: bytes) -> None:
+    rig = Rig()
+    rig.redis.values[KEY] = b"41"
+    rig.redis.answers[word] = b""
+    node = rig.node(replaces=True, json=False)
+    starting = rig.net.run(node.service.start())
+    rig.net.pass_s(START_S - 0.1)
+    assert not starting.over
+    rig.net.pass_s(0.2)
+    assert starting.result
+    node.client = node.connect()
+    assert [answer.status for answer in node.ask()] == [503]
+    del rig.redis.answers[word]
+    rig.net.pass_s(CONNECT_S + MOST_PAUSE_S)
+    assert node.numbers() == [42]
+    assert problems(node) == [f"--via 127.0.0.1:6379: no answer within {START_S:g} s", None]
     node.stop()
     assert rig.net.getDelayedCalls() == []
 
@@ -100,11 +122,11 @@ def test_a_connection_that_ends_while_the_key_is_looked_at_is_made_again_once() 
     assert rig.net.getDelayedCalls() == []
 
 
-def test_one_that_is_alone_says_it_itself_and_its_event_is_for_json_alone() -> None:
+def test_one_that_is_alone_tells_of_it_in_the_same_event() -> None:
     rig = Rig(json=False)
     node = rig.node().start()
     rig.redis.down()
     rig.net.settle()
-    assert problems(node) == []
+    assert [problem is None for problem in problems(node)] == [False]
     rig.redis.up()
     node.stop()

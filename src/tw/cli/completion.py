@@ -102,11 +102,14 @@ def _option(option: click.Option) -> Option:
 
 def _value(param: click.Parameter) -> Value:
     kind = param.type
+    is_argument = isinstance(param, click.Argument)
+    label = _one_line(param.metavar or (param.name or "" if is_argument else kind.name).upper())
     return Value(
-        label=_one_line(param.metavar or (kind.name if isinstance(param, click.Option) else param.name or "").upper()),
+        # What `[TARGET]...` says of how often is for a usage line: it stands for one place here.
+        label=label.strip("[].") if is_argument else label,
         words=tuple(str(word) for word in kind.choices) if isinstance(kind, click.Choice) else (),
         file=isinstance(kind, click.Path | click.File),
-        repeated=isinstance(param, click.Argument) and param.nargs < 0,
+        repeated=is_argument and param.nargs < 0,
     )
 
 

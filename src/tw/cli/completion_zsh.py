@@ -47,7 +47,7 @@ def _function(command: Command) -> str:
     after = ""
     if command.commands:
         flags += " -A '-*'"
-        specs += ["1:command:->commands", "*::argument:->below"]
+        specs += ["1:command:->commands", "*:: :->below"]
         after = filled(
             _BELOW,
             title=shlex.quote(f"{' '.join(command.path)} command"),

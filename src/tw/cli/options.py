@@ -6,13 +6,20 @@ from typing import Any
 import click
 
 from tw.cli.command import typed
+from tw.cli.params import TextListType
 from tw.cli.texts import FILE, TEXT
 
 TLS_FIELDS = ("ca_file", "pin", "server_name", "client_cert", "client_key", "insecure")
 
 VERIFY_OPTIONS: list[Callable[..., Any]] = [
     click.option("--ca-file", type=FILE, metavar="PEM", help="Trust these authorities instead of the system's."),
-    click.option("--pin", type=TEXT, metavar="sha256//…", help="Expect this public key (as curl's --pinnedpubkey)."),
+    click.option(
+        "--pin",
+        multiple=True,
+        type=TextListType("pin"),
+        metavar="sha256//…",
+        help="Expect this public key, as curl's --pinnedpubkey; repeatable: any of them will do.",
+    ),
     click.option("--insecure", is_flag=True, help="Do not verify the certificate. Counts only when typed."),
 ]
 
@@ -42,4 +49,5 @@ def verify_from(ctx: click.Context, options: dict[str, Any]) -> Any:
     from tw.options import TlsClientOptions
 
     values = {name: options.pop(name) for name in TLS_FIELDS if name in options}
+    values["pin"] = ";".join(values["pin"]) or None  # as curl takes several, and a variable or a setting may
     return TlsClientOptions(**values, settled=frozenset(name for name in values if not typed(ctx, name)))

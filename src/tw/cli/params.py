@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from tw.cli.texts import TEXT
+
 DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(ms|s|m|h|d)?", re.ASCII)
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, None: 1.0}
 MAX_DURATION_S = 365 * 24 * 3600.0
@@ -108,6 +110,13 @@ class ListType(click.ParamType[Any]):
 
     def split_envvar_value(self, rv: str) -> Sequence[str]:
         return [item for item in rv.split("\n") if item]
+
+
+class TextListType(ListType):
+    """Likewise, with something in each."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return TEXT.convert(value, param, ctx)
 
 
 class HeaderType(ListType):

@@ -4,6 +4,7 @@ txredisapi's own factories are not used: they verify no certificate, and connect
 parsers only hiredis's will do: the other takes a turn of the reactor for each bulk string of a reply.
 """
 
+import re
 from collections import deque
 from typing import Any
 
@@ -20,6 +21,19 @@ from tw.core.text import safe
 MAX_REPLY_BYTES = 256 * 1024 * 1024
 """Of one reply. Redis itself would send more, and a stranger without an end; nobody here asks for half as much."""
 
+ARRAY_DIGITS = 6
+"""Of the number of elements that an array announces. hiredis makes a list of that length before one has come, and of
+2,147,483,647 the process takes ten seconds to get rid of it again. No command here asks for more than some hundred
+entries; those of strangers may have many fields."""
+
+STRING_DIGITS = 8
+"""Of the number of bytes that a string announces. An entry of ours holds a batch of lines, 256 KiB, and one line more,
+of 64 MiB at most."""
+
+_LARGE = rb"(?=[*%%~>][1-9][0-9]{%d}|[$=][1-9][0-9]{%d})" % (ARRAY_DIGITS, STRING_DIGITS)
+_LARGE_FIRST, _LARGE_LATER = re.compile(rb"\n?" + _LARGE), re.compile(rb"\r\n" + _LARGE)
+_BEGUN = re.compile(rb"[*%%~>$=](?:[1-9][0-9]{0,%d})?" % (STRING_DIGITS - 1))
+"""What looks like a header, and may be one: in RESP2, and in RESP3 as far as hiredis knows it."""
 
 PARSE_ERRORS = (InvalidData, hiredis.ProtocolError, TypeError, ValueError, OverflowError, MemoryError)
 """hiredis also raises what Python does, of types of RESP3, which nobody here asks for: a map with a list for a key. And
@@ -39,6 +53,7 @@ class RedisConnection(HiredisProtocol):  # type: ignore[misc] # txredisapi has n
         self._due: deque[tuple[float, float]] = deque()  # until when each command under way is waited for, and how long
         self._timer: Any = None
         self._unanswered_bytes = 0
+        self._held = b""  # the start of what may be a header
         self.reason: str | Failure | None = None
         self.answered = False
         self.lost: Any = None
@@ -98,11 +113,34 @@ class RedisConnection(HiredisProtocol):  # type: ignore[misc] # txredisapi has n
         self.answered = True
         self._unanswered_bytes += len(data)
         try:
-            super().dataReceived(data, unpause)
+            self._parse(self._held + data)
         except PARSE_ERRORS:
             self.give_up("it does not speak Redis's protocol")
         if self._unanswered_bytes > MAX_REPLY_BYTES:
             self.give_up(f"a reply of over {MAX_REPLY_BYTES} bytes")
+
+    def _parse(self, data: bytes) -> None:
+        """Give `data` to the parser, up to a header that announces too much.
+
+        Whether what looks like one is part of a string the parser tells: it keeps a string until it has all of it, and
+        has nothing left before a header. So the rest need not be looked at, which costs ten times what parsing does.
+        """
+        start = 0
+        large = _LARGE_FIRST.match(data) or _LARGE_LATER.search(data)
+        while large is not None:
+            super().dataReceived(data[start : large.end()])
+            start = large.end()
+            if self.reason is None and not self._reader.has_data():
+                kind, digits = ("bytes", STRING_DIGITS) if data[start] in b"$=" else ("elements", ARRAY_DIGITS)
+                self.give_up(f"it announces a reply of over {10**digits - 1} {kind}")
+            if self.reason is not None:
+                return
+            large = _LARGE_LATER.search(data, start)
+        before = data.rfind(b"\r\n")
+        line = before + 2 if before >= 0 else int(data.startswith(b"\n"))
+        end = line if _BEGUN.fullmatch(data, line) else len(data)
+        self._held = data[end:]
+        super().dataReceived(data[start:end])
 
     def replyReceived(self, reply: Any) -> None:
         self._unanswered_bytes = 0

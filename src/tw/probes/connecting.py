@@ -1,5 +1,6 @@
 """How a client's run gets its connections: names, families, TLS, deadlines, and patience (`--wait-for`)."""
 
+import errno
 import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from weakref import WeakKeyDictionary
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import CancelledError, ensureDeferred
 from twisted.internet.endpoints import UNIXClientEndpoint
+from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
@@ -40,7 +42,9 @@ P = TypeVar("P", bound=ClientConnection)
 RETRY_S = 0.1
 """Between two tries under `--wait-for`: a server that comes up is noticed soon, a dead one costs little."""
 
-UNANSWERED = "is it the right server? one that expects a PROXY header needs --send-proxy"
+NEEDS_HEADER = "one that expects a PROXY header needs --send-proxy"
+
+UNANSWERED = f"is it the right server? {NEEDS_HEADER}"
 """What to ask who was closed on without a byte: a server that wants a header says nothing to who sends none."""
 
 UNIX_PATH_BYTES = 107
@@ -139,6 +143,14 @@ class Connector:
             error.hint = UNANSWERED
         return error
 
+    def _unready(self, reason: Failure) -> TwError:
+        """What the end of a connection means that was not ready yet: a TLS server says why it refuses a handshake
+        (RFC 8446, 6.2), one that takes the handshake for a broken PROXY header says nothing."""
+        error = tls_failure(reason, self.where)
+        if reason.check(ConnectionDone, ConnectionLost) and self._route.send_proxy is None:
+            error.hint = f"{error.hint} {NEEDS_HEADER}"
+        return error
+
     async def open(
         self, *, received: Callable[[bytes], None] = lambda data: None, gone: Callable[[Failure], None]
     ) -> ClientConnection:
@@ -181,7 +193,7 @@ class Connector:
         except CancelledError:
             raise
         except Exception as problem:
-            raise tls_failure(Failure(problem), self.where) from problem
+            raise self._unready(Failure(problem)) from problem
         steps.ready_s = self._clock()
         self._steps[protocol] = steps
         took_s = self._note(steps)
@@ -216,6 +228,10 @@ class Connector:
         except (ConnectError, CancelledError):
             raise
         except Exception as problem:
+            if getattr(problem, "osError", None) == errno.ECONNRESET:
+                # A connection that is refused is ECONNREFUSED: this one was made, and reset before anybody looked.
+                ended = Failure(ConnectionLost())
+                raise (self._unready(ended) if self.tls else self.lost(ended, answered=False)) from problem
             named = source_error(problem, self._route.bind)
             raise named or connect_error(Failure(problem), self.where) from problem
 

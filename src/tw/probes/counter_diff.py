@@ -61,7 +61,11 @@ class CounterDiff(Survey):
             sight = sight_of(client.stream.transport, is_server=False)
             began = self.clock()
             self.sent, self.sent_bytes = 1, len(self._request.wire)
-            answer = await within(self.reactor, self.timeout_s, client.request(self._request), self.no_answer)
+            try:
+                answer = await within(self.reactor, self.timeout_s, client.request(self._request), self.no_answer)
+            except ProtocolError as error:
+                connector.advised(error, answered=client.received_bytes > 0)
+                raise
             self.times.record(self.clock() - began)
             self.received, self.received_bytes = 1, client.received_bytes
             self.difference = self._compare(sight, answer)

@@ -14,7 +14,6 @@ from tw.errors import ProtocolError, TwError
 from tw.net.sight import sight_of
 from tw.probe_options import ProbeEchoOptions
 from tw.probes.echo import echo_target
-from tw.probes.failures import lost_connection
 from tw.probes.parting import part
 from tw.probes.ping import fresh_token
 from tw.probes.survey import Survey
@@ -65,7 +64,7 @@ class EchoDiff(Survey):
         self._bell.ring()
 
     def _gone(self, reason: Failure) -> None:
-        self._lost = lost_connection(reason, self.where)
+        self._lost = self.connector.lost(reason, answered=bool(self._came))
         self._bell.ring()
 
     async def _more(self, until: float) -> bool:

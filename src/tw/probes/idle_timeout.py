@@ -9,7 +9,7 @@ from twisted.internet.defer import CancelledError, ensureDeferred
 
 from tw.core.idle_search import IdleSearch
 from tw.core.payload import PayloadFormat
-from tw.errors import AnswerTimeout, TwError
+from tw.errors import AnswerTimeout, ProtocolError, TwError
 from tw.probe_options import ProbeCounterOptions, ProbeEchoOptions
 from tw.probes.counter import counter_target, request_for
 from tw.probes.echo import echo_target
@@ -131,7 +131,11 @@ class FindIdleTimeout(Survey, ABC):
     async def _exchange(self, connection: IdleConnection) -> None:
         self.sent += 1
         began = self.clock()
-        await within(self.reactor, self.timeout_s, connection.exchange(), self.no_answer)
+        try:
+            await within(self.reactor, self.timeout_s, connection.exchange(), self.no_answer)
+        except ProtocolError as error:
+            self.connector.advised(error, answered=self.received > 0 or connection.received_bytes > 0)
+            raise
         self.received += 1
         self.times.record(self.clock() - began)
 

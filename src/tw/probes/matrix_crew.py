@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from twisted.python.failure import Failure
 
+from tw.errors import TwError
 from tw.net.endpoint import address_text
 from tw.probes.connecting import Connector
 from tw.probes.slow_reader import SlowReader
@@ -64,6 +65,10 @@ class Member:
 
     def gone(self, reason: Failure) -> None:
         """The connection is over."""
+
+    def advised(self, error: TwError, *, answered: bool) -> TwError:
+        """As `Connector.advised`."""
+        return self._connector.advised(error, answered=answered)
 
     def abort(self) -> None:
         if self.connection is not None:
@@ -176,3 +181,8 @@ class Crew:
     def where(self) -> str:
         """All targets."""
         return ", ".join(self.targets)
+
+    def was_answered_at(self, place: int) -> bool:
+        """Whether this target has sent a byte to anyone."""
+        connections = (each.connection for each in (*self.subscribers, *self.publishers) if each.place == place)
+        return any(connection is not None and connection.received_bytes > 0 for connection in connections)

@@ -12,7 +12,7 @@ from tw.errors import AnswerTimeout, ProtocolError, TwError
 from tw.probes.books import BATCH, Books
 from tw.probes.failures import how_it_ended, lost_connection
 from tw.probes.load import STALLS, SWEEP_S
-from tw.probes.matrix_crew import FAREWELLS, Crew
+from tw.probes.matrix_crew import FAREWELLS, Crew, Member
 from tw.probes.matrix_pace import Pace
 from tw.probes.pubsub import BARRIER_S, too_long
 from tw.probes.spent import Spending, Spent
@@ -190,15 +190,15 @@ class Part:
         if row.splitter.overlong and row.left_at_s is None:
             self._crew.subscribers[index].abort()
             self._leave(row, "a line that is too long: is it a line server?", now)
-            self._check_crew(too_long(self._crew.subscribers[index].where))
+            self._check_crew(too_long(self._crew.subscribers[index].where), self._crew.subscribers[index])
         self._go_on(now)
 
     def subscriber_gone(self, index: int, reason: Failure) -> None:
         """A subscriber's connection has ended. The run goes on with the others."""
-        now, row = self._clock(), self.matrix.rows[index]
+        now, row, subscriber = self._clock(), self.matrix.rows[index], self._crew.subscribers[index]
         farewell = safe_bytes(row.last_notice) if row.last_notice.startswith(FAREWELLS) else ""
         self._leave(row, _why(farewell, reason), now)
-        self._check_crew(_parted(farewell, reason, self._crew.subscribers[index].where))
+        self._check_crew(_parted(farewell, reason, subscriber.where), subscriber)
         self._go_on(now)
 
     def publisher_gone(self, index: int, reason: Failure) -> None:
@@ -206,7 +206,7 @@ class Part:
         now, publisher = self._clock(), self._crew.publishers[index]
         farewell = safe_bytes(publisher.farewell)
         self.matrix.lose(self.matrix.sources[index], self._since_beginning(now), _why(farewell, reason))
-        self._check_crew(_parted(farewell, reason, publisher.where))
+        self._check_crew(_parted(farewell, reason, publisher.where), publisher)
         self._go_on(now)
 
     def unblocked(self, index: int) -> None:
@@ -219,12 +219,12 @@ class Part:
     def _since_beginning(self, now_s: float) -> float:
         return max(0.0, now_s - self.books.began_s)
 
-    def _check_crew(self, error: TwError) -> None:
-        """Where nobody is left to publish, or to get it, the run is over."""
+    def _check_crew(self, error: TwError, last: Member) -> None:
+        """Where nobody is left to publish, or to get it, the run is over: `error` is why the `last` one went."""
         matrix = self.matrix
         gone = all(row.left_at_s is not None for row in matrix.rows) or all(source.gone for source in matrix.sources)
         if gone and self._failed is None:
-            self._failed = error
+            self._failed = last.advised(error, answered=self._crew.was_answered_at(last.place))
             self._bell.ring()
 
     def _go_on(self, now_s: float) -> None:

@@ -7,6 +7,7 @@ from itertools import chain
 from math import inf
 from typing import Any
 
+from tw.core.counted import counted
 from tw.core.histogram import Histogram
 from tw.core.likeness import most_alike
 from tw.core.payload import TOKEN_BYTES, PayloadFormat
@@ -164,7 +165,7 @@ class Ping:
         waited_for = number is not None and self._sent_at.pop(number, None) is not None
         if number is not None and waited_for and not self._settle(number):
             self._take_back_timeout(number)
-        detail = f"{len(payload)} bytes that no payload begins with" if number is None else fault.detail
+        detail = f"{counted(len(payload), 'bytes')} that no payload begins with" if number is None else fault.detail
         self._show(Sample(number=number or 0, rtt_s=None, outcome=fault.kind, detail=detail))
         self._bell.ring()
 

@@ -229,13 +229,17 @@ class Publish:
         return AnswerTimeout("the server did not take the lines", self._connector.where, "is it stuck, or paused?")
 
     def _lost_lines(self, failed: TwError | None) -> int:
-        """What was given up, or under way when the server left; what was when we were stopped is neither."""
-        if self._options.wait and self._lost is not None and isinstance(failed, ProtocolError | TlsError):
-            return self._sent - self._returned
+        """What was given up, or under way when the peer failed; what was when we were stopped is neither."""
+        if isinstance(failed, ProtocolError | TlsError | AnswerTimeout):
+            return self._sent - self._arrived
         return self._errors["timeout"]
 
+    @property
+    def _arrived(self) -> int:
+        return self._returned if self._options.wait else self._accepted
+
     def conclude(self, failed: TwError | None) -> ExitCode:
-        arrived = self._returned if self._options.wait else self._accepted
+        arrived = self._arrived
         report = ProbeReport(
             probe="pubsub",
             target=self._connector.where,

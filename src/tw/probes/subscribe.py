@@ -9,12 +9,15 @@ from twisted.python.failure import Failure
 from tw.core.lines import LineSplitter
 from tw.errors import AnswerTimeout, ExitCode, TwError
 from tw.probe_options import ProbePubSubOptions
-from tw.probes.failures import lost_connection
 from tw.probes.parting import part
 from tw.probes.pubsub import MAX_LINE_BYTES, pubsub_connector, too_long
 from tw.probes.timing import Bell
 from tw.progress import Display
 from tw.report import SubscribeSummary
+
+HEADER_PATIENCE_S = 40.0
+"""How long a server may wait for a PROXY header from who says nothing at all: this one 10 s, nginx 30 s
+(proxy_protocol_timeout). One that closes later had another reason."""
 
 
 class Subscribe:
@@ -86,7 +89,8 @@ class Subscribe:
 
     def _gone(self, reason: Failure) -> None:
         if self._failed is None:
-            self._failed = lost_connection(reason, self._connector.where)
+            patient = self._clock() - self._began_s > HEADER_PATIENCE_S
+            self._failed = self._connector.lost(reason, answered=self._received_bytes > 0 or patient)
         self._bell.ring()
 
     def conclude(self, failed: TwError | None) -> ExitCode:

@@ -17,7 +17,6 @@ from twisted.python.failure import Failure
 
 from tw.errors import ExitCode, TwError
 from tw.probes.connecting import Connector
-from tw.probes.failures import lost_connection
 from tw.probes.parting import part
 from tw.probes.timing import Bell
 from tw.progress import Display
@@ -131,7 +130,7 @@ class Talk:
                 await self._bell.heard()
             await self._read_on()
             if self._lost is not None and not self._lost.check(error.ConnectionDone):
-                raise lost_connection(self._lost, connector.where)
+                raise connector.lost(self._lost, answered=self._heard > 0)
             await part(self._reactor, connection)
         finally:
             self._stdin.stopProducing()

@@ -7,6 +7,7 @@ from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrad
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.python.failure import Failure
 
+from tw.core.counted import counted
 from tw.core.text import safe, safe_bytes
 from tw.errors import ProtocolError
 from tw.net.tls_failures import tls_failure
@@ -201,7 +202,8 @@ def early_end(reason: Failure, where: str, exchange: Exchange | None) -> BaseExc
     if not reason.check(ConnectionDone, ConnectionLost):
         return tls_failure(reason, where)
     how = "closed" if reason.check(ConnectionDone) else "broke"
-    when = f"in the middle of its answer, after {received_bytes} bytes" if received_bytes else "without an answer"
+    middle = f"in the middle of its answer, after {counted(received_bytes, 'bytes')}"
+    when = middle if received_bytes else "without an answer"
     if exchange is not None and received_bytes:
         return CutShort(f"the peer {how} the connection {when}", where, exchange)
     error = ProtocolError(f"the peer {how} the connection {when}", where)

@@ -28,13 +28,20 @@ NOTED = frozenset((b"accept", b"connection", b"content-length", b"expect", b"tra
 END = b"\r\n\r\n"
 """Of a header, of trailers, and so of all that has no body of a given length."""
 
-_STRANGE = re.compile(END + rb"(?!(?:GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH|TRACE|CONNECT) |\Z)")
+RTSP = b"RTSP/"
+"""A protocol that llhttp takes for HTTP, GET and all, and does not say which it was. HTTP's own name is part of the
+version, and case-sensitive (RFC 9112, 2.3)."""
+
+_KNOWN = rb"(?:GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH|TRACE|CONNECT) "
+_STRANGE = re.compile(END + rb"(?!" + _KNOWN + rb"|\Z)")
+_FOREIGN = re.compile(END + rb"(?!" + _KNOWN + rb" *[^ \r\n]+ +HTTP/|\Z)")
+_UP_TO_RTSP = re.compile(rb"[\r\n]*[^ \r\n]+ +[^ \r\n]+ +(?=RTSP/)")
 
 ONLY_GET = "only GET and HEAD are answered"
 
 
 def boundary(data: bytes, begun: bool) -> int:
-    """How much of `data` may be parsed at once, so that a request with an unknown method starts a piece.
+    """How much of `data` may be parsed at once, so that a request with an unknown method, or of RTSP, starts a piece.
 
     httptools does not say where it stopped. So it gets nothing that goes beyond the end of a header unless a common
     method follows there; a piece more costs little, and does no harm. `begun`: `data` starts within a request. (What
@@ -44,9 +51,29 @@ def boundary(data: bytes, begun: bool) -> int:
         return len(data) - len(data.lstrip(END))  # the end of a header that was cut apart
     if begun:
         return data.find(END) + len(END) if END in data else len(data)
-    if (strange := _STRANGE.search(data)) is not None:
+    if (strange := (_STRANGE if data.find(RTSP) < 0 else _FOREIGN).search(data)) is not None:
         return strange.start() + len(END)
     return len(data)
+
+
+def opening_of(opening: bytes | None, data: bytes) -> bytes | None:
+    """What there is of a request behind the last header's end, as long as its own line has no end; None from then on.
+
+    `opening` is what there was before `data`.
+    """
+    if opening is None:
+        return None
+    begun = data[data.rfind(END) + len(END) :] if END in data else opening + data
+    return None if b"\n" in begun.lstrip(b"\r\n") else begun
+
+
+def before_rtsp(opening: bytes, data: bytes) -> int | None:
+    """How much of `data` stands before the name of that protocol in a request line; None where it has another name.
+
+    `opening` is what came of the request before `data`.
+    """
+    match = _UP_TO_RTSP.match(opening + data)
+    return None if match is None else max(0, match.end() - len(opening))
 
 
 def coding_fault(value: bytes) -> int:

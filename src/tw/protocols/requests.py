@@ -18,9 +18,12 @@ from tw.protocols.request_rules import (
     METHOD,
     NOTED,
     REPEATED_LIMIT_BYTES,
+    RTSP,
     TARGET_LIMIT_BYTES,
+    before_rtsp,
     boundary,
     coding_fault,
+    opening_of,
 )
 
 _SLASH = ord("/")
@@ -58,7 +61,7 @@ class Requests(Repeats):
     def _prepare(self) -> None:
         # Less what was fed since a header ended or a piece of a body came: all that httptools may have buffered.
         self.room_bytes = self._header_limit_bytes
-        self._opening: bytes | None = b""  # the request as long as it has no target; None where its start is not known
+        self._opening: bytes | None = b""  # the request as long as its line has no end, then None
         self._nameless = b""  # the start of a method that httptools does not know, kept from it until it is whole
         self._noted = True
         self._run = 0  # plain requests of one kind up to here
@@ -102,7 +105,9 @@ class Requests(Repeats):
             return self._feed_other_method(self._nameless, data)
         if self.begun or data.find(END) != len(data) - 4:
             data = data[: self._cut(data)]
-        messages = self._messages
+        size, messages, foreign, opening = len(data), self._messages, None, self._opening
+        if opening is not None and not self.headed and (opening or data.find(RTSP) >= 0):
+            data = data[: (foreign := before_rtsp(opening, data))]
         is_alone = not self.begun and len(data) <= REPEATED_LIMIT_BYTES
         self.room_bytes -= len(data)
         try:
@@ -121,10 +126,11 @@ class Requests(Repeats):
         count = self._messages - messages
         if is_alone and 0 < count <= self._run and not self.begun:
             self._remember(data, self._last_kind, count)
-        if self.begun and not self._target:
-            known = self._opening is not None and messages == self._messages
-            self._opening = (self._opening or b"") + data if known else None
-        return len(data)
+        if foreign is not None:
+            self.refuse(400, "the protocol is RTSP")
+        elif self.begun and not self.headed:
+            self._opening = opening_of(opening if messages == self._messages else b"", data)
+        return size
 
     def _cut(self, data: bytes) -> int:
         """How much of `data` to parse at once, so that an unknown method is found at the start of a piece."""
@@ -133,10 +139,8 @@ class Requests(Repeats):
         return boundary(data, self.begun)
 
     def _feed_other_method(self, opening: bytes, data: bytes) -> int:
-        """A method that httptools does not know gets its 501: it is parsed under the name of one that it knows.
-
-        `opening` is what came of the request before `data`. Gives how much of `data` is done with.
-        """
+        """A method that httptools does not know gets its 501: it is parsed under the name of one that it knows. Gives
+        how much of `data` is done with; `opening` is what came of the request before it."""
         request = (opening + data).lstrip(b"\r\n")
         method = METHOD.match(request)
         rest = request[method.end() :] if method else b""

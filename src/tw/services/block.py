@@ -11,6 +11,7 @@ from typing import Any
 
 from twisted.logger import Logger
 
+from tw.core.counted import counted
 from tw.core.cursor import Cursor
 from tw.net.progress import taken_bytes
 from tw.net.reactor import end_turn_early
@@ -125,7 +126,7 @@ class Blocking(Disconnecting):
     def _pause(self) -> None:
         self._pauses += 1
         self._since_s = self._now()
-        self._log.debug("publishers are paused: {count} subscribers are behind", count=len(self._waits))
+        self._log.debug("publishers are paused: {who} too far behind", who=counted(len(self._waits), "subscribers"))
         for connection in list(self._scene.listener.connections.values()):
             if connection not in self._waits and isinstance(connection, PubSubServer):
                 self._hold(connection)

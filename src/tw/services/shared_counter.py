@@ -19,8 +19,7 @@ from tw.services.shared_numbers import SharedNumbers
 class SharedCounterService(CounterService):
     """Start, stop. The count is the key that `access` names.
 
-    As one of several processes it tells in events alone what becomes of the count, as its parent does for all of them
-    (`is_one_of_several`), and in the place of one that ended it starts whatever Redis does (`anyhow`).
+    In the place of a worker that ended it starts whatever Redis does (`anyhow`).
     """
 
     def __init__(
@@ -31,18 +30,16 @@ class SharedCounterService(CounterService):
         access: RedisAccess,
         clock: Callable[[], float] = time.time,
         *,
-        is_one_of_several: bool = False,
         anyhow: bool = False,
     ) -> None:
         super().__init__(reactor, options, emit, clock)
-        self._is_one_of_several = is_one_of_several
         self._anyhow = anyhow
         self._shared = SharedNumbers(
             reactor,
             access,
             lease=options.lease,
-            failed=self._lost_count,
-            recovered=self._found_count,
+            failed=self._tell_via,
+            recovered=lambda: self._tell_via(None),
         )
 
     async def start(self) -> list[Listening]:
@@ -64,20 +61,8 @@ class SharedCounterService(CounterService):
         self._sweep.wake()
         return LateCounter(self._late_site, keeper, address)
 
-    def _lost_count(self, why: str) -> None:
-        self._tell_via(why)
-        if not self._is_one_of_several:
-            self.log.error("{why}; requests are answered with 503", why=why)
-
-    def _found_count(self) -> None:
-        self._tell_via(None)
-        if not self._is_one_of_several:
-            self.log.warn("the shared count is there again")
-
     def _tell_via(self, problem: str | None) -> None:
-        # On stderr, where events in words go, the log says it already.
-        if self._options.json or self._is_one_of_several:
-            self.listener.emit(ViaChanged(problem=problem))
+        self.listener.emit(ViaChanged(problem=problem))
 
     async def stop(self) -> ServerSummary:
         """Stop accepting, drain, let go of Redis, and tell what was done."""

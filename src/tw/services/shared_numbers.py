@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, TimeoutError
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -21,14 +21,16 @@ from tw.net.redis_access import RedisAccess
 from tw.protocols.late import LateAnswer, LateSite
 
 MAX_WAITING = 100_000
-"""Requests that wait for a number, of all connections: each is some 300 bytes. With `--max-connections` as it is by
-default, ten of each fit in."""
+"""Requests that wait for a number, 300 bytes each: ten of each connection that `--max-connections` has by default."""
 
 OTHER_SERVER = frozenset(("READONLY", "MASTERDOWN", "LOADING"))
 """Refusals that another connection, to whoever has the name by then, may not meet."""
 
 LOOK_S = 1.0
-"""How often a server looks how far the others are: it may be all that is known of it, where Redis forgets."""
+"""How often a server looks how far the others are: it may be all that is known, where Redis forgets."""
+
+START_S = 1.0
+"""So long one that starts anyhow waits for Redis: whoever its sockets have accepted is to wait for 2 s at most."""
 
 AWAY = "the shared count is out of reach"
 FULL = "too many requests are waiting"
@@ -70,14 +72,10 @@ class SharedNumbers:
         self.problem: str | None = None
 
     async def start(self, start: int | None) -> None:
-        """Connect, and see that the key is a count, which begins at `start` where it is new.
-
-        Raises TwError: LocalError for a key that holds something else, UsageError where the count stands below what
-        `start` says; otherwise as RedisLink does.
-        """
-        await self._link.start()
+        """Connect, and see that the key is a count, which begins at `start` where it is new. Raises TwError: LocalError
+        where it is none, UsageError where it stands below what `start` says; otherwise as RedisLink does."""
         try:
-            await self._look_at_key(start)
+            await self._begin(start)
         except BaseException:
             await self._link.stop()
             raise
@@ -87,13 +85,17 @@ class SharedNumbers:
     async def start_anyhow(self) -> None:
         """As `start`, but where Redis is away, or of no use, that is as if it had become so later."""
         try:
-            await self._link.start()
-            await self._look_at_key(None)
-        except TwError as error:
-            self._is_away(error.what)
-            self._link.keep_trying(error.what)
+            await Deferred.fromCoroutine(self._begin(None)).addTimeout(START_S, self._reactor)
+        except (TwError, TimeoutError) as error:
+            why = error.what if isinstance(error, TwError) else f"no answer within {START_S:g} s"
+            self._is_away(why)
+            self._link.keep_trying(why)
         self._fetch()
         self._timer = self._reactor.callLater(LOOK_S, self._look)
+
+    async def _begin(self, start: int | None) -> None:
+        await self._link.start()
+        await self._look_at_key(start)
 
     async def _look_at_key(self, start: int | None) -> None:
         where = self._link.where

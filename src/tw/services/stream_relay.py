@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from tw.core.counted import counted
 from tw.core.follower import Follower
 from tw.core.outbox import Outbox, Outgoing
 from tw.core.redis_rules import LinkLost, Refusal
@@ -124,7 +125,7 @@ class StreamRelay:
         await self._ending.wait(within_s)
         self._reader.stop()
         if lines := self._outbox.untaken_lines:
-            self._log.warn("{lines} lines were not taken by Redis in time", lines=lines)
+            self._log.warn("Redis did not take {lines} in time", lines=counted(lines, "lines"))
 
     async def stop(self) -> None:
         self._reader.stop()
@@ -253,7 +254,7 @@ class StreamRelay:
 
     def _tell_lost(self, lines: int) -> None:
         if lines:
-            self._log.warn("{lines} lines were gone from the stream before they were read", lines=lines)
+            self._log.warn("{lines} lost: gone from the stream before being read", lines=counted(lines, "lines"))
             self._floor.tell_all(f"dropped {lines} lines")
 
     def _are_back(self, gone: list[Outgoing[PubSubServer]]) -> None:

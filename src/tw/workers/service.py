@@ -38,7 +38,7 @@ def make_service(reactor: Any, job: Job, emit: Emit, numbers: Numbers | None) ->
         from tw.services.shared_counter import SharedCounterService
 
         access = take_over_access(job.via)
-        return SharedCounterService(reactor, options, emit, access, is_one_of_several=True, anyhow=job.replaces)
+        return SharedCounterService(reactor, options, emit, access, anyhow=job.replaces)
     from tw.services.echo import EchoService
 
     assert isinstance(options, ServeEchoOptions)
