@@ -36,7 +36,7 @@ _tw_report() {
         '--no-config[Read no settings file.]' \
         '(-h --help)-h[Show this message and exit.]' \
         '(-h --help)--help[Show this message and exit.]' \
-        '*:FILE...:_files' \
+        '*:FILE:_files' \
         && ret=0
     return ret
 }
@@ -63,7 +63,7 @@ _tw_imap_check() {
         '--trace[Show the conversation on stderr, without passwords.]' \
         '--timeout=[For the whole.]:DURATION: ' \
         '--ca-file=[Trust these authorities instead of the system'"'"'s.]:PEM:_files' \
-        '--pin=[Expect this public key (as curl'"'"'s --pinnedpubkey).]:sha256//…: ' \
+        '*--pin=[Expect this public key, as curl'"'"'s --pinnedpubkey; repeatable: any of them will do.]:sha256//…: ' \
         '--insecure[Do not verify the certificate. Counts only when typed.]' \
         '--server-name=[Expect a certificate for this name (and send it as SNI).]:NAME: ' \
         '--client-cert=[Show this certificate to the server.]:PEM:_files' \
@@ -113,7 +113,7 @@ _tw_imap_watch() {
         '--trace[Show the conversation on stderr, without passwords.]' \
         '--timeout=[For the whole.]:DURATION: ' \
         '--ca-file=[Trust these authorities instead of the system'"'"'s.]:PEM:_files' \
-        '--pin=[Expect this public key (as curl'"'"'s --pinnedpubkey).]:sha256//…: ' \
+        '*--pin=[Expect this public key, as curl'"'"'s --pinnedpubkey; repeatable: any of them will do.]:sha256//…: ' \
         '--insecure[Do not verify the certificate. Counts only when typed.]' \
         '--server-name=[Expect a certificate for this name (and send it as SNI).]:NAME: ' \
         '--client-cert=[Show this certificate to the server.]:PEM:_files' \
@@ -159,7 +159,7 @@ _tw_imap_status() {
         '--trace[Show the conversation on stderr, without passwords.]' \
         '--timeout=[For the whole.]:DURATION: ' \
         '--ca-file=[Trust these authorities instead of the system'"'"'s.]:PEM:_files' \
-        '--pin=[Expect this public key (as curl'"'"'s --pinnedpubkey).]:sha256//…: ' \
+        '*--pin=[Expect this public key, as curl'"'"'s --pinnedpubkey; repeatable: any of them will do.]:sha256//…: ' \
         '--insecure[Do not verify the certificate. Counts only when typed.]' \
         '--server-name=[Expect a certificate for this name (and send it as SNI).]:NAME: ' \
         '--client-cert=[Show this certificate to the server.]:PEM:_files' \
@@ -175,7 +175,7 @@ _tw_imap_status() {
         '--no-config[Read no settings file.]' \
         '(-h --help)-h[Show this message and exit.]' \
         '(-h --help)--help[Show this message and exit.]' \
-        '*:[MAILBOX]...:()' \
+        '*:MAILBOX:()' \
         && ret=0
     return ret
 }
@@ -202,7 +202,7 @@ _tw_imap_mailboxes() {
         '--trace[Show the conversation on stderr, without passwords.]' \
         '--timeout=[For the whole.]:DURATION: ' \
         '--ca-file=[Trust these authorities instead of the system'"'"'s.]:PEM:_files' \
-        '--pin=[Expect this public key (as curl'"'"'s --pinnedpubkey).]:sha256//…: ' \
+        '*--pin=[Expect this public key, as curl'"'"'s --pinnedpubkey; repeatable: any of them will do.]:sha256//…: ' \
         '--insecure[Do not verify the certificate. Counts only when typed.]' \
         '--server-name=[Expect a certificate for this name (and send it as SNI).]:NAME: ' \
         '--client-cert=[Show this certificate to the server.]:PEM:_files' \
@@ -245,7 +245,7 @@ _tw_imap_subjects() {
         '--trace[Show the conversation on stderr, without passwords.]' \
         '--timeout=[For the whole.]:DURATION: ' \
         '--ca-file=[Trust these authorities instead of the system'"'"'s.]:PEM:_files' \
-        '--pin=[Expect this public key (as curl'"'"'s --pinnedpubkey).]:sha256//…: ' \
+        '*--pin=[Expect this public key, as curl'"'"'s --pinnedpubkey; repeatable: any of them will do.]:sha256//…: ' \
         '--insecure[Do not verify the certificate. Counts only when typed.]' \
         '--server-name=[Expect a certificate for this name (and send it as SNI).]:NAME: ' \
         '--client-cert=[Show this certificate to the server.]:PEM:_files' \
@@ -292,7 +292,7 @@ _tw_imap_first_subject() {
         '--trace[Show the conversation on stderr, without passwords.]' \
         '--timeout=[For the whole.]:DURATION: ' \
         '--ca-file=[Trust these authorities instead of the system'"'"'s.]:PEM:_files' \
-        '--pin=[Expect this public key (as curl'"'"'s --pinnedpubkey).]:sha256//…: ' \
+        '*--pin=[Expect this public key, as curl'"'"'s --pinnedpubkey; repeatable: any of them will do.]:sha256//…: ' \
         '--insecure[Do not verify the certificate. Counts only when typed.]' \
         '--server-name=[Expect a certificate for this name (and send it as SNI).]:NAME: ' \
         '--client-cert=[Show this certificate to the server.]:PEM:_files' \
@@ -329,7 +329,7 @@ _tw_imap() {
         '(-h --help)-h[Show this message and exit.]' \
         '(-h --help)--help[Show this message and exit.]' \
         '1:command:->commands' \
-        '*::argument:->below' \
+        '*:: :->below' \
         && ret=0
     case $state in
         commands)
@@ -367,7 +367,7 @@ _tw_probe_pubsub() {
         '--wait-for=[Keep trying to connect for so long.]:DURATION: ' \
         '--tls[Speak TLS.]' \
         '--ca-file=[Trust these authorities instead of the system'"'"'s.]:PEM:_files' \
-        '--pin=[Expect this public key (as curl'"'"'s --pinnedpubkey).]:sha256//…: ' \
+        '*--pin=[Expect this public key, as curl'"'"'s --pinnedpubkey; repeatable: any of them will do.]:sha256//…: ' \
         '--insecure[Do not verify the certificate. Counts only when typed.]' \
         '--server-name=[Expect a certificate for this name (and send it as SNI).]:NAME: ' \
         '--client-cert=[Show this certificate to the server.]:PEM:_files' \
@@ -412,7 +412,7 @@ _tw_probe_pubsub() {
         '--no-config[Read no settings file.]' \
         '(-h --help)-h[Show this message and exit.]' \
         '(-h --help)--help[Show this message and exit.]' \
-        '*:[TARGET]...:()' \
+        '*:TARGET:()' \
         && ret=0
     return ret
 }
@@ -427,7 +427,7 @@ _tw_probe_counter() {
         '--wait-for=[Keep trying to connect for so long.]:DURATION: ' \
         '--tls[Speak TLS.]' \
         '--ca-file=[Trust these authorities instead of the system'"'"'s.]:PEM:_files' \
-        '--pin=[Expect this public key (as curl'"'"'s --pinnedpubkey).]:sha256//…: ' \
+        '*--pin=[Expect this public key, as curl'"'"'s --pinnedpubkey; repeatable: any of them will do.]:sha256//…: ' \
         '--insecure[Do not verify the certificate. Counts only when typed.]' \
         '--server-name=[Expect a certificate for this name (and send it as SNI).]:NAME: ' \
         '--client-cert=[Show this certificate to the server.]:PEM:_files' \
@@ -487,7 +487,7 @@ _tw_probe_echo() {
         '--wait-for=[Keep trying to connect for so long.]:DURATION: ' \
         '--tls[Speak TLS.]' \
         '--ca-file=[Trust these authorities instead of the system'"'"'s.]:PEM:_files' \
-        '--pin=[Expect this public key (as curl'"'"'s --pinnedpubkey).]:sha256//…: ' \
+        '*--pin=[Expect this public key, as curl'"'"'s --pinnedpubkey; repeatable: any of them will do.]:sha256//…: ' \
         '--insecure[Do not verify the certificate. Counts only when typed.]' \
         '--server-name=[Expect a certificate for this name (and send it as SNI).]:NAME: ' \
         '--client-cert=[Show this certificate to the server.]:PEM:_files' \
@@ -549,7 +549,7 @@ _tw_probe() {
         '(-h --help)-h[Show this message and exit.]' \
         '(-h --help)--help[Show this message and exit.]' \
         '1:command:->commands' \
-        '*::argument:->below' \
+        '*:: :->below' \
         && ret=0
     case $state in
         commands)
@@ -754,7 +754,7 @@ _tw_serve() {
         '(-h --help)-h[Show this message and exit.]' \
         '(-h --help)--help[Show this message and exit.]' \
         '1:command:->commands' \
-        '*::argument:->below' \
+        '*:: :->below' \
         && ret=0
     case $state in
         commands)
@@ -792,7 +792,7 @@ _tw() {
         '(-h --help)-h[Show this message and exit.]' \
         '(-h --help)--help[Show this message and exit.]' \
         '1:command:->commands' \
-        '*::argument:->below' \
+        '*:: :->below' \
         && ret=0
     case $state in
         commands)
