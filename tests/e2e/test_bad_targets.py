@@ -10,6 +10,7 @@ import pytest
 
 from e2e.certificates import make_certificates
 from e2e.harness import serving, tw
+from ports import held_port
 from tw.errors import ExitCode
 
 
@@ -48,9 +49,8 @@ PROBES = ["echo", "counter", "pubsub"]
 
 @pytest.mark.parametrize("probe", PROBES)
 def test_a_target_that_refuses(probe: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        port = gone.getsockname()[1]
-    ran = tw("probe", probe, f":{port}", "--json")
+    with held_port() as port:
+        ran = tw("probe", probe, f":{port}", "--json")
     assert ran.code == ExitCode.CONNECT
     assert "connection refused" in ran.error_line
     assert (ran.json["ok"], ran.json["error"]["kind"], ran.json["error"]["exit"]) == (False, "connect", 3)

@@ -1,6 +1,7 @@
 """`tw serve counter` against hostile clients, over real sockets: slow ones, greedy ones, and others beside them."""
 
 import re
+import signal
 import socket
 import ssl
 import threading
@@ -84,9 +85,11 @@ def dripping(clients: list[socket.socket]) -> Iterator[None]:
 
 def test_slow_headers_are_a_408_while_others_are_served() -> None:
     with serving("counter", "--header-timeout", "1s") as server, ExitStack() as stack:
+        server.process.send_signal(signal.SIGSTOP)  # whoever is accepted has said this by then, however slow we are
         clients = [stack.enter_context(connect(server)) for _ in range(50)]
         for client in clients:
             client.sendall(REQUEST + b"GET / HTTP/1.1\r\nX: ")
+        server.process.send_signal(signal.SIGCONT)
         with dripping(clients):
             assert rate(server) > 0
             ends = [to_the_end(client) for client in clients]

@@ -13,6 +13,7 @@ import pytest
 
 from e2e.harness import TIMEOUT_S, TW, environment, serving, tw
 from e2e.proxy import Harm, by_line, proxy
+from ports import held_port
 from tw.errors import ExitCode
 
 LOAD_FIELDS = {
@@ -162,8 +163,7 @@ def test_a_signal_ends_the_run_with_its_summary(number: int, code: int) -> None:
 
 def test_a_server_that_restarts_costs_its_connections_and_the_run_goes_on() -> None:
     began = time.monotonic()
-    with serving("echo") as first:
-        port = first.port
+    with held_port() as port, serving("echo", place=("--port", str(port))) as first:
         lasts_s = 4 + 5 * (time.monotonic() - began)  # well beyond a restart, however long one takes here and now
         command = [TW, "probe", "echo", f":{port}", "--rate", "200", "--connections", "3", "--duration", f"{lasts_s}s"]
         with subprocess.Popen([*command, "--json-stream"], stdout=subprocess.PIPE, env=environment()) as probing:
@@ -186,7 +186,6 @@ def test_a_server_that_restarts_costs_its_connections_and_the_run_goes_on() -> N
 
 @pytest.mark.parametrize("probe", ["echo", "counter"])
 def test_nobody_there_is_no_load(probe: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        port = gone.getsockname()[1]
-    ran = tw("probe", probe, f":{port}", "--connections", "9", "--json")
+    with held_port() as port:
+        ran = tw("probe", probe, f":{port}", "--connections", "9", "--json")
     assert (ran.code, ran.json["sent"]) == (ExitCode.CONNECT, 0)

@@ -1,9 +1,8 @@
 """Counters that share a real Redis: numbers unique over all of them, whatever is killed."""
 
 import json
-import socket
+import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -15,9 +14,7 @@ from e2e.certificates import make_certificates
 from e2e.haproxy import haproxy
 from e2e.harness import TIMEOUT_S, TW, Server, environment, serving, tw, until
 from e2e.redis import Redis, redis
-
-# A redis-server's own port can only be named, so one that was free a moment ago is tried, and another if it is taken.
-ATTEMPTS = 5
+from ports import held_port
 
 
 def url(server: Redis, user: str = "", key: str = "n") -> str:
@@ -58,12 +55,6 @@ def report(process: subprocess.Popen[bytes]) -> Any:
     return json.loads(out)
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port
-
-
 @pytest.mark.parametrize("lease", [(), ("--lease", "500")])
 def test_behind_a_balancer_two_servers_are_one_counter(tmp_path: Path, lease: tuple[str, ...]) -> None:
     with redis(tmp_path) as server, nodes(server, 2, *lease) as (one, two):
@@ -84,12 +75,18 @@ def test_behind_a_balancer_two_servers_are_one_counter(tmp_path: Path, lease: tu
 
 def test_a_node_that_is_killed_leaves_a_gap_and_the_other_counts_on(tmp_path: Path) -> None:
     with redis(tmp_path) as server, nodes(server, 2) as (one, two):
-        loads = [loaded(node, "--duration", "2") for node in (one, two)]
+        loads = [loaded(node, "--duration", "10m") for node in (one, two)]
         until(lambda: int(server.says("GET", "n")) > 500)
         one.process.kill()
+        one.process.wait()
+        before = int(server.says("GET", "n"))
+        until(lambda: int(server.says("GET", "n")) > before + 500)
+        for load in loads:
+            load.send_signal(signal.SIGINT)
         dead, alive = map(report, loads)
-        assert alive["ok"], alive
-        assert not dead["ok"]
+        two.wait_until_idle()  # it may count what was asked for as the load was ended
+        assert (alive["lost"], alive["errors"]) == (0, {}), alive
+        assert dead["errors"], dead
         assert dead["numbers"]["duplicates"] == alive["numbers"]["duplicates"] == 0
         given = dead["received"] + alive["received"]
         counted = int(server.says("GET", "n"))
@@ -135,9 +132,7 @@ def test_numbers_of_two_servers_are_apart_through_it_all(tmp_path: Path) -> None
 def test_a_paused_redis_is_a_503_in_time(tmp_path: Path) -> None:
     with redis(tmp_path) as server, nodes(server, 1) as (node,):
         server.pause()
-        began_s = time.monotonic()
         assert asked(node)[0] == 503
-        assert time.monotonic() - began_s < 5.0, "a probe would have given up"
         server.go_on()
         event = node.wait_for("via")
         while not event["ok"]:
@@ -145,16 +140,14 @@ def test_a_paused_redis_is_a_503_in_time(tmp_path: Path) -> None:
         assert asked(node)[0] == 200
 
 
-def test_a_redis_that_sleeps_is_a_503_too_and_comes_back(tmp_path: Path) -> None:
-    with redis(tmp_path, "--enable-debug-command", "yes") as server, nodes(server, 1) as (node,):
-        sleeping = subprocess.Popen(
-            ["redis-cli", "-s", str(server.path), "DEBUG", "SLEEP", "4"], stdout=subprocess.PIPE
-        )
-        assert not node.wait_for("via")["ok"], "noticed though nobody asks"
+def test_a_paused_redis_is_noticed_though_nobody_asks(tmp_path: Path) -> None:
+    with redis(tmp_path) as server, nodes(server, 1) as (node,):
+        server.pause()
+        assert not node.wait_for("via")["ok"]
         assert asked(node)[0] == 503
+        server.go_on()
         assert node.wait_for("via")["ok"]
         assert asked(node)[0] == 200
-        sleeping.communicate(timeout=TIMEOUT_S)
 
 
 def test_redis_and_its_servers_may_both_start_again(tmp_path: Path) -> None:
@@ -199,12 +192,7 @@ def test_over_tls_redis_is_verified(tmp_path: Path) -> None:
     other.mkdir()
     stranger = make_certificates(other, "localhost")
     tls = ("--tls-cert-file", made.cert, "--tls-key-file", made.key, "--tls-auth-clients", "no")
-    with ExitStack() as stack:
-        for _ in range(ATTEMPTS):
-            port = free_port()
-            server = stack.enter_context(redis(tmp_path, "--tls-port", str(port), *tls))
-            if server.process.poll() is None:
-                break
+    with held_port() as port, redis(tmp_path, "--tls-port", str(port), *tls):
         via = ("--port", "0", "--via", f"rediss://localhost:{port}?key=n")
         with serving("counter", *via[2:], "--via-ca-file", made.ca) as node:
             assert asked(node)[1] == "1"
@@ -235,7 +223,8 @@ def test_a_key_of_another_type_is_left_alone(tmp_path: Path) -> None:
 def test_a_redis_that_is_not_there_is_exit_3(tmp_path: Path) -> None:
     ran = tw("serve", "counter", "--port", "0", "--via", f"unix://{tmp_path}/none?key=n")
     assert (ran.code, "no such file" in ran.error_line) == (3, True)
-    ran = tw("serve", "counter", "--port", "0", "--via", f"redis://127.0.0.1:{free_port()}")
+    with held_port() as port:
+        ran = tw("serve", "counter", "--port", "0", "--via", f"redis://127.0.0.1:{port}")
     assert (ran.code, "connection refused" in ran.error_line) == (3, True)
 
 
