@@ -96,15 +96,15 @@ def test_a_server_that_dies_leaves_the_rest_to_the_other_one(program: str, named
             for _ in range(5):
                 servers[0].wait_for("request")
             servers[0].process.kill()
-            servers[0].process.wait()
-            for _ in range(50):
+            seen = 5 + servers[0].stdout.read().count(b'"event": "request"')
+            for _ in range(seen + 50):  # it had as many, and goes on alone
                 servers[1].wait_for("request")
             report = probe.interrupt()
     # Whoever of the two programs had the request under way asks the other server.
     assert (report["lost"], report["errors"]) == (0, {}), report
     assert (clean(report["numbers"]), report["numbers"]["instances"]) == (True, 2)
     died, lived = sorted(answers for answers, *_ in shares(report))
-    assert (died >= 4, lived >= 45, died + lived) == (True, True, report["received"])
+    assert (died >= 4, lived > died + 40, died + lived) == (True, True, report["received"])
 
 
 @pytest.mark.parametrize("crash", [False, True], ids=["stop", "crash"])
