@@ -168,7 +168,8 @@ def _push(publisher: socket.socket, data: bytes) -> int:
 
 def test_publishers_wait_for_a_subscriber_that_reads_late_and_it_loses_nothing() -> None:
     data = b"".join(b"%07d" % number + b"y" * 992 + b"\n" for number in range(64_000))
-    with serving("pubsub", "--slow", "block", "--backlog", "1M", "--no-prefix", "--no-echo", "--access-log") as server:
+    options = ("--slow", "block", "--backlog", "1M", "--block-timeout", "10m", "--no-prefix", "--no-echo")
+    with serving("pubsub", *options, "--access-log") as server:
         with _connect(server, room_bytes=4096) as late, _connect(server) as publisher:
             sent = _push(publisher, data)
             assert sent < len(data)
