@@ -22,6 +22,8 @@ from ports import held_port
 
 FORGETS_S = 0.5
 FAR = ("--max-idle", "20s")
+ABOUT_1_S = 0.5
+"""What is found, at least, of a second: an answer that a busy machine sees late makes the silence after it shorter."""
 
 
 def found(service: str, place: str, *more: str) -> Any:
@@ -88,7 +90,7 @@ def test_the_idle_timeout_of_an_echo_is_found(tls: bool) -> None:
         pin = ("--tls", "--pin", server.listening[0]["pin"]) if tls else ()
         idle = found("echo", server.target, *FAR, *pin)
     assert idle["how"] == "closed"
-    assert 1.0 <= idle["kept_s"] <= idle["lost_s"] < 20.0
+    assert ABOUT_1_S <= idle["kept_s"] <= idle["lost_s"] < 20.0
 
 
 def test_that_of_nginx_is_found() -> None:
@@ -96,7 +98,7 @@ def test_that_of_nginx_is_found() -> None:
         with nginx(f"keepalive_timeout 1s; location / {{ proxy_pass http://{server.target}; }}") as front:
             idle = found("counter", front.target, *FAR)
     assert idle["how"] == "closed"
-    assert 0.9 <= idle["kept_s"] < 20.0
+    assert ABOUT_1_S <= idle["kept_s"] < 20.0
 
 
 @pytest.mark.parametrize("service", ["echo", "counter"])
@@ -110,7 +112,7 @@ def test_that_of_haproxy_is_found(tmp_path_factory: pytest.TempPathFactory, serv
             trust = ("--tls", "--ca-file", files.ca) if tls else ()
             idle = found(service, f"127.0.0.1:{front}", *FAR, *trust)
     assert idle["how"] == "closed"
-    assert 0.9 <= idle["kept_s"] < 20.0
+    assert ABOUT_1_S <= idle["kept_s"] < 20.0
 
 
 def test_in_words_it_is_one_line() -> None:
