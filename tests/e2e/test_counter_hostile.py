@@ -152,9 +152,11 @@ def test_limits_of_a_request_are_what_the_user_says() -> None:
 
 
 def test_a_hundred_thousand_pipelined_requests_that_nobody_reads_are_bounded_and_then_all_answered() -> None:
-    # However long the machine takes for the others, the greedy one is not cut off meanwhile.
-    with serving("counter", "--send-timeout", "10m") as server, connect(server) as greedy:
+    # However long a busy machine takes for the others, the greedy one is not cut off meanwhile: its requests come at
+    # once, and it may wait as long as it likes before it reads.
+    with serving("counter", "--send-timeout", "10m") as server, ExitStack() as stack:
         undisturbed = rate(server)
+        greedy = stack.enter_context(connect(server))
         before_bytes = server.resident_bytes()
         sender = threading.Thread(target=greedy.sendall, args=(REQUEST * PIPELINED,))
         sender.start()

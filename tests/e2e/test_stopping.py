@@ -90,7 +90,8 @@ def test_echo_sends_back_all_that_it_has_read(reactor: str) -> None:
 @pytest.mark.parametrize("reactor", ["auto", "stock"])
 def test_the_counter_answers_what_it_has_begun_and_loses_no_number(reactor: str) -> None:
     request = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
-    with serving("counter", "--reactor", reactor, "--drain-timeout", f"{DRAIN_S}s") as server:
+    patient = ("--drain-timeout", f"{DRAIN_S}s", "--header-timeout", "10m")  # whoever is under way takes its time
+    with serving("counter", "--reactor", reactor, *patient) as server:
         under_way = connect(server.port)
         under_way.sendall(request[:20])
         busy = [connect(server.port) for _ in range(4)]
