@@ -171,8 +171,9 @@ def test_a_slow_name_server_shows_in_dns_alone() -> None:
         env=environment(),
         capture_output=True,
         timeout=TIMEOUT_S,
-        check=True,
+        check=False,
     )
+    assert done.returncode == 1, done  # the number that it is given stands still
     phases = json.loads(done.stdout)["phases_ms"]
     theirs = curl(url, program=slowly)
     assert phases.pop("tls") is None
