@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IAddress
 from twisted.internet.task import Clock
@@ -136,15 +137,18 @@ class StingyNumbers(Numbers):
 
 @dataclass
 class Keeper:
-    """The listener's part: names a connection, and notes its end."""
+    """The listener's part: notes who has ended."""
 
     ends: list[ServerConnection] = field(default_factory=list)
 
     def opened(self, connection: ServerConnection) -> None:
-        connection.peer = "192.0.2.1:5"
+        """It has its address already."""
 
     def closed(self, connection: ServerConnection, reason: Failure) -> None:
         self.ends.append(connection)
+
+
+PEER = IPv4Address("TCP", "192.0.2.1", 5)
 
 
 def take_turns(clock: Clock) -> None:
@@ -178,7 +182,7 @@ class Rig:
     def _recovered(self) -> None:
         self.recoveries += 1
 
-    def connect(self, address: IAddress | None = None, *, tls: bool = False) -> tuple[CounterServer, TcpTransport]:
+    def connect(self, address: IAddress = PEER, *, tls: bool = False) -> tuple[CounterServer, TcpTransport]:
         server = CounterServer(self.site, self.keeper, address)
         transport = TcpTransport()
         if tls:

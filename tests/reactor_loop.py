@@ -8,6 +8,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
+from tw.net.accepted import Accepted
 from tw.net.reactor import LeanReactor
 
 
@@ -30,10 +31,11 @@ class Program(Protocol):
 
 
 class Loop:
-    """A reactor that nobody has installed, its connections, and what became of them."""
+    """A reactor that nobody has installed, its connections (transports of one `kind`), and what became of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: type[tcp.Server] = Accepted) -> None:
         self.reactor = LeanReactor()
+        self._kind = kind
         self.story: list[str] = []
         self.ends: list[socket.socket] = []
 
@@ -45,8 +47,9 @@ class Loop:
     def attach(self, protocol: Protocol) -> socket.socket:
         """Connect any protocol; gives the far end."""
         near, far = socket.socketpair()
+        near.setblocking(False)
         no_port: Any = None
-        transport: Any = tcp.Server(near, protocol, ("192.0.2.1", 5), no_port, 1, self.reactor)
+        transport: Any = self._kind(near, protocol, ("192.0.2.1", 5), no_port, 1, self.reactor)
         protocol.makeConnection(transport)
         self.ends.append(far)
         return far

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from counter_memory import AT_S, Rig, get
-from tw.protocols.answers import http_date, is_host, is_target, wants_json
+from tw.protocols.answers import KINDS, http_date, is_host, is_target, wants_json
 
 
 def test_an_answer_has_these_bytes_and_no_others() -> None:
@@ -49,6 +49,28 @@ def test_the_length_is_right_for_a_number_of_any_length(number: int) -> None:
     (answer,) = Rig(Numbers(number)).ask(get())  # the reader of answers checks the length
     assert answer.body == b"I am request #%d\n" % number
     assert answer.number == number
+
+
+@given(st.lists(st.tuples(st.integers(0, 10_150), st.integers(0, KINDS - 1)), min_size=1, max_size=20), st.booleans())
+def test_an_answer_does_not_depend_on_those_before_it(asked: list[tuple[int, int]], ticks: bool) -> None:
+    site, alone = Rig().site, Rig()
+    site.tick()
+    for number, kind in asked:
+        alone.now_s += ticks  # makes everything anew
+        alone.site.tick()
+        site.take = alone.site.take = lambda number=number: number
+        told, wire = site.next_answer(kind)
+        assert told == number
+        assert without_date(wire) == without_date(alone.site.numbered(number, kind))
+        head, _, body = wire.partition(b"\r\n\r\n")
+        assert b"\r\nX-Request-Number: %d" % number in head
+        assert not body or b" #%d\n" % number in body or b": %d}" % number in body
+        assert not body or b"\r\nContent-Length: %d\r\n" % len(body) in head
+
+
+def without_date(wire: bytes) -> bytes:
+    before, _, rest = wire.partition(b"Date: ")
+    return before + rest.partition(b"\r\n")[2]
 
 
 def test_the_date_is_made_anew_when_the_second_is_over_and_not_before() -> None:

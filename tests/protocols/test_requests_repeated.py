@@ -1,11 +1,12 @@
 """A request that is repeated byte for byte is not parsed again: nobody may be able to tell."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from counter_memory import Rig, get, post, responses
 from tw.protocols import request_rules as requests
-from tw.protocols.request_rules import REPEATED_LIMIT_BYTES
+from tw.protocols.request_rules import KNOWN_REQUESTS, REPEATED_LIMIT_BYTES
 
 PARTS = st.sampled_from(
     [
@@ -48,6 +49,75 @@ def answers_to(pieces: list[bytes], *, forgetful: bool = False) -> tuple[bytes, 
 def test_the_answers_are_those_of_one_who_parses_everything(script: list[tuple[bytes, int]]) -> None:
     pieces = [piece for piece, times in script for _ in range(times)]
     assert answers_to(pieces) == answers_to(pieces, forgetful=True)
+
+
+def answers_on_connections(scripts: list[list[bytes]], *, forgetful: bool) -> list[tuple[bytes, bool]]:
+    """What several connections of one server get, one after the other."""
+    rig = Rig()
+    got = []
+    for pieces in scripts:
+        rig.server, rig.transport = rig.connect()
+        for piece in pieces:
+            if forgetful:
+                rig.site.known.clear()
+                rig.server._requests._repeated = None
+            rig.send(piece)
+        got.append((rig.transport.read(), rig.closed))
+    return got
+
+
+@given(st.lists(st.lists(PARTS, max_size=3), max_size=8))
+@settings(max_examples=400)
+def test_nor_can_anybody_tell_what_others_have_asked_for(scripts: list[list[bytes]]) -> None:
+    assert answers_on_connections(scripts, forgetful=False) == answers_on_connections(scripts, forgetful=True)
+
+
+@pytest.mark.parametrize(
+    "request_bytes", [get(), get("/", "Connection: close"), get() * 3, get("/", "Accept: application/json")]
+)
+def test_what_another_connection_has_asked_for_needs_no_parser(request_bytes: bytes) -> None:
+    rig = Rig()
+    rig.send(request_bytes)
+    rig.server, rig.transport = rig.connect()
+    first = rig.ask(request_bytes)
+    assert [answer.status for answer in first] == [200] * request_bytes.count(b"Host")
+    assert rig.server._requests._parser is None
+    assert rig.closed == (b"close" in request_bytes)
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        get("/", "Content-Length: 0"),
+        get("/", "Expect: 100-continue"),
+        get(method="POST"),
+        get(method="PURGE"),
+        get("/", "Connection: upgrade", "Upgrade: websocket"),
+        get("/", version="1.2"),
+        get("/" + "a" * REPEATED_LIMIT_BYTES),
+    ],
+)
+def test_what_has_more_to_it_is_parsed_for_each_connection(request_bytes: bytes) -> None:
+    rig = Rig()
+    rig.send(request_bytes)
+    assert rig.site.known == {}
+
+
+def test_what_is_known_is_bounded() -> None:
+    rig = Rig()
+    for number in range(3 * KNOWN_REQUESTS):
+        rig.send(get(f"/{number}"))
+        assert len(rig.site.known) <= KNOWN_REQUESTS
+    assert get(f"/{3 * KNOWN_REQUESTS - 1}") in rig.site.known
+
+
+def test_a_known_request_is_the_last_while_the_server_stops() -> None:
+    rig = Rig()
+    rig.send(get())
+    rig.server, rig.transport = rig.connect()
+    rig.server._requests.draining = True
+    (answer,) = rig.ask(get())
+    assert (answer.number, answer.headers["connection"], rig.closed) == (2, "close", True)
 
 
 def test_a_repeated_request_never_reaches_the_parser() -> None:

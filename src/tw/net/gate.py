@@ -15,6 +15,8 @@ from typing import Any
 from twisted.internet import tcp
 from twisted.logger import Logger
 
+from tw.net import door
+
 EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 """What `accept` fails with while the process or the system has no room for another connection (accept(2))."""
 
@@ -57,7 +59,11 @@ class Gate:
         if isinstance(port, tcp.Port) and isinstance(getattr(port, "socket", None), socket.socket):
             limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
             self._ceiling = UNTIL_TOLD if limit == resource.RLIM_INFINITY else limit - SPARE_DESCRIPTORS
-            port.socket = _AskingSocket(port.socket, self)
+            if door.is_usable(port):
+                reading: Any = port  # whose method is replaced
+                reading.doRead = door.Door(port, self).read
+            else:
+                port.socket = _AskingSocket(port.socket, self)
             self._ports.append(port)
 
     def accept(self, listening: Any) -> Any:

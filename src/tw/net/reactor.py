@@ -14,6 +14,9 @@ from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.internet.tcp import Client, Server
 from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from tw.net.accepted import Accepted
 
 PR_SET_TIMERSLACK = 29
 
@@ -21,7 +24,9 @@ READ_BYTES = 256 * 1024
 """Twisted reads 64 KiB at a time. Four times that takes a bulk echo from 1.7 to 1.1 of a C server's cost for a byte,
 and costs a small message nothing: what is not used of the buffer is given back at once."""
 
-NEEDED = ("_poller", "_selectables", "_doReadOrWrite", "_disconnectSelectable")
+DONE = Failure(CONNECTION_DONE)
+
+NEEDED = ("_poller", "_selectables", "_reads", "_writes", "_doReadOrWrite", "_disconnectSelectable")
 """Private names of `EPollReactor` that the short way leans on; where one is missing, the stock reactor serves."""
 
 
@@ -32,6 +37,8 @@ class LeanReactor(EPollReactor):
     _poller: Any
     _disconnectSelectable: Any
     _doReadOrWrite: Any
+    _reads: set[int]
+    _writes: set[int]
     _selectables: dict[int, Any]
 
     def __init__(self) -> None:
@@ -68,7 +75,20 @@ class LeanReactor(EPollReactor):
             connection.disconnecting = False
             connection.loseConnection()
         else:
-            self._disconnectSelectable(connection, CONNECTION_DONE, False)
+            connection.connectionLost(DONE)  # which has it forgotten as well
+
+    def attend(self, fd: int, connection: Any) -> None:
+        """`addReader` for a new socket."""
+        self._poller.register(fd, EPOLLIN)
+        self._reads.add(fd)
+        self._selectables[fd] = connection
+
+    def forget(self, fd: int) -> None:
+        """`removeReader` and `removeWriter` for a socket that is about to be closed."""
+        if self._selectables.pop(fd, None) is not None:
+            self._poller.unregister(fd)
+            self._reads.discard(fd)
+            self._writes.discard(fd)
 
     def doPoll(self, timeout: float | None) -> None:
         """Wait at most `timeout` seconds (None: for ever) for events, and dispatch them."""
@@ -122,8 +142,20 @@ class LeanReactor(EPollReactor):
             # A TCP connection is read here, without Twisted's two calls in between and with a larger buffer.
             # Its subclasses may read in their own way (unix sockets receive descriptors).
             kind = type(selectable)
-            lean = kind is Server or (kind is Client and selectable.connected)  # until then it reads to connect
-            why = _receive(selectable) if lean else selectable.doRead()
+            if kind is Accepted or kind is Server or (kind is Client and selectable.connected):  # else it connects
+                try:
+                    data = selectable.socket.recv(READ_BYTES)
+                except BlockingIOError:
+                    return
+                except OSError:
+                    why: Any = CONNECTION_LOST
+                else:
+                    if data:
+                        selectable.protocol.dataReceived(data)
+                        return
+                    why = CONNECTION_DONE
+            else:
+                why = selectable.doRead()
         except Exception as error:
             # One protocol's fault costs that connection alone.
             self._log.failure("unhandled error while reading")
@@ -136,20 +168,6 @@ class LeanReactor(EPollReactor):
             self._doReadOrWrite(selectable, fd, event)
         except Exception:
             self._log.failure("unhandled error in the reactor")
-
-
-def _receive(connection: Any) -> Exception | None:
-    """`tcp.Connection.doRead`, with `READ_BYTES`; gives the reason why the connection is over, if it is."""
-    try:
-        data = connection.socket.recv(READ_BYTES)
-    except BlockingIOError:
-        return None
-    except OSError:
-        return CONNECTION_LOST
-    if not data:
-        return CONNECTION_DONE
-    connection.protocol.dataReceived(data)
-    return None
 
 
 def at_turn_end(reactor: Any, call: Callable[[], object]) -> None:
@@ -187,4 +205,4 @@ def wait_exactly(reactor: Any) -> None:
 def usable() -> bool:
     """Whether this Twisted still has the private names that `LeanReactor` needs."""
     reactor = EPollReactor.__dict__
-    return "doPoll" in reactor and all(hasattr(EPollReactor, name) for name in NEEDED[2:])
+    return "doPoll" in reactor and all(hasattr(EPollReactor, name) for name in NEEDED[4:])

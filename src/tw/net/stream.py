@@ -15,6 +15,8 @@ from twisted.internet.main import CONNECTION_LOST
 from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
 
+from tw.net.accepted import Accepted
+
 PAUSE_BYTES = 65_536
 """A Twisted TCP transport pauses its streaming producer past this many buffered bytes (`FileDescriptor.bufferSize`)."""
 
@@ -57,12 +59,11 @@ class Stream:
 
     def __init__(self, transport: object) -> None:
         self.transport: Any = transport
-        self._eager = eager_socket(transport)
-        if self._eager is not None:
-            # Twisted would call shutdown(2) before close(2), "just to be safe". No other process has the descriptor
-            # (PEP 446), so it changes nothing, and costs a tenth of a connection that lives for one request.
-            self._eager._shouldShutdown = False
-        send_at_once(transport)
+        self._eager: Any = transport if type(transport) is Accepted else eager_socket(transport)
+        if type(transport) is not Accepted:
+            if self._eager is not None:
+                self._eager._shouldShutdown = False  # as `Accepted` says
+            send_at_once(transport)
         self._producing = False
         self.closing = False
         # Whether a `send` has learned that the peer broke off: the kernel tells it once, and what is read afterwards

@@ -1,6 +1,7 @@
 """The counter's answers as bytes, and what all its connections share: the numbers, the clock, the counts.
 
-A numbered answer is one `%` on a template that is good for a second (its `Date`); everything else is rare.
+A numbered answer is one `join` of what a hundred of them have in common, made from a template that is good for a second
+(its `Date`); everything else is rare.
 """
 
 import re
@@ -11,12 +12,17 @@ from typing import Any, Protocol
 
 from tw.errors import LocalError
 from tw.events import Requested
-from tw.protocols.request_rules import BODY_LIMIT_BYTES, HEADER_LIMIT_BYTES
+from tw.protocols.request_rules import BODY_LIMIT_BYTES, HEADER_LIMIT_BYTES, KNOWN_REQUESTS
 
 JSON, HEAD, CLOSE, KEEP_ALIVE = 1, 2, 4, 8
 """Bits of an answer's kind: JSON instead of text; no body; `Connection: close`; `Connection: keep-alive` (HTTP/1.0)."""
 
 KINDS = 16
+
+TWO_DIGITS = [b"%02d" % number for number in range(100)]
+GAP = b"\0"
+"""Where two digits belong. It stands in no answer."""
+NO_HUNDRED: tuple[int, list[bytes]] = (-1, [])
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -81,23 +87,34 @@ class CounterSite:
         self.recovered = recovered
         self.header_limit_bytes = header_limit_bytes
         self.body_limit_bytes = body_limit_bytes
+        self.known: dict[bytes, tuple[int, int]] = {}
+        """What came alone in one read and needs no parsing any more: the kind of its answers, and how many."""
         self._take = numbers.take
         self.requests = 0
         self.errors = 0
         self.timeouts = 0
-        self._clock = clock
+        self.clock = clock
         self._instance = numbers.instance.encode("ascii")
-        self._second = -1
+        self.since_s = self.until_s = -1.0
+        """The second that everything here is good for: `tick` where the clock is not in it."""
         self._date = b""
         self._templates: list[tuple[bytes, int]] = []
+        self._hundreds: list[tuple[int, list[bytes]]] = []
 
     def tick(self) -> None:
         """Look at the clock: `Date` is good for the second (RFC 9110, 6.6.1). Called once for each read."""
-        second = int(self._clock())
-        if second != self._second:
-            self._second = second
+        second = int(self.clock())
+        if second != self.since_s:
+            self.since_s, self.until_s = second, second + 1
             self._date = http_date(second)
             self._templates = [self._template(kind) for kind in range(KINDS)]
+            self._hundreds = [NO_HUNDRED] * KINDS
+
+    def remember(self, data: bytes, kind: int, count: int) -> None:
+        """`data` is known from here on."""
+        if len(self.known) >= KNOWN_REQUESTS:
+            self.known.clear()
+        self.known[data] = kind, count
 
     def next_answer(self, kind: int) -> tuple[int | None, bytes]:
         """The next number and its 200; None and a 503 where no number can be promised. `tick` must have been called."""
@@ -107,7 +124,11 @@ class CounterSite:
             self.failed(error)
             self.take = self._take_again
             return None, self.refusal(503, "the state cannot be written", kind)
-        return number, self.numbered(number, kind)
+        self.requests += 1
+        hundred, pieces = self._hundreds[kind]
+        if number // 100 == hundred:
+            return number, TWO_DIGITS[number % 100].join(pieces)
+        return number, self._numbered_anew(number, kind)
 
     def _take_again(self) -> int:
         """In place of `take` while there was no number to be had, so that it costs nothing while all is well."""
@@ -119,9 +140,19 @@ class CounterSite:
     def numbered(self, number: int, kind: int) -> bytes:
         """The 200 for `number`. `tick` must have been called."""
         self.requests += 1
-        digits = b"%d" % number
+        return self._numbered_anew(number, kind)
+
+    def _numbered_anew(self, number: int, kind: int) -> bytes:
+        """Keeps what the answers to a hundred numbers have in common: all but the last two digits. To join that takes
+        half of the time that writing a number does."""
         template, fixed_bytes = self._templates[kind]
-        return template % (fixed_bytes + len(digits), digits, digits)
+        if number < 100:
+            digits = b"%d" % number
+            return template % (fixed_bytes + len(digits), digits, digits)
+        digits = b"%d" % (number // 100) + GAP
+        pieces = (template % (fixed_bytes + len(digits) + 1, digits, digits)).split(GAP)
+        self._hundreds[kind] = number // 100, pieces
+        return TWO_DIGITS[number % 100].join(pieces)
 
     def described_head(self, number: int, kind: int) -> bytes:
         """As `numbered`, but without the body, and the fields that tell of it. `tick` must have been called."""

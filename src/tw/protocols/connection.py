@@ -7,6 +7,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from tw.net.endpoint import address_text
 from tw.net.stream import Stream
 
 
@@ -22,12 +23,11 @@ class Keeper(TypingProtocol):
 class ServerConnection(Protocol):
     """Base of the three servers' protocols. Subclasses define `dataReceived`, and what a half-close and a drain mean.
 
-    `id` and `peer` are set by the keeper in `opened`; byte counts are of the application's bytes, inside TLS.
+    `id` is set by the keeper in `opened`; byte counts are of the application's bytes, inside TLS.
     """
 
     stream: Stream
     id: int = 0
-    peer: str = ""
     opened_at_s: float = 0.0
     received_bytes: int = 0
     close_reason: str = ""
@@ -46,6 +46,11 @@ class ServerConnection(Protocol):
     def handshakeCompleted(self) -> None:
         """The TLS handshake is done; never called without TLS."""
         self.keeper.secured(self)
+
+    @property
+    def peer(self) -> str:
+        """Its address as it is written everywhere. Few connections are told of."""
+        return address_text(self.peer_address, self.id)
 
     @property
     def moved_bytes(self) -> int:

@@ -76,7 +76,7 @@ class DescribingRequests(Requests):
         super().on_message_begin()
         self._fields.clear()
         # Each request is parsed, also one that looks like the one before; and its body is counted.
-        self._noted = True
+        self._noted = self._singular = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self.headed:

@@ -15,6 +15,10 @@ BODY_LIMIT_BYTES = 1024 * 1024
 REPEATED_LIMIT_BYTES = 1024
 """A longer request is parsed each time: what is kept to compare with is kept for every connection."""
 
+KNOWN_REQUESTS = 64
+"""So many are known to all connections. A fleet of health checks has fewer; one with names that never come again, as
+`?t=123`, makes us forget the others now and then, and parse each once more."""
+
 METHOD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}")
 """A method's name is a token (RFC 9110, 9.1); longer ones are nobody's."""
 

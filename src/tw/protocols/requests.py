@@ -12,7 +12,7 @@ from httptools import (
 )
 
 from tw.protocols.answers import CLOSE, CONTINUE, HEAD, JSON, KEEP_ALIVE, CounterSite, is_host, is_target, wants_json
-from tw.protocols.replies import Replies
+from tw.protocols.repeats import Repeats
 from tw.protocols.request_rules import (
     END,
     METHOD,
@@ -26,7 +26,7 @@ from tw.protocols.request_rules import (
 _SLASH = ord("/")
 
 
-class Requests(Replies):
+class Requests(Repeats):
     """Feed it; take the answers from `out`.
 
     A request's number is taken when the request is complete. `begun`: one is under way; `headed`: and its header is
@@ -37,24 +37,25 @@ class Requests(Replies):
     # More attributes than the 30 that instances of a class share the names of: without slots each would cost more.
     __slots__ = (
         "_bad_coding", "_body_bytes", "_chunked", "_expects", "_good_host", "_header_limit_bytes", "_hosts", "_kind",
-        "_last_kind", "_length_bytes", "_messages", "_nameless", "_noted", "_opening", "_other", "_parser", "_repeated",
-        "_repeated_count", "_repeated_kind", "_run", "begun", "draining", "headed", "room_bytes",
+        "_last_kind", "_length_bytes", "_messages", "_nameless", "_noted", "_opening", "_other", "_parser", "_run",
+        "_singular", "begun", "headed", "room_bytes",
     )  # fmt: skip
 
     def __init__(self, site: CounterSite) -> None:
         super().__init__(site)
         self.begun = False
-        self.draining = False
         self._header_limit_bytes = site.header_limit_bytes
         self._good_host = b""
         self._messages = 0
-        self._repeated: bytes | None = None
-        self._repeated_kind = self._repeated_count = 0
-        self._start_over()
+        self._parser: HttpRequestParser | None = None  # where all that comes was parsed for others before, it has none
+        self._prepare()
 
     def _start_over(self) -> None:
         """A new parser, at the start of a request."""
-        self._parser: HttpRequestParser | None = HttpRequestParser(self)
+        self._parser = HttpRequestParser(self)
+        self._prepare()
+
+    def _prepare(self) -> None:
         # Less what was fed since a header ended or a piece of a body came: all that httptools may have buffered.
         self.room_bytes = self._header_limit_bytes
         self._opening: bytes | None = b""  # the request as long as it has no target; None where its start is not known
@@ -73,7 +74,8 @@ class Requests(Replies):
         self._hosts = 0
         self._kind = 0
         if self._noted:
-            self._noted = self._chunked = self._expects = self._other = False
+            # `_singular`: another one with the same bytes must be parsed as well.
+            self._noted = self._singular = self._chunked = self._expects = self._other = False
             self._length_bytes = self._body_bytes = self._bad_coding = 0
             self._other_method = b""
 
@@ -91,7 +93,11 @@ class Requests(Replies):
                 for _ in range(self._repeated_count - 1):
                     self._number(self._repeated_kind)
             return len(data)
-        assert self._parser is not None
+        parser = self._parser
+        if parser is None:
+            if self._recall(data):
+                return len(data)
+            parser = self._parser = HttpRequestParser(self)
         if self._nameless:
             return self._feed_other_method(self._nameless, data)
         if self.begun or data.find(END) != len(data) - 4:
@@ -100,7 +106,7 @@ class Requests(Replies):
         is_alone = not self.begun and len(data) <= REPEATED_LIMIT_BYTES
         self.room_bytes -= len(data)
         try:
-            self._parser.feed_data(data)
+            parser.feed_data(data)
         except HttpParserUpgrade as upgrade:
             # The request is answered as if it had not asked (RFC 9110, 7.8); the next one starts here.
             return int(upgrade.args[0])
@@ -114,7 +120,7 @@ class Requests(Replies):
             self.refuse(400, str(error))
         count = self._messages - messages
         if is_alone and 0 < count <= self._run and not self.begun:
-            self._repeated, self._repeated_kind, self._repeated_count = data, self._last_kind, count
+            self._remember(data, self._last_kind, count)
         if self.begun and not self._target:
             known = self._opening is not None and messages == self._messages
             self._opening = (self._opening or b"") + data if known else None
@@ -141,7 +147,7 @@ class Requests(Replies):
             self.begun = True
             self._nameless = request
         else:
-            self._noted = True
+            self._noted = self._singular = True
             self._other_method = method[0]
             name = b"DELETE"
             return len(data) - len(rest) + self.feed(name + rest) - len(name)
@@ -177,6 +183,9 @@ class Requests(Replies):
                 self._kind |= JSON
             return
         self._noted = True
+        if name == b"connection":
+            return  # the parser heeds it
+        self._singular = True
         if name == b"content-length":
             self._length_bytes = int(value)
         elif name == b"transfer-encoding":
@@ -195,7 +204,7 @@ class Requests(Replies):
         if method == b"HEAD":
             self._kind |= HEAD
         elif method != b"GET":
-            self._noted = self._other = True
+            self._noted = self._singular = self._other = True
         keeps_alive = self._parser.should_keep_alive()
         # Without a Connection field, which is noted, only HTTP/1.1 keeps alive. Asking costs more than all the rest.
         version = "1.1" if keeps_alive and not self._noted else self._parser.get_http_version()
@@ -250,7 +259,7 @@ class Requests(Replies):
         kind = self._kind
         if self.draining or (self._chunked and self._closes_in_trailer()):
             kind = kind & ~KEEP_ALIVE | CLOSE
-        if self._noted or self._site.requested is not None:
+        if self._singular or self._site.requested is not None:
             self._run = 0
         else:
             self._run = self._run + 1 if kind == self._last_kind else 1
@@ -284,5 +293,4 @@ class Requests(Replies):
             self.refuse(413, f"a body has {self._site.body_limit_bytes} bytes at most")
 
     def _method(self) -> bytes:
-        assert self._parser is not None
-        return self._other_method or (self._parser.get_method() if self._target else b"-")
+        return self._other_method or (self._parser.get_method() if self._parser and self._target else b"-")

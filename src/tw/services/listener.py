@@ -105,7 +105,6 @@ class Listener:
     def opened(self, connection: ServerConnection) -> None:
         self.total_connections += 1
         connection.id = self.total_connections
-        connection.peer = address_text(connection.peer_address, connection.id)
         connection.opened_at_s = self.reactor.seconds()
         self.connections[connection.id] = connection
         self.admission.entered(host_of(connection.peer_address))
@@ -125,7 +124,7 @@ class Listener:
         self.handshakes.ended(connection)
         self.received_bytes += connection.received_bytes
         self.sent_bytes += connection.stream.sent_bytes
-        if not reason.check(error.ConnectionDone, error.ConnectionLost, error.ConnectionAborted):
+        if not isinstance(reason.value, error.ConnectionDone | error.ConnectionLost | error.ConnectionAborted):
             # A refused certificate, a failed handshake: not an event, but whoever looks for a cause (-v) finds it.
             self._log.info("{peer}: {reason}", peer=connection.peer, reason=close_reason(reason))
         if self.options.access_log:

@@ -6,7 +6,7 @@ A timer for each request would cost more than the request. Where there is no con
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from tw.core.patience import WaitLimits
+from tw.core.patience import Patience, WaitLimits
 from tw.protocols.counter import CounterServer
 
 
@@ -39,7 +39,8 @@ class Sweep:
         connections = list(self._connections())
         for connection in connections:
             wait, mark = connection.wait()
-            if connection.patience.is_over(wait, mark, now_s, limits[wait]):
+            patience = connection.patience = connection.patience or Patience()
+            if patience.is_over(wait, mark, now_s, limits[wait]):
                 connection.expire(wait)
         if connections:
             self.wake()
