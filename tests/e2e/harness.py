@@ -15,6 +15,10 @@ from typing import IO, Any
 TW = str(Path(sys.executable).parent / "tw")
 TIMEOUT_S = 60.0
 
+CONNECTED = ("--wait-for", "1m")
+"""Of a probe with a short `--timeout`, which is for answers: where a busy machine takes longer to connect, it is asked
+again."""
+
 
 def environment(**more: str) -> dict[str, str]:
     """This process's environment without any setting of `tw`'s, and with no settings file in reach."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from e2e.harness import TIMEOUT_S, TW, environment, serving, tw
+from e2e.harness import CONNECTED, TIMEOUT_S, TW, environment, serving, tw
 from e2e.proxy import Harm, by_line, proxy
 from ports import held_port
 from tw.errors import ExitCode
@@ -117,7 +117,7 @@ def silent_server() -> Iterator[str]:
 @pytest.mark.parametrize("load", [("--connections", "5"), ("--rate", "50")])
 def test_a_server_that_never_answers_is_a_timeout_with_the_counts_so_far(probe: str, load: tuple[str, ...]) -> None:
     with silent_server() as target:
-        ran = tw("probe", probe, target, *load, "--count", "100000", "--timeout", "500ms", "--json")
+        ran = tw("probe", probe, target, *load, "--count", "100000", "--timeout", "500ms", *CONNECTED, "--json")
     assert ran.code == ExitCode.TIMEOUT
     report = ran.json
     assert (report["error"]["kind"], report["received"]) == ("timeout", 0)
@@ -128,7 +128,8 @@ def test_a_server_that_never_answers_is_a_timeout_with_the_counts_so_far(probe: 
 def test_a_stall_shows_in_all_that_was_due_meanwhile() -> None:
     """Half of the run long the server is stopped: the one request under way sees it, and all the others wait for it."""
     with serving("counter", "--access-log") as server:
-        command = [TW, "probe", "counter", server.target, "--rate", "100", "--connections", "1", "--duration", "4s"]
+        load = ("--rate", "100", "--connections", "1", "--duration", "4s", "--timeout", "1m")
+        command = [TW, "probe", "counter", server.target, *load]
         with subprocess.Popen([*command, "--json"], stdout=subprocess.PIPE, env=environment()) as probing:
             server.wait_for("request")
             server.process.send_signal(signal.SIGSTOP)

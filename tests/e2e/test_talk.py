@@ -9,7 +9,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from e2e.harness import TIMEOUT_S, TW, Server, environment, serving, tw
+from e2e.harness import CONNECTED, TIMEOUT_S, TW, Server, environment, serving, tw
 from tw.errors import ExitCode
 
 
@@ -147,7 +147,7 @@ def test_publish_without_waiting_is_done_when_the_server_has_read_all() -> None:
 
 def test_publish_waits_in_vain_where_lines_do_not_come_back() -> None:
     with serving("pubsub", "--no-echo") as server:
-        ran = tw("probe", "pubsub", server.target, "--publish", "x", "--timeout", "300ms", "--json")
+        ran = tw("probe", "pubsub", server.target, "--publish", "x", "--timeout", "300ms", *CONNECTED, "--json")
     assert (ran.code, ran.json["error"]["kind"], ran.json["lost"]) == (ExitCode.TIMEOUT, "timeout", 1)
     assert "--no-wait" in ran.error_line
 
