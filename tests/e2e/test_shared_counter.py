@@ -40,10 +40,10 @@ def asked(server: Server) -> tuple[int, str | None, str]:
     return int(status), number or None, after
 
 
-def loaded(server: Server, *args: str) -> subprocess.Popen[bytes]:
+def loaded(server: Server, *args: str, form: str = "--json") -> subprocess.Popen[bytes]:
     """A probe that asks for a while."""
     return subprocess.Popen(
-        [TW, "probe", "counter", server.target, "--connections", "4", "--json", *args],
+        [TW, "probe", "counter", server.target, "--connections", "4", form, *args],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         env=environment(),
@@ -52,7 +52,14 @@ def loaded(server: Server, *args: str) -> subprocess.Popen[bytes]:
 
 def report(process: subprocess.Popen[bytes]) -> Any:
     out, _ = process.communicate(timeout=TIMEOUT_S)
-    return json.loads(out)
+    return json.loads(out.splitlines()[-1])
+
+
+def until_answered(process: subprocess.Popen[bytes]) -> None:
+    """Until a probe that tells how it goes on has had answers."""
+    assert process.stdout is not None
+    while not json.loads(process.stdout.readline())["received"]:
+        pass
 
 
 @pytest.mark.parametrize("lease", [(), ("--lease", "500")])
@@ -75,8 +82,9 @@ def test_behind_a_balancer_two_servers_are_one_counter(tmp_path: Path, lease: tu
 
 def test_a_node_that_is_killed_leaves_a_gap_and_the_other_counts_on(tmp_path: Path) -> None:
     with redis(tmp_path) as server, nodes(server, 2) as (one, two):
-        loads = [loaded(node, "--duration", "10m") for node in (one, two)]
-        until(lambda: int(server.says("GET", "n")) > 500)
+        loads = [loaded(node, "--duration", "10m", form="--json-stream") for node in (one, two)]
+        for load in loads:
+            until_answered(load)
         one.process.kill()
         one.process.wait()
         before = int(server.says("GET", "n"))
