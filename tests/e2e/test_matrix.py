@@ -127,7 +127,7 @@ def test_two_servers_behind_a_balancer_that_know_nothing_of_each_other_are_found
 SLOW = ("--subscribers", "3", "--count", "8000", "--size", "1000", "--timeout", "20s")
 """8 MB, of which the slow one reads little: more than the kernel (4 MB) and the backlog hold."""
 
-WINDOW = ("--window", "100", "--read-rate", "20k")
+WINDOW = ("--window", "300", "--read-rate", "20k")
 """Nothing is published that the others are too far behind for, however long they do not get to run."""
 
 
