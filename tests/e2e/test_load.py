@@ -174,7 +174,7 @@ def test_a_server_that_restarts_costs_its_connections_and_the_run_goes_on() -> N
             first.process.kill()
             first.process.wait(TIMEOUT_S)
             with serving("echo", place=("--port", str(port))):
-                out, _ = probing.communicate(timeout=TIMEOUT_S)
+                out, _ = probing.communicate(timeout=lasts_s + TIMEOUT_S)
     report = json.loads(out.splitlines()[-1])
     # One may be made again just before the old listener goes, and break with it.
     assert report["reconnected"] >= 3
