@@ -12,6 +12,7 @@ from tw.load_options import LoadOptions
 from tw.probe_options import ProbeCounterOptions, ProbeEchoOptions
 from tw.probes.counter_load import CounterLoad
 from tw.probes.echo_load import EchoLoad
+from tw.probes.spent import Spent
 from tw.report import LoadFigures, ProbeReport
 
 ECHO_PORT = 1234
@@ -29,7 +30,7 @@ class LoadRig(ClientRig):
         load = {name: value for name, value in options.items() if name in LoadOptions.__slots__}
         chosen = self.options_class(load=LoadOptions(**load), **own)
         # The process takes a fifth of its time.
-        client = self.client_class(net, chosen, notes, net.measured, lambda: net.measured() / 5)
+        client = self.client_class(net, chosen, notes, net.measured, lambda: Spent(net.measured() / 5))
         super().__init__(net, notes, client)
 
     @property

@@ -11,6 +11,7 @@ from tw.load_options import LoadOptions
 from tw.matrix_options import MatrixOptions
 from tw.probe_options import ProbePubSubOptions
 from tw.probes.matrix import MatrixProbe
+from tw.probes.spent import Spent
 from tw.report.matrix import MatrixFigures, PairFigures
 
 Harm = Callable[[bytes], list[bytes]]
@@ -28,7 +29,7 @@ class MatrixRig(ClientRig):
             read_rate_bytes_per_s=read_rate, slow_subscribers=0 if read_rate is None else 1,
         )  # fmt: skip
         probe = ProbePubSubOptions(load=LoadOptions(**load), matrix=shape, **options)
-        super().__init__(net, notes, MatrixProbe(net, probe, notes, net.measured, lambda: 0.0))
+        super().__init__(net, notes, MatrixProbe(net, probe, notes, net.measured, Spent))
 
     @property
     def matrix(self) -> MatrixFigures:

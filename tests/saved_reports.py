@@ -8,6 +8,7 @@ from tw.load_options import LoadOptions
 from tw.output import to_text
 from tw.probes.books import Books
 from tw.probes.load_report import load_figures
+from tw.probes.spent import Spent
 from tw.report import Distribution, PhaseFigures, ProbeReport
 
 
@@ -24,7 +25,7 @@ def a_load(base_s: float = 0.001, count: int = 1000, **more: Any) -> dict[str, A
     books = Books(0.0)
     books.close(10.0)
     fields: dict[str, Any] = {"probe": "echo", "target": "h:1", "ok": True, "sent": count, "received": count}
-    fields |= {"rtt_ms": spread, "duration_s": 10.0, "load": load_figures(options, books, None, 1.0)}
+    fields |= {"rtt_ms": spread, "duration_s": 10.0, "load": load_figures(options, books, None, Spent(1.0))}
     fields |= {"connect_ms": times(0.01), "phases": PhaseFigures(connect=times(0.004), tls=times(0.006))}
     return ProbeReport(**fields | more).to_json()
 

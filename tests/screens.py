@@ -13,13 +13,23 @@ MARK = b"\x1b]2;mark\x07"
 """Sets the window's title: seen by whoever reads the bytes, not on the screen."""
 
 
+class Screen(pyte.Screen):
+    """`cleared` counts how often all of it was, from its first corner on: tmux moves it into its history then."""
+
+    cleared = 0
+
+    def erase_in_display(self, how: int = 0, *args: Any, **more: Any) -> None:
+        self.cleared += (how, self.cursor.y, self.cursor.x) == (0, 0, 0)
+        super().erase_in_display(how, *args, **more)
+
+
 class Terminal:
     """`stream` is a terminal of that size. Nothing reads it until `lines` is called."""
 
     def __init__(self, columns: int = 80, rows: int = 24, **how: Any) -> None:
         self._reading, shown = pty.openpty()
         self.stream = open(shown, "w", **{"encoding": "utf-8", **how})  # noqa: SIM115 - `close` closes it
-        self.screen = pyte.Screen(columns, rows)
+        self.screen = Screen(columns, rows)
         self._feed = pyte.ByteStream(self.screen)
         self.bytes = b""
         self.resize(columns, rows)

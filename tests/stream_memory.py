@@ -19,6 +19,9 @@ from tw.services.stream_start import NO_PLACE
 
 WHERE = "--via memory"
 
+NOTHING = object()
+"""No entry, told at once."""
+
 
 class Stream:
     """What Redis holds under one key."""
@@ -113,7 +116,7 @@ class Link:
             self.most = max(self.most, len(reply))
         self.waiting.popleft()
         if not answer.called:
-            answer.callback(reply)
+            answer.callback(None if reply is NOTHING else reply)
         return True
 
     def finds_nothing(self) -> None:
@@ -148,7 +151,7 @@ class Link:
             return stream.add(*words[6:])
         if words[0] == "XREAD":
             entries = stream.after(words[-1], words[2])
-            return [[words[-2], entries]] if entries else None
+            return [[words[-2], entries]] if entries else None if "BLOCK" in words else NOTHING
         if words[0] == "XREVRANGE":
             until, first = (word.encode() if isinstance(word, str) else word for word in words[2:4])
             return stream.up_to(until, first, words[-1])

@@ -73,7 +73,7 @@ def test_a_single_phase_of_connecting_is_not_told_twice() -> None:
 def test_one_report_stands_for_itself() -> None:
     found = table(lines(PAIR[:1], unicode=True))
     assert found["sent"] == ["1000"]
-    assert comparison_json(PAIR[:1])["reports"][0].keys() == {"file", "target", "ok", "error", "figures"}
+    assert comparison_json(PAIR[:1])["reports"][0].keys() == {"file", "target", "ok", "error", "load", "figures"}
 
 
 def test_names_are_those_of_files_and_whole_paths_where_they_are_alike() -> None:
@@ -121,6 +121,27 @@ def test_the_json_has_each_figure_by_its_path_and_its_ratio() -> None:
     assert "ratios" not in first
 
 
+def test_how_each_load_was_made_is_told_and_why_its_figures_may_be_the_probes_own() -> None:
+    closed = {"pacing": "closed", "connections": 1, "rate_asked_per_s": None, "limit": EVIL, "unsent": 7}
+    reports = [PAIR[0], saved({**a_load(), **closed}, "c.json"), saved(a_ping(), "p.json")]
+    told = lines(reports, unicode=True)
+    found = table(told)
+    assert found["load"] == [
+        "open loop, 100 /s, 1 connection",
+        "closed loop, 1 connection",
+        "none: one after the other",
+    ]
+    assert found["unsent"] == ["0", "7", "-"]
+    assert found["probe's CPU"] == ["0.10 cores", "0.10 cores  x1.00", "-"]
+    limit = f"limit of c.json: {safe(EVIL)}"
+    assert [line for line in told if line.startswith("limit of")] == [limit]
+    assert "limit of c.json: " in page(reports)
+    assert "closed loop, 1 connection" in page(reports)
+    second = comparison_json(reports)["reports"][1]
+    assert second["load"] == {"pacing": "closed", "connections": 1, "rate_asked_per_s": None, "limit": EVIL}
+    assert "load" not in table(lines([saved(a_ping())], unicode=True))
+
+
 def test_a_failed_run_is_compared_as_well() -> None:
     failed = ProbeReport(probe="echo", target="h:1", ok=False, sent=3, received=0, error=AnswerTimeout("x"))
     found = table(lines([PAIR[0], read_saved(data(failed.to_json()), "f")], unicode=True))
@@ -132,7 +153,7 @@ def test_a_failed_run_is_compared_as_well() -> None:
 
 
 def hostile() -> list[SavedReport]:
-    evil = {**a_load(), "target": EVIL, "ok": False, "error": {"kind": EVIL}}
+    evil = {**a_load(), "target": EVIL, "ok": False, "error": {"kind": EVIL}, "limit": EVIL}
     return [saved(evil, EVIL), saved(evil, f"x/{EVIL}")]
 
 
@@ -198,7 +219,7 @@ def test_the_page_draws_every_distribution_and_shows_every_row() -> None:
     text = page(PAIR)
     found = Page(text)
     assert text.count('class="series filled"') == 2
-    assert found.tags.count("tr") == 3 + len(rows(PAIR))
+    assert found.tags.count("tr") == 4 + len(rows(PAIR))
     assert "&times;2.00" in text
     drawn = [value for name, value in found.attributes if name == "d"]
     assert all(re.fullmatch(r"[MLHVZ\d. -]+", path) for path in drawn)

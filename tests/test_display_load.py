@@ -128,6 +128,18 @@ def test_a_limit_is_a_warning_where_a_script_keeps_the_summary(terminal: Termina
     assert sum(LIMIT in line for line in terminal.lines()) == 1
 
 
+def test_a_terminal_that_takes_nothing_is_not_warned(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Were it waited for, this would hang."""
+    monkeypatch.setattr("tw.view.PARTING_S", 0.05)
+    out = io.StringIO()
+    display = text(out, terminal.stream)
+    for _ in range(2000):
+        display.progress(snapshot())
+    display.report(report(load=load(limit=LIMIT)))
+    assert f"limit: {LIMIT}\n" in out.getvalue()
+    terminal.drain()
+
+
 def test_json_says_the_limit_itself() -> None:
     out, err = io.StringIO(), io.StringIO()
     make_display(CommonOptions(), as_json=True, stdout=out, stderr=err).report(report(load=load(limit=LIMIT)))

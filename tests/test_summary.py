@@ -71,6 +71,13 @@ def _share(instance: str | None, answers: int) -> InstanceShare:
     return InstanceShare(instance=instance, answers=answers, share=answers / 9, first=1, last=answers, gaps=0)
 
 
+def test_numbers_are_told_from_the_lowest_to_the_highest_in_whatever_order_they_came() -> None:
+    numbers = Numbers(first=2, last=4, instances=1, shares=(_share("ab12", 5),))
+    assert report_lines(_report(numbers=numbers))[7] == "numbers: 1 to 5"
+    after_a_reset = Numbers(first=3, last=1, resets=1, instances=2, shares=(_share("a", 3), _share("b", 1)))
+    assert report_lines(_report(numbers=after_a_reset))[7] == "numbers: 3 to 1"
+
+
 def test_each_of_several_instances_has_a_line() -> None:
     numbers = Numbers(first=1, last=3, instances=2, shares=(_share("ab12", 6), _share(None, 3)))
     assert report_lines(_report(numbers=numbers))[8:11] == [
@@ -182,6 +189,9 @@ def test_a_closed_loop_tells_its_connections_and_what_the_probe_took() -> None:
     assert lines[1] == "load: closed loop, 50 connections"
     assert lines[-1] == "probe: 42 % of a core"
     assert report_lines(_load(connections=1))[1] == "load: closed loop, 1 connection"
+    assert report_lines(_load(cpu_wait_share=0.05))[-1] == "probe: 42 % of a core"
+    waited = report_lines(_load(cpu_wait_share=0.55))
+    assert waited[-1] == "probe: 42 % of a core, and waited for one for 55 % of the time"
 
 
 def test_an_open_loop_has_its_service_time_and_its_lateness_beside_the_round_trip() -> None:

@@ -62,6 +62,14 @@ def test_at_the_end_the_terminal_is_as_it_was(terminal: Terminal) -> None:
     assert terminal.lines() == ["done"]
 
 
+def test_the_end_leaves_no_frame_in_tmuxs_history(terminal: Terminal) -> None:
+    shown = made(terminal)
+    shown.show(snapshot())
+    shown.clear()
+    assert terminal.lines() == [""]
+    assert terminal.screen.cleared == 0
+
+
 def test_a_view_that_never_showed_anything_writes_nothing(terminal: Terminal) -> None:
     made(terminal).clear()
     assert terminal.read() == b""

@@ -1,7 +1,7 @@
 """Saved reports side by side: their figures, each with its ratio to the first report's, as lines and as JSON."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from os.path import basename
 
 from tw.core.shapes import ASCII, BLOCKS, Axis, bars, density, scale
@@ -12,6 +12,7 @@ from tw.schema import VERSION, Json
 
 LONGEST_NAME = 28
 LONGEST_TARGET = 40
+LONGEST_LIMIT = 300
 COLUMNS = 64
 ROWS = 3
 
@@ -58,9 +59,11 @@ def rows(reports: Sequence[SavedReport]) -> list[Row]:
 
 
 def _rows(reports: Sequence[SavedReport]) -> Iterator[Row]:
-    for key in (*COUNTS, "errors", *(f"numbers.{name}" for name in NUMBERS), "foreign"):
+    for key in (*COUNTS, "errors", "unsent", *(f"numbers.{name}" for name in NUMBERS), "foreign"):
         yield Row(path=key, name=key.rpartition(".")[2], values=tuple(report.counts.get(key) for report in reports))
     yield Row(path="rate_per_s", name="rate", values=tuple(one.rate_per_s for one in reports), unit=" /s", digits=1)
+    shares = tuple(one.cpu_share for one in reports)
+    yield Row(path="cpu_share", name="probe's CPU", values=shares, unit=" cores", digits=2)
     parts = [key for key in CONNECTING if any(key in report.times for report in reports)]
     for key, (words, figures) in NAMES.items():
         if parts == [key]:
@@ -84,15 +87,40 @@ def verdict(report: SavedReport) -> str:
     return "ok" if report.ok else "bad"
 
 
+def load_text(report: SavedReport) -> str:
+    """How the load was made; figures of different loads do not mean the same."""
+    load = report.load
+    if load is None:
+        return "none: one after the other"
+    over = f"{load.connections} connection{'' if load.connections == 1 else 's'}"
+    if load.pacing == "closed":
+        return f"closed loop, {over}"
+    return f"open loop, {load.rate_asked_per_s or 0:.10g} /s, {over}"
+
+
+def limits(reports: Sequence[SavedReport]) -> list[str]:
+    """Of each report whose figures the probe may have set, why."""
+    named = zip(labels(reports), reports, strict=True)
+    return [f"{name}: {safe(one.load.limit, LONGEST_LIMIT)}" for name, one in named if one.load and one.load.limit]
+
+
+def has_load(reports: Sequence[SavedReport]) -> bool:
+    """Whether any of them was a load."""
+    return any(report.load is not None for report in reports)
+
+
 def lines(reports: Sequence[SavedReport], *, unicode: bool) -> list[str]:
     """The comparison for a terminal or a pipe, and the distributions under it. Every text in it is safe."""
     cells = [["", *labels(reports)], [f"{reports[0].probe} verdict", *map(verdict, reports)]]
     cells.append(["target", *(safe(report.target, LONGEST_TARGET) for report in reports)])
+    if has_load(reports):
+        cells.append(["load", *map(load_text, reports)])
     for row in rows(reports):
         ratios = ["", *("" if ratio is None else f"  x{ratio:.2f}" for ratio in row.ratios)]
         cells.append([row.name, *(row.text(value) + ratio for value, ratio in zip(row.values, ratios, strict=True))])
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     told = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells]
+    told += [f"limit of {limit}" for limit in limits(reports)]
     return told + _drawn(reports, unicode=unicode)
 
 
@@ -120,6 +148,7 @@ def comparison_json(reports: Sequence[SavedReport]) -> Json:
     told: list[Json] = []
     for number, report in enumerate(reports):
         document: Json = {"file": report.name, "target": report.target, "ok": report.ok, "error": report.error}
+        document["load"] = None if report.load is None else asdict(report.load)
         document["figures"] = {row.path: row.values[number] for row in found}
         if number:
             document["ratios"] = {

@@ -6,7 +6,7 @@ Texts in it come from files that may be anybody's. Each goes through `_text`, an
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from tw.comparison import Row, labels, rows, verdict
+from tw.comparison import Row, has_load, labels, limits, load_text, rows, verdict
 from tw.core.curves import nines, outline, rise
 from tw.core.shapes import Axis
 from tw.core.text import safe
@@ -58,7 +58,9 @@ def page(reports: Sequence[SavedReport]) -> str:
     parts.extend(_charts(reports))
     parts.append('<h2>Figures</h2>\n<div class="wide"><table>\n')
     parts.extend(_table(reports))
-    parts.append("</table></div>\n</body>\n</html>\n")
+    parts.append("</table></div>\n")
+    parts.extend(f'<p class="bad">limit of {_text(limit)}</p>\n' for limit in limits(reports))
+    parts.append("</body>\n</html>\n")
     return "".join(parts)
 
 
@@ -74,6 +76,8 @@ def _table(reports: Sequence[SavedReport]) -> Iterator[str]:
     cells = "".join(f'<td class="{tone}">{_text(word)}</td>' for word, tone in verdicts)
     yield f"<tr><td>verdict</td>{cells}</tr>\n"
     yield f"<tr><td>target</td>{''.join(f'<td>{_text(report.target)}</td>' for report in reports)}</tr>\n"
+    if has_load(reports):
+        yield f"<tr><td>load</td>{''.join(f'<td>{_text(load_text(report))}</td>' for report in reports)}</tr>\n"
     for row in rows(reports):
         yield f"<tr><td>{_text(row.name)}</td>{_cells(row)}</tr>\n"
     yield "</tbody>\n"

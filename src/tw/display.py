@@ -170,7 +170,8 @@ class TextDisplay:
 
     def _warn(self, report: ProbeReport) -> None:
         """Tell on stderr what makes a report worth less than it looks: scripts keep stdout, and people read stderr."""
-        if (text := limit_warning(report)) is not None:
+        text = limit_warning(report)
+        if text is not None and not (self._view is not None and self._view.is_stuck):
             self._err.line(f"tw: {text}")
 
     def _pictures(self, report: ProbeReport) -> list[str]:

@@ -7,11 +7,12 @@ comparison does not show.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import NoReturn, get_args
 
 from tw.core.text import safe
 from tw.errors import LocalError, UsageError
 from tw.report.distribution import FIGURES
+from tw.report.load import Pacing
 from tw.schema import VERSION, Json
 
 MOST_BYTES = 16 * 1024 * 1024
@@ -34,11 +35,21 @@ HOW = "save one with: tw probe … --json > FILE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SavedLoad:
+    """How a load was made. `limit` says why the probe, and not the server, may have set the figures."""
+
+    pacing: Pacing
+    connections: int
+    rate_asked_per_s: float | None = None
+    limit: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SavedReport:
     """What a comparison needs of one.
 
     `counts` and `times` are by their path in the JSON (`numbers.gaps`, `phases_ms.tls`), `errors` as their sum. `shape`
-    is the round trips' `[(upper_ms, count), …]`, empty where the report has none.
+    is the round trips' `[(upper_ms, count), …]`, empty where the report has none. `load` is None for a ping.
     """
 
     name: str
@@ -51,6 +62,8 @@ class SavedReport:
     duration_s: float = 0.0
     times: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     shape: tuple[tuple[float, int], ...] = ()
+    load: SavedLoad | None = None
+    cpu_share: float | None = None
 
 
 def read_saved(data: bytes, name: str) -> SavedReport:
@@ -103,6 +116,8 @@ class _Reader:
             duration_s=self._figure(document.get("duration_s"), "duration_s") or 0.0,
             times=self._times(),
             shape=self._shape(document.get("histogram")),
+            load=self._load(),
+            cpu_share=self._figure(document.get("cpu_share"), "cpu_share"),
         )
 
     def _check_kind(self) -> None:
@@ -159,12 +174,29 @@ class _Reader:
     def _more_counts(self) -> dict[str, int]:
         """What the counter's and the pub/sub probe count besides."""
         found = {}
+        if (unsent := self._document.get("unsent")) is not None:
+            found["unsent"] = self._count(unsent, "unsent")
         if (foreign := self._document.get("foreign")) is not None:
             found["foreign"] = self._count(foreign, "foreign")
         numbers = self._mapping(self._document.get("numbers", {}), "numbers")
         if numbers.get("first") is not None:  # else there was none to say anything
             found |= {f"numbers.{key}": self._count(numbers.get(key), f"numbers.{key}") for key in NUMBERS}
         return found
+
+    def _load(self) -> SavedLoad | None:
+        document = self._document
+        limit = document.get("limit")
+        if document.get("pacing") is None:
+            return None
+        pacing = next((kind for kind in get_args(Pacing) if kind == document["pacing"]), None)
+        if pacing is None:
+            self._damaged("pacing", "no kind of load")
+        return SavedLoad(
+            pacing=pacing,
+            connections=self._count(document.get("connections"), "connections"),
+            rate_asked_per_s=self._figure(document.get("rate_asked_per_s"), "rate_asked_per_s"),
+            limit=None if limit is None else self._text(limit, "limit"),
+        )
 
     def _error(self, value: object) -> str | None:
         return None if value is None else self._text(self._mapping(value, "error").get("kind"), "error.kind")

@@ -28,6 +28,8 @@ from tw.summary_numbers import Row, numbers_rows
 
 FIGURES = ("min", "mean", "p50", "p90", "p95", "p99", "p999", "max")
 SHORT_FIGURES = ("p50", "p99", "max")
+WAIT_SHARE_TOLD = 0.1
+"""Of the time; less is the same on any machine that does more than one thing."""
 CONNECT_PHASES = {"dns": "DNS", "connect": "TCP", "tls": "TLS"}
 ANSWER_PHASES = {"first_byte": "first byte", "body": "body"}
 
@@ -112,7 +114,10 @@ def _probe_rows(load: LoadFigures, matrix: MatrixFigures | None) -> list[Row]:
     if load.reconnected:
         rows.append(("reconnected", str(load.reconnected), None))
     if load.cpu_share is not None:
-        rows.append(("probe", f"{load.cpu_share:.0%} of a core".replace("%", " %"), None))
+        words = f"{load.cpu_share:.0%} of a core"
+        if load.cpu_wait_share is not None and load.cpu_wait_share >= WAIT_SHARE_TOLD:
+            words += f", and waited for one for {load.cpu_wait_share:.0%} of the time"
+        rows.append(("probe", words.replace("%", " %"), None))
     if load.limit is not None:
         rows.append(("limit", safe(load.limit), False))
     return rows

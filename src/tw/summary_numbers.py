@@ -23,7 +23,16 @@ def numbers_rows(numbers: Numbers) -> list[Row]:
         )
     if len(numbers.shares) > 1:
         lines.extend(map(_share_text, numbers.shares))
-    return [("numbers", f"{numbers.first} to {numbers.last}", None), *(("", line, None) for line in lines)]
+    return [("numbers", _span_text(numbers), None), *(("", line, None) for line in lines)]
+
+
+def _span_text(numbers: Numbers) -> str:
+    """From the lowest to the highest: under load the first and the last answer seldom are that. After a reset they say
+    more."""
+    first, last = numbers.first, numbers.last
+    if numbers.shares and not numbers.resets:
+        first, last = min(share.first for share in numbers.shares), max(share.last for share in numbers.shares)
+    return f"{first} to {last}"
 
 
 def _share_text(share: InstanceShare) -> str:

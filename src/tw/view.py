@@ -35,6 +35,9 @@ USUAL_SIZE = 80, 24
 SGR = {"": "", "bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
 NEXT_LINE = "\x1b[K\r\n"
 CLEAR_BELOW = "\x1b[J"
+CLEAR_ALL = f"\r\x1b[C{CLEAR_BELOW}\r\x1b[K"
+"""From the first column on as well, in two steps: a screen that is cleared from its first corner is moved into the
+history by tmux (`scroll-on-clear`), and the last frame would stand above the summary."""
 NO_WRAP, WRAP = "\x1b[?7l", "\x1b[?7h"
 """A terminal may be narrower than it says, for a moment: tmux tells of a change a quarter of a second after it."""
 
@@ -117,6 +120,8 @@ class LiveView:
         self._warming = False
         self._is_drawn = False
         self._is_over = False
+        self.is_stuck = False
+        """Whether the terminal took nothing any more at the end: whoever writes to it now is held up."""
 
     def show(self, snapshot: Snapshot) -> None:
         """Draw it, unless the terminal still has a frame to take, or belongs to another job now."""
@@ -137,8 +142,9 @@ class LiveView:
             return
         self._is_over = True
         if self._is_drawn and not self._tty.broken and self._tty.is_ours():
-            self._tty.write(f"\r{CLEAR_BELOW}".encode())
+            self._tty.write(CLEAR_ALL.encode())
             self._tty.drain(PARTING_S)
+            self.is_stuck = not self._tty.push()
         self._tty.close()
 
 

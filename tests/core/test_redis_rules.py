@@ -21,6 +21,7 @@ REFUSALS = [
     ("READONLY You can't write against a read only replica.", ExitCode.PROTOCOL, "the primary"),
     ("MOVED 1234 10.0.0.1:6379", ExitCode.PROTOCOL, "that node"),
     ("ERR DB index is out of range", ExitCode.USAGE, "a lower number"),
+    ("ERR SELECT is not allowed in cluster mode", ExitCode.USAGE, "a lower number"),
     ("OOM command not allowed when used memory > 'maxmemory'.", ExitCode.PROTOCOL, ""),
 ]
 

@@ -72,7 +72,7 @@ def test_every_fault_is_told_once(service: str, faults: str, kinds: set[str], tl
 
 @pytest.mark.parametrize(
     ("service", "faults"),
-    [("echo", "--corrupt 3"), ("counter", "--reset 3 --corrupt 3 --truncate 3 --status 503:3")],
+    [("echo", "--corrupt 3 --reset 1"), ("counter", "--reset 3 --corrupt 3 --truncate 3 --status 503:3")],
 )
 def test_under_load_as_well(service: str, faults: str) -> None:
     with serving(service, *faults.split(), "--seed", "5") as server:

@@ -17,8 +17,8 @@ from ports import held_port
 from tw.errors import ExitCode
 
 LOAD_FIELDS = {
-    "pacing", "connections", "rate_asked_per_s", "service_ms", "late_ms", "cpu_share", "limit", "held", "unsent",
-    "reconnected", "warmup",
+    "pacing", "connections", "rate_asked_per_s", "service_ms", "late_ms", "cpu_share", "cpu_wait_share", "limit",
+    "held", "unsent", "reconnected", "warmup",
 }  # fmt: skip
 
 

@@ -194,13 +194,21 @@ def test_a_user_of_redis_is_logged_in_from_a_file_or_the_environment(tmp_path: P
         assert ran.code == 0, ran
 
 
+def over_tls(stack: ExitStack, directory: Path, *options: str) -> int:
+    """The port where a Redis speaks TLS, until the stack ends."""
+    port = stack.enter_context(held_port())
+    stack.enter_context(redis(directory, "--tls-port", str(port), *options))
+    return port
+
+
 def test_over_tls_redis_is_verified(tmp_path: Path) -> None:
     made = make_certificates(tmp_path, "localhost")
     other = tmp_path / "other"
     other.mkdir()
     stranger = make_certificates(other, "localhost")
     tls = ("--tls-cert-file", made.cert, "--tls-key-file", made.key, "--tls-auth-clients", "no")
-    with held_port() as port, redis(tmp_path, "--tls-port", str(port), *tls):
+    with ExitStack() as stack:
+        port = over_tls(stack, tmp_path, *tls)
         via = ("--port", "0", "--via", f"rediss://localhost:{port}?key=n")
         with serving("counter", *via[2:], "--via-ca-file", made.ca) as node:
             assert asked(node)[1] == "1"
@@ -213,6 +221,17 @@ def test_over_tls_redis_is_verified(tmp_path: Path) -> None:
         ran = tw("serve", "counter", "--port", "0", "--via", f"rediss://127.0.0.1:{port}", "--via-ca-file", made.ca)
         assert ran.code == 5, "another name"
         assert ran.error_line.endswith("; name the server as its certificate does")
+
+
+def test_where_redis_asks_for_a_certificate_no_option_is_named_that_there_is_not(tmp_path: Path) -> None:
+    made = make_certificates(tmp_path, "localhost")
+    with ExitStack() as stack:
+        tls = ("--tls-cert-file", made.cert, "--tls-key-file", made.key, "--tls-ca-cert-file", made.ca)
+        port = over_tls(stack, tmp_path, *tls)
+        ran = tw("serve", "counter", "--port", "0", "--via", f"rediss://localhost:{port}", "--via-ca-file", made.ca)
+        assert ran.code == 5, ran
+        assert "client certificate" in ran.error_line
+        assert ran.error_line.endswith("; tw has none for Redis: let it ask for none (tls-auth-clients no)")
 
 
 # What cannot be used -------------------------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """The echo probe under load: pacing, books, verdicts and endings."""
 
+from itertools import chain, repeat
+
 import pytest
 
 from ends import Peer
@@ -8,6 +10,7 @@ from memory import Network
 from running import Notes
 from tw.errors import ExitCode
 from tw.options import TlsClientOptions
+from tw.report.distribution import shape_json
 from tw.serve_options import ServeEchoOptions
 from tw.services.echo import EchoService
 
@@ -172,6 +175,26 @@ def test_an_answer_after_its_timeout_is_late_and_not_lost(net: Network, notes: N
     assert 2 <= late <= 3
     assert rig.report.errors == {"late": late}
     assert (rig.report.lost, rig.report.received, rig.report.ok) == (0, 15, False)
+    # The stall is as long in the round trips as it was.
+    assert rig.report.rtt_ms.max == pytest.approx(1000)
+    assert sum(count for _, count in shape_json(rig.report.rtt_ms, anyway=True) or []) == 15
+
+
+@pytest.mark.parametrize("pace", [{}, {"rate_per_s": 20.0}])
+def test_a_server_that_answers_late_each_time_but_the_first_is_not_silent(
+    net: Network, notes: Notes, pace: dict[str, float]
+) -> None:
+    """Where there is none in time at all, the run is over after one timeout."""
+    delays = chain([0.01], repeat(0.7))
+    net.scripted(ECHO_PORT, lambda peer, data: net.callLater(next(delays), peer.say, data))
+    rig = EchoRig(net, notes, connections=1, count=30, timeout_s=0.5, **pace)
+    net.pass_s(100)
+    late = rig.report.errors["late"]
+    assert late >= 26  # the last ones come when the connection has ended
+    assert rig.report.errors == {"late": late, "timeout": 29 - late}
+    assert (rig.report.sent, rig.report.received, rig.report.lost) == (30, 1 + late, 29 - late)
+    assert rig.report.rtt_ms.p50 == pytest.approx(700, rel=0.001)
+    assert sum(count for _, count in shape_json(rig.report.rtt_ms, anyway=True) or []) == 1 + late
 
 
 def test_a_connection_that_breaks_is_opened_again(net: Network, notes: Notes) -> None:
@@ -180,7 +203,7 @@ def test_a_connection_that_breaks_is_opened_again(net: Network, notes: Notes) ->
     net.pass_s(5)
     report = rig.report
     assert len(server.heard) == 3
-    assert (report.sent, report.received, report.lost, report.errors) == (50, 49, 1, {"protocol": 1})
+    assert (report.sent, report.received, report.lost, report.errors) == (50, 49, 1, {"reset": 1})
     assert rig.figures.reconnected == 1
 
 
@@ -193,7 +216,7 @@ def test_a_server_that_goes_away_for_a_while_costs_what_it_costs(net: Network, n
     net.ports[ECHO_PORT] = factory
     net.pass_s(5)
     errors = rig.report.errors
-    assert errors["protocol"] == 1
+    assert errors["reset"] == 1
     assert 2 <= errors["connect"] <= 6
     assert rig.report.received > 200
     assert len(server.heard) == 2

@@ -9,6 +9,7 @@ from load_rig import ECHO_PORT, EchoRig, SlowEcho
 from memory import Network
 from running import Notes
 from tw.errors import AnswerTimeout, ConnectError, ExitCode, ProtocolError
+from tw.probes.echo_judging import OVERDUE
 
 # Endings -------------------------------------------------------------------------------------------------------------
 
@@ -132,3 +133,14 @@ def test_the_window_is_bounded_in_bytes_too(net: Network, notes: Notes) -> None:
     assert rig.client.under_way == 4
     rig.cancel()
     net.pass_s(1)
+
+
+def test_of_a_long_stall_the_times_of_the_last_that_were_given_up_are_known(net: Network, notes: Notes) -> None:
+    SlowEcho(net, 0.25, stalls=(1.0, 21.0))
+    rig = EchoRig(net, notes, connections=1, duration_s=25.0, timeout_s=0.5)
+    net.pass_s(30)
+    late = rig.report.errors["late"]
+    assert late >= 35
+    assert rig.report.lost == 0
+    assert rig.report.rtt_ms.histogram is not None
+    assert rig.report.rtt_ms.histogram.count == rig.report.received - late + OVERDUE

@@ -37,7 +37,7 @@ def test_one_connection_that_breaks_before_any_answer_is_not_the_server(net: Net
     next(iter(server.heard)).cut()
     net.pass_s(3)
     assert rig.running.result is None
-    assert (rig.report.sent, rig.report.received, rig.report.errors) == (30, 29, {"protocol": 1})
+    assert (rig.report.sent, rig.report.received, rig.report.errors) == (30, 29, {"reset": 1})
 
 
 def test_where_every_connection_breaks_it_is_the_server(net: Network, notes: Notes) -> None:

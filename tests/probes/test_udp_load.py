@@ -144,6 +144,23 @@ def test_a_duplicate_of_the_last_datagram_is_seen(net: Network, notes: Notes) ->
     assert (rig.report.duplicated, rig.code) == (1, ExitCode.BAD_VERDICT)
 
 
+@pytest.mark.parametrize("pace", [{}, {"rate_per_s": 0.5}])
+def test_a_first_datagram_that_is_lost_is_one_lost_datagram(net: Network, notes: Notes, pace: dict[str, float]) -> None:
+    Path(net, {1: lost, 2: lost})
+    rig = Rig(net, notes, connections=1, count=20, timeout_s=1.0, **pace)
+    net.pass_s(60)
+    assert rig.running.result is None
+    assert (rig.report.sent, rig.report.received, rig.report.lost) == (20, 18, 2)
+
+
+def test_a_few_that_are_lost_show_that_one_flow_has_no_answers(net: Network, notes: Notes) -> None:
+    net.harm = lost
+    rig = Rig(net, notes, connections=1, count=1000, timeout_s=1.0)
+    net.pass_s(10)
+    assert isinstance(rig.running.error, AnswerTimeout)
+    assert rig.report.sent == 4
+
+
 def test_not_one_answer_is_a_timeout(net: Network, notes: Notes) -> None:
     net.harm = lost
     rig = Rig(net, notes, connections=3, duration_s=10.0, timeout_s=1.0)

@@ -91,7 +91,11 @@ def test_a_server_that_was_there_before_the_stream_was_deleted_has_lost_nothing_
 
 @pytest.mark.parametrize(
     ("refusal", "error"),
-    [("READONLY You can't write against a read only replica.", ProtocolError), ("NOPERM no 'xadd'", AuthError)],
+    [
+        ("READONLY You can't write against a read only replica.", ProtocolError),
+        ("NOPERM no 'xadd'", AuthError),
+        ("ERR unknown command 'XADD'", ProtocolError),
+    ],
 )
 def test_a_stream_that_cannot_be_written_is_an_error_at_the_start(refusal: str, error: type[TwError]) -> None:
     node = Node(Stream())
@@ -114,9 +118,14 @@ def test_one_that_tells_of_streams_in_other_ways_breaks_the_protocol(reply: obje
     assert isinstance(starting.error, ProtocolError)
 
 
-@pytest.mark.parametrize("command", ["XINFO", "XREVRANGE"])
+@pytest.mark.parametrize("command", ["XINFO", "XREAD", "XREVRANGE"])
 @pytest.mark.parametrize(
-    ("refusal", "error"), [("WRONGTYPE Operation against a key", LocalError), ("ERR unknown command", ProtocolError)]
+    ("refusal", "error"),
+    [
+        ("WRONGTYPE Operation against a key", LocalError),
+        ("ERR unknown command", ProtocolError),
+        ("NOPERM this user has no permissions to run the command", AuthError),
+    ],
 )
 def test_a_stream_that_cannot_be_read_is_an_error_at_the_start(
     command: str, refusal: str, error: type[TwError]

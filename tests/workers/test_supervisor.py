@@ -1,7 +1,10 @@
 """The parent's decisions, with workers that say and do what a test has them do; the sockets are real."""
 
+import os
+import resource
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -13,7 +16,7 @@ from supervised import Crew
 from tw.core.workers import FIRST_WAIT_S, MOST_FAILURES
 from tw.errors import ConnectError, LocalError, UsageError
 from tw.events import Opened, ServerSummary, WorkerEnded, WorkerStarted
-from tw.serve_options import ServeEchoOptions
+from tw.serve_options import ServeCounterOptions, ServeEchoOptions
 from tw.workers.messages import error_content, event_content
 from tw.workers.supervisor import GRACE_S
 
@@ -176,6 +179,31 @@ def test_a_process_that_cannot_be_made_is_the_error_or_is_tried_again(
     crew.workers[0].ends(-9)
     crew.reactor.advance(0)
     crew.refuses = False
+    crew.reactor.advance(60)
+    assert len(crew.workers) == 3
+    assert crew.failures == []
+    crew.stop()
+
+
+@contextmanager
+def no_descriptors() -> Iterator[None]:
+    """All that the process may have are taken."""
+    free = os.dup(0)
+    os.close(free)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_where_no_descriptor_is_left_for_its_numbers_a_worker_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    crew = Crew(monkeypatch, ServeCounterOptions(port=0, workers=2)).serve()
+    crew.workers[0].ends(-9)
+    with no_descriptors():
+        crew.reactor.advance(0)
+    assert len(crew.workers) == 2
     crew.reactor.advance(60)
     assert len(crew.workers) == 3
     assert crew.failures == []

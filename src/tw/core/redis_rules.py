@@ -64,7 +64,7 @@ def refusal_error(text: str, where: str) -> TwError:
         return ProtocolError("Redis is a read-only replica", where, "name the primary")
     if code in ("MOVED", "ASK", "CROSSSLOT"):
         return ProtocolError("Redis is part of a cluster, and another node has the key", where, "name that node")
-    if "DB index" in text or "invalid DB" in text:
+    if "DB index" in text or "invalid DB" in text or "SELECT is not allowed" in text:  # (the latter in a cluster)
         return UsageError("no such database", where, "choose a lower number in the URL")
     return ProtocolError(f"Redis refuses: {_first(text)}", where)
 

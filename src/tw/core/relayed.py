@@ -26,6 +26,10 @@ START: StreamId = (0, 0)
 """Before every entry."""
 
 
+class Unreadable(ValueError):
+    """The engine has answered in a form that is not known here."""
+
+
 @dataclass(frozen=True, slots=True)
 class Relayed:
     """A batch as it was read. `total_lines` are the node's lines up to the end of this batch; `is_again`: it may have
@@ -67,11 +71,30 @@ def read_entry(fields: Sequence[object]) -> Relayed | None:
 
 
 def read_id(text: object) -> StreamId:
-    """An entry's place from the engine's `MS-N`. Raises ValueError for anything else."""
+    """An entry's place from the engine's `MS-N`. Raises Unreadable for anything else."""
     match = _ID.fullmatch(text) if isinstance(text, bytes) else None
     if match is None:
-        raise ValueError(f"no id of an entry: {str(text)[:60]}")
+        raise Unreadable(f"no id of an entry: {str(text)[:60]}")
     return int(match[1]), int(match[2])
+
+
+def read_entries(reply: object) -> list[tuple[StreamId, list[object]]]:
+    """The entries that XRANGE and its like give: of each its place, its names and values. Those of one that was removed
+    meanwhile are missing. Raises Unreadable for anything else."""
+    entries = []
+    for entry in reply if isinstance(reply, list) else [None]:
+        if not isinstance(entry, list) or len(entry) != 2 or not isinstance(entry[1], list | None):
+            raise Unreadable(f"no entries of a stream: {str(reply)[:60]}")
+        entries.append((read_id(entry[0]), entry[1] or []))
+    return entries
+
+
+def read_last_id(info: object) -> StreamId:
+    """The last place that a stream has given out, from XINFO's answer. Raises Unreadable for anything else."""
+    if not isinstance(info, list):
+        raise Unreadable(f"nothing of a stream: {str(info)[:60]}")
+    told = [value for name, value in zip(info[::2], info[1::2], strict=False) if name == b"last-generated-id"]
+    return read_id(told[0] if told else None)
 
 
 def write_id(place: StreamId) -> bytes:

@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from tw.core.redis_rules import LinkLost, Refusal, least_version_fault, refusal_error, versions
 from tw.core.text import safe
 from tw.core.via import ViaPlace
-from tw.errors import AnswerTimeout, ConnectError, ProtocolError, TwError, UsageError
+from tw.errors import AnswerTimeout, ConnectError, ProtocolError, TlsError, TwError, UsageError
 from tw.net.dial import dial, resolve
 from tw.net.endpoint import connect_error
 from tw.net.lean_tls import tls_factory
@@ -288,6 +288,8 @@ def _end_error(connection: "RedisConnection", place: ViaPlace, where: str) -> Tw
 
 
 def _advised(error: TwError) -> TwError:
-    """Here the authorities' option has another name, and no key can be named."""
+    """Here the authorities' option has another name, no key can be named, and no certificate shown."""
+    if isinstance(error, TlsError) and error.reason == "client-certificate":
+        error.hint = "tw has none for Redis: let it ask for none (tls-auth-clients no)"
     error.hint = _BY_PIN.sub("", error.hint).replace("--ca-file", "--via-ca-file")
     return error

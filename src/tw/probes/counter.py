@@ -13,7 +13,8 @@ from tw.core.target import URL_PORTS, HostTarget, Target
 from tw.errors import AnswerTimeout, ExitCode, ProtocolError, TwError
 from tw.probe_options import ProbeCounterOptions
 from tw.probes.connecting import Connector, Route, probe_target
-from tw.probes.counter_harm import corruption, is_corrupted, kind_of, may_get_better, truncation
+from tw.probes.counter_harm import corruption, is_corrupted, may_get_better, truncation
+from tw.probes.failures import kind_of
 from tw.probes.parting import part
 from tw.probes.ping import verdict_code
 from tw.probes.timing import pause, within

@@ -1,10 +1,9 @@
 """What came of a counter's answer on its way: whether its body is the one that its number has, and what differs."""
 
 from tw.errors import AnswerTimeout, TwError
+from tw.probes.failures import RESET
 from tw.protocols.http_exchange import Answer, CutShort
 from tw.report import FirstFault
-
-RESET = "reset"
 
 
 def is_corrupted(answer: Answer, number: int | None, body_number: int | None) -> bool:
@@ -43,8 +42,3 @@ def _body(answer: Answer) -> bytes:
 def may_get_better(error: TwError) -> bool:
     """Whether the next sample may be answered though none has been so far."""
     return isinstance(error, AnswerTimeout | CutShort) or error.reason == RESET
-
-
-def kind_of(error: TwError) -> str:
-    """What a failed sample is counted as: resets apart from whatever else breaks the protocol."""
-    return RESET if error.reason == RESET else error.kind

@@ -7,7 +7,7 @@ from tw.core.numbers import NumberLine
 from tw.errors import ProtocolError, TwError
 from tw.probes.connecting import Connector
 from tw.probes.counter import IDEMPOTENT
-from tw.probes.counter_harm import corruption, is_corrupted, kind_of, truncation
+from tw.probes.counter_harm import corruption, is_corrupted, truncation
 from tw.probes.lane import REOPEN_S, Load, StreamLane
 from tw.protocols.answer_shapes import AnswerShapes
 from tw.protocols.client import ClientConnection
@@ -159,9 +159,6 @@ class CounterLane(StreamLane):
         self._tally.spoil(truncation(error), truncated=True)
         self.under_way.clear()
         self._load.spoiled(self, 1)
-
-    def _kind_of(self, error: TwError) -> str:
-        return kind_of(error)
 
     def _lose_number(self) -> None:
         """No number came for the request that was sent; one that is only to be sent again is not lost twice."""

@@ -11,6 +11,7 @@ from tw.probes.counter import counter_target, request_for
 from tw.probes.counter_lane import CounterLane, Tally
 from tw.probes.lane import Lane
 from tw.probes.load_probe import LoadProbe
+from tw.probes.spent import Spending, spent_so_far
 from tw.progress import Display
 from tw.report import Distribution, HarmFigures, Numbers, ProbeReport
 
@@ -24,12 +25,12 @@ class CounterLoad(LoadProbe):
         options: ProbeCounterOptions,
         display: Display,
         clock: Callable[[], float] = time.perf_counter,
-        cpu: Callable[[], float] = time.process_time,
+        spent: Spending = spent_so_far,
     ) -> None:
         target = counter_target(options)
         self._tally = Tally(request_for(options, target), options.expect_status)
         self._way = Connector(reactor, Route.of(options, target, options.resolve), clock)
-        super().__init__(reactor, options, display, self._way.where, self._way, clock, cpu)
+        super().__init__(reactor, options, display, self._way.where, self._way, clock, spent)
 
     def _lane(self) -> Lane:
         return CounterLane(self._run, self._way, self._tally)

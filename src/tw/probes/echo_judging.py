@@ -7,6 +7,10 @@ from tw.probes.lane import Lane
 from tw.probes.ping import GOOD, fresh_token
 from tw.report import FirstFault
 
+OVERDUE = 16
+"""Messages that were given up, of which a lane remembers when they were due, should they come all the same: twice as
+many as it may have under way, but so many at least. That is a stall of three timeouts. The oldest are forgotten."""
+
 
 class EchoJudging(Lane):
     """Its payloads have a token of their own: what comes back on another lane shows as corrupted.
@@ -17,6 +21,7 @@ class EchoJudging(Lane):
 
     def _set_up(self, size_bytes: int) -> None:
         self._number = 0
+        self._overdue: dict[int, tuple[float, float]] = {}
         # The payload of the oldest message under way.
         self._expected: bytes | None = None
         self._form = PayloadFormat(fresh_token(), size_bytes)
@@ -25,6 +30,7 @@ class EchoJudging(Lane):
     def begin(self) -> None:
         """A new part of the run begins. What the one before has given up may still come, and is no concern of it."""
         self._given_up = self._number
+        self._overdue.clear()
         self.verdict = Verdict(self._form)
         self.first_fault: FirstFault | None = None
 
@@ -59,7 +65,7 @@ class EchoJudging(Lane):
         times = self.under_way.pop(number, None) if number is not None else None
         if times is None:
             if outcome.kind in GOOD:
-                self._note_late()
+                self._note_late(number, now_s)
             elif outcome.kind is Kind.CORRUPTED and number is not None:
                 self._take_back_timeout()
             return
@@ -88,10 +94,15 @@ class EchoJudging(Lane):
     def _expect(self) -> None:
         self._expected = self._form.payload(next(iter(self.under_way))) if self.under_way else None
 
-    def _note_late(self) -> None:
-        """It had been given up: late, and no longer one that never came."""
-        if self._take_back_timeout():  # else what was taken for its answer was none of the probe's
-            self._load.books.errors["late"] += 1
+    def _note_late(self, number: int | None, now_s: float) -> None:
+        """It had been given up: late, and no longer one that never came. Its time counts as any other's does: without
+        the worst ones, percentiles of a server that stalls would be too good."""
+        if not self._take_back_timeout():
+            return  # what was taken for its answer was none of the probe's
+        self._load.books.errors["late"] += 1
+        times = None if number is None else self._overdue.pop(number, None)
+        if times is not None:
+            self._load.settled(self, *times, now_s, late=True)
 
     def _take_back_timeout(self) -> bool:
         """Something came of a message that had been given up; whether there was one."""
@@ -104,6 +115,14 @@ class EchoJudging(Lane):
         return True
 
     def give_up(self, number: int) -> None:
-        del self.under_way[number]
+        begun = self._begun()
+        ours = bool(begun) and most_alike(self._form, begun, None, self.under_way) is not None
+        self._overdue[number] = self.under_way.pop(number)
+        if len(self._overdue) > max(OVERDUE, 2 * self.room):
+            del self._overdue[next(iter(self._overdue))]
         self._expect()
-        self._load.spoiled(self, 1, "timeout", heard=False)
+        self._load.spoiled(self, 1, "timeout", heard=bool(begun), ours=ours)
+
+    def _begun(self) -> bytes:
+        """What has come, since a message was given up last, of a payload that is not complete."""
+        return b""

@@ -18,6 +18,8 @@ class EchoLane(EchoJudging, StreamLane):
         self._set_up(size_bytes)
         self._ended: Deferred[None] | None = None
         self._stream = PayloadStream(self._form)
+        # Whether something came, since a message was given up last, that is not a payload as it was expected.
+        self._came = False
 
     def received(self, data: bytes) -> None:
         load = self._load
@@ -26,6 +28,7 @@ class EchoLane(EchoJudging, StreamLane):
         if data == self._expected and not self._stream.holds:
             self._take(now)
             return
+        self._came = True
         for payload in self._stream.feed(data):
             if payload == self._expected:
                 self._take(now)
@@ -36,6 +39,10 @@ class EchoLane(EchoJudging, StreamLane):
         self._expected = None
         self.read_rest()
         super().reopen(after_s)
+
+    def _begun(self) -> bytes:
+        came, self._came = self._came, False
+        return self._stream.close() if came else b""
 
     def half_close(self) -> Deferred[None] | None:
         """Shut the sending side; gives what fires at the end of the stream, None where there is no connection."""
@@ -52,6 +59,8 @@ class EchoLane(EchoJudging, StreamLane):
         self._stream = PayloadStream(self._form)
         if rest and not self._is_of_earlier_part(rest):
             self._receive(rest)
+            if not self.under_way:
+                self._take_back_timeout()  # it had been given up, and is what came of it
 
     def _harmed(self, payload: bytes, named: int | None) -> int | None:
         # Of what is like none of them the oldest, most likely: a stream keeps its order.

@@ -17,6 +17,7 @@ from tw.probes.echo_judging import EchoJudging
 from tw.probes.echo_lane import EchoLane
 from tw.probes.load_probe import LoadProbe
 from tw.probes.ping import WINDOW, WINDOW_BYTES
+from tw.probes.spent import Spending, spent_so_far
 from tw.probes.timing import within
 from tw.progress import Display
 from tw.report import Distribution, HarmFigures, ProbeReport
@@ -35,11 +36,11 @@ class EchoLoadProbe(LoadProbe):
         where: str,
         connector: Connector | None,
         clock: Callable[[], float],
-        cpu: Callable[[], float],
+        spent: Spending,
     ) -> None:
         self._size_bytes = options.size_bytes
         self._where = where
-        super().__init__(reactor, options, display, where, connector, clock, cpu)
+        super().__init__(reactor, options, display, where, connector, clock, spent)
 
     @abstractmethod
     def _lane(self) -> EchoJudging:
@@ -61,6 +62,7 @@ class EchoLoadProbe(LoadProbe):
 
     def _report(self, failed: TwError | None) -> ProbeReport:
         books, connector = self.books, self._connector
+        books.look()  # the last of them may have come late, when the run itself was over
         verdicts = [lane.verdict for lane in self._lanes]
         received = sum(verdict.received for verdict in verdicts)
         lost = max(0, sum(verdict.lost for verdict in verdicts) - books.unsettled)
@@ -101,10 +103,10 @@ class EchoLoad(EchoLoadProbe):
         options: ProbeEchoOptions,
         display: Display,
         clock: Callable[[], float] = time.perf_counter,
-        cpu: Callable[[], float] = time.process_time,
+        spent: Spending = spent_so_far,
     ) -> None:
         self._way = Connector(reactor, Route.of(options, echo_target(options)), clock)
-        super().__init__(reactor, options, display, self._way.where, self._way, clock, cpu)
+        super().__init__(reactor, options, display, self._way.where, self._way, clock, spent)
 
     def _lane(self) -> EchoLane:
         return EchoLane(self._run, self._way, self._room(), self._size_bytes)

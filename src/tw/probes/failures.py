@@ -7,6 +7,9 @@ from twisted.python.failure import Failure
 from tw.errors import ProtocolError, TwError
 from tw.net.tls_failures import tls_failure
 
+RESET = "reset"
+"""An error's reason where the connection was reset, and what such errors are counted as."""
+
 
 def lost_connection(reason: Failure, where: str) -> TwError:
     """The error for a connection to `where` that ended in the middle of a run.
@@ -20,13 +23,19 @@ def lost_connection(reason: Failure, where: str) -> TwError:
     what = f"the peer {how_it_ended(reason)} in the middle"
     lost = ProtocolError(what, where, "is it the right server, and is a proxy in between?")
     if reason.check(error.ConnectionLost):
-        lost.reason = "reset"
+        lost.reason = RESET
     return lost
 
 
 def how_it_ended(reason: Failure) -> str:
     """What the peer did: in good order, or not."""
     return "closed the connection" if reason.check(error.ConnectionDone) else "broke the connection"
+
+
+def kind_of(error: TwError) -> str:
+    """What a failed sample, or a lost connection, is counted as: resets apart from whatever else breaks the
+    protocol."""
+    return RESET if error.reason == RESET else error.kind
 
 
 def nothing_ours(where: str) -> TwError:

@@ -10,6 +10,7 @@ from twisted.python.failure import Failure
 from tw.errors import TwError
 from tw.probes.books import Books
 from tw.probes.connecting import Connector
+from tw.probes.failures import kind_of
 from tw.probes.timing import pause
 from tw.protocols.client import ClientConnection
 
@@ -24,8 +25,8 @@ class Load(Protocol):
     clock: Callable[[], float]
     books: Books
 
-    def settled(self, lane: "Lane", due_s: float, sent_s: float, now_s: float) -> None:
-        """A message was answered well."""
+    def settled(self, lane: "Lane", due_s: float, sent_s: float, now_s: float, *, late: bool = False) -> None:
+        """A message was answered well; `late`: after it had been given up."""
 
     def spoiled(
         self, lane: "Lane", count: int, kind: str | None = None, *, heard: bool = True, ours: bool = True
@@ -47,8 +48,11 @@ class Lane(ABC):
     """One way to the server, with the messages that are under way on it, oldest first: number -> (due, sent), in
     seconds.
 
-    `room` is how many may be under way at once. A way that breaks is opened again as long as the run goes on.
+    `room` is how many may be under way at once. A way that breaks is opened again as long as the run goes on. It takes
+    `tries` messages, none of them answered, to show that nobody answers.
     """
+
+    tries = 1
 
     def __init__(self, load: Load, room: int) -> None:
         self._load = load
@@ -110,13 +114,9 @@ class Lane(ABC):
         lost = len(self.under_way)
         self.under_way.clear()
         self._at_fault = True
-        self._load.books.errors[self._kind_of(error)] += 1
+        self._load.books.errors[kind_of(error)] += 1
         self._load.spoiled(self, lost, heard=False)
         self._load.broken(error)
-
-    def _kind_of(self, error: TwError) -> str:
-        """What a lost connection is counted as."""
-        return error.kind
 
     def _is_needed(self) -> bool:
         """Whether a connection is of any more use."""

@@ -18,6 +18,7 @@ from tw.probes.books import Books
 from tw.probes.failures import nothing_ours
 from tw.probes.lane import Lane
 from tw.probes.opening import open_all
+from tw.probes.spent import Spending, Spent
 from tw.probes.timing import Bell
 
 SWEEP_S = 0.1
@@ -43,15 +44,15 @@ class LoadRun:
         timeout_s: float,
         where: str,
         clock: Callable[[], float],
-        cpu: Callable[[], float],
+        spent: Spending,
         begin: Callable[[], None],
     ) -> None:
         self.reactor = reactor
         self.clock = clock
         self.under_way = 0
-        self.cpu_s = 0.0
-        """CPU seconds of the process, during the run itself."""
-        self._cpu = cpu
+        self.spent = Spent()
+        """Of the process, during the run itself."""
+        self._spent = spent
         self._begin = begin
         self.lanes: Sequence[Lane] = ()
         self.warmup: Books | None = None
@@ -99,7 +100,7 @@ class LoadRun:
         """The warm-up is as far as it went: the run itself has measured nothing."""
         self.books = Books(self.clock())
         self.books.close(self.clock())
-        self.cpu_s = 0.0
+        self.spent = Spent()
 
     async def _part(self, quota: float, duration_s: float) -> None:
         """Load until `quota` messages were sent or `duration_s` is over, and until the last answer is in."""
@@ -110,7 +111,7 @@ class LoadRun:
         self._quota = min(quota, due_within(rate, duration_s) if rate else inf)
         self._holding, self._held = False, 0
         self._running = True
-        cpu_s, over = self._cpu(), False
+        before, over = self._spent(), False
         try:
             self._set_off(now)
             await self._until_over()
@@ -122,7 +123,7 @@ class LoadRun:
             # What broke off, or was given up, has lost what was under way; what was stopped has not.
             books.unsettled = 0 if over or self._failed is not None else self.under_way
             self._running = False
-            self.cpu_s = self._cpu() - cpu_s
+            self.spent = self._spent().since(before)
             self._stop_tick()
             books.close(self.clock())
         if not self._ever_heard and self._first_break is not None:
@@ -166,7 +167,7 @@ class LoadRun:
             return True
         if not self._ever_heard:
             # The first of each lane has been waited for; more of them would not make it an answering server.
-            return now - self._heard_s >= self._timeout_s and self.books.errors["timeout"] > 0
+            return now - self._heard_s >= self._timeout_s and self.books.errors["timeout"] >= self.lanes[0].tries
         if self._until_s == inf and self._silent_s(now) >= STALLS * self._timeout_s:
             self.books.errors["silent"] += 1
             return True
@@ -187,10 +188,10 @@ class LoadRun:
     def goes_on(self) -> bool:
         return self._running and self._has_more(self.clock())
 
-    def settled(self, lane: Lane, due_s: float, sent_s: float, now_s: float) -> None:
+    def settled(self, lane: Lane, due_s: float, sent_s: float, now_s: float, *, late: bool = False) -> None:
         self._ever_heard = True
         self._heard_s = now_s
-        self.under_way -= 1
+        self.under_way -= not late
         paced = self._schedule is not None
         self.books.answered(due_s, sent_s, now_s, paced=paced)
         self._room(lane, now_s)

@@ -17,6 +17,7 @@ from tw.probes.load_report import load_figures
 from tw.probes.parting import part
 from tw.probes.ping import verdict_code
 from tw.probes.snapshots import Snapshots
+from tw.probes.spent import Spending, spent_so_far
 from tw.progress import Display
 from tw.protocols.client import ClientConnection
 from tw.report import LoadFigures, ProbeReport
@@ -26,7 +27,7 @@ class LoadProbe(ABC):
     """A client's run (`clients.ClientRun`) under load. `where` names the server in errors; `connector` makes the
     connections, if there are any.
 
-    `clock` gives seconds for measuring, `cpu` the CPU seconds of this process.
+    `clock` gives seconds for measuring, `spent` what this process has spent of its own.
     """
 
     def __init__(
@@ -37,7 +38,7 @@ class LoadProbe(ABC):
         where: str,
         connector: Connector | None,
         clock: Callable[[], float] = time.perf_counter,
-        cpu: Callable[[], float] = time.process_time,
+        spent: Spending = spent_so_far,
     ) -> None:
         assert options.load is not None
         self._reactor = reactor
@@ -47,7 +48,7 @@ class LoadProbe(ABC):
         self._load: LoadOptions = options.load
         # What connections took that did not outlive the warm-up.
         self._used_up = Histogram()
-        self._run = LoadRun(reactor, options.load, options.timeout_s, where, clock, cpu, self._begin_anew)
+        self._run = LoadRun(reactor, options.load, options.timeout_s, where, clock, spent, self._begin_anew)
         self._lanes: Sequence[Lane] = [self._lane() for _ in range(options.load.connections)]
 
     def _begin_anew(self) -> None:
@@ -128,4 +129,4 @@ class LoadProbe(ABC):
 
     def _figures(self) -> LoadFigures:
         run = self._run
-        return load_figures(self._load, run.books, run.warmup, run.cpu_s, self._used_up)
+        return load_figures(self._load, run.books, run.warmup, run.spent, self._used_up)

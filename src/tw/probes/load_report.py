@@ -3,6 +3,7 @@
 from tw.core.histogram import Histogram
 from tw.load_options import LoadOptions
 from tw.probes.books import Books
+from tw.probes.spent import Spent
 from tw.report import Distribution, LoadFigures, Warmup
 
 BUSY_SHARE = 0.9
@@ -13,11 +14,11 @@ LATE_SHARE = 0.1
 
 
 def load_figures(
-    options: LoadOptions, books: Books, warmup: Books | None, cpu_s: float, used_up: Histogram | None = None
+    options: LoadOptions, books: Books, warmup: Books | None, spent: Spent, used_up: Histogram | None = None
 ) -> LoadFigures:
-    """How the load was made. `cpu_s` is of the process, and so of the server as well under `--self`; `used_up` is what
+    """How the load was made. `spent` is the process's, and so the server's as well under `--self`; `used_up` is what
     connections took that did not outlive the warm-up."""
-    cpu_share = cpu_share_of(cpu_s, books)
+    cpu_share, wait_share = _share(spent.cpu_s, books), _share(spent.waited_s, books)
     paced = options.rate_per_s is not None
     return LoadFigures(
         pacing="open" if paced else "closed",
@@ -25,8 +26,9 @@ def load_figures(
         rate_asked_per_s=options.rate_per_s,
         service_ms=Distribution.of(books.service) if paced else None,
         late_ms=Distribution.of(books.late) if paced else None,
-        cpu_share=None if cpu_share is None else round(cpu_share, 3),
-        limit=limit_of(books, cpu_share, with_server=options.with_server),
+        cpu_share=cpu_share,
+        cpu_wait_share=wait_share,
+        limit=limit_of(books, cpu_share, wait_share, with_server=options.with_server),
         held=books.held,
         unsent=books.unsent,
         reconnected=books.reconnected,
@@ -45,14 +47,21 @@ def warmup_of(books: Books, used_up: Histogram) -> Warmup:
     )
 
 
-def limit_of(books: Books, cpu_share: float | None, *, with_server: bool) -> str | None:
+def limit_of(
+    books: Books, cpu_share: float | None, wait_share: float | None = None, *, with_server: bool
+) -> str | None:
     """Why the probe, rather than the server, may have set the figures; None where nothing speaks for it,
     or where there are no figures: a run that was refused at once has used a whole core for a millisecond."""
     if not books.latency.count:
         return None
+    whose = "probe and server together" if with_server else "the probe"
     if cpu_share is not None and cpu_share > BUSY_SHARE:
-        whose = "probe and server together" if with_server else "the probe"
         return f"{whose} used {cpu_share:.0%} of a core, and one thread has no more: the server may be faster"
+    if cpu_share is not None and wait_share is not None and cpu_share + wait_share > BUSY_SHARE:
+        return (
+            f"{whose} used {cpu_share:.0%} of a core and waited for one for {wait_share:.0%} of the time, since other "
+            "programs had them: the server may be faster"
+        )
     late, rtt = books.late.percentile(99), books.latency.percentile(99)
     if late is not None and rtt is not None and late > LATE_SHARE * rtt and late > 1e-3:
         return (
@@ -61,7 +70,7 @@ def limit_of(books: Books, cpu_share: float | None, *, with_server: bool) -> str
     return None
 
 
-def cpu_share_of(cpu_s: float, books: Books) -> float | None:
-    """CPU seconds by the seconds of the run."""
+def _share(seconds: float | None, books: Books) -> float | None:
+    """Seconds of the process's by the seconds of the run."""
     duration_s = books.duration_s(books.began_s)
-    return cpu_s / duration_s if duration_s > 0 else None
+    return round(seconds / duration_s, 3) if seconds is not None and duration_s > 0 else None

@@ -25,6 +25,7 @@ from tw.probes.parting import part
 from tw.probes.ping import fresh_token, verdict_code
 from tw.probes.pubsub import pubsub_connectors
 from tw.probes.snapshots import Snapshots
+from tw.probes.spent import Spending, spent_so_far
 from tw.progress import Display
 from tw.report import Delivery, Distribution, LoadFigures, ProbeReport
 from tw.report.matrix import MatrixFigures
@@ -42,7 +43,7 @@ class MatrixProbe:
         options: ProbePubSubOptions,
         display: Display,
         clock: Callable[[], float] = time.perf_counter,
-        cpu: Callable[[], float] = time.process_time,
+        spent: Spending = spent_so_far,
     ) -> None:
         assert options.load is not None
         assert options.matrix is not None
@@ -52,7 +53,7 @@ class MatrixProbe:
         self._shape = options.matrix
         self._display = display
         self._clock = clock
-        self._cpu = cpu
+        self._spent = spent
         self._run_token = fresh_token()[:RUN_BYTES]
         self._connectors = pubsub_connectors(reactor, options, clock)
         self._publishers, self._subscribers = self._dealt()
@@ -82,7 +83,7 @@ class MatrixProbe:
             self._run_token, shape.publishers, shape.subscribers, self._options.size_bytes,
             first_index=first_index, paced=paced,
         )  # fmt: skip
-        return Part(self._reactor, self._crew, matrix, self._options.timeout_s, self._clock, self._cpu)
+        return Part(self._reactor, self._crew, matrix, self._options.timeout_s, self._clock, self._spent)
 
     # The course of the run --------------------------------------------------------------------------------------------
 
@@ -225,7 +226,7 @@ class MatrixProbe:
 
     def _load_figures(self) -> LoadFigures:
         before = self._warmup
-        figures = load_figures(self._load, self._part.books, None if before is None else before.books, self._part.cpu_s)
+        figures = load_figures(self._load, self._part.books, None if before is None else before.books, self._part.spent)
         warmup = figures.warmup
         if before is not None and warmup is not None:
             warmup = replace(warmup, sent=before.matrix.published)

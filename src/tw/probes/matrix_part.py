@@ -15,6 +15,7 @@ from tw.probes.load import STALLS, SWEEP_S
 from tw.probes.matrix_crew import FAREWELLS, Crew
 from tw.probes.matrix_pace import Pace
 from tw.probes.pubsub import BARRIER_S, too_long
+from tw.probes.spent import Spending, Spent
 from tw.probes.timing import Bell, pause
 
 JOINED, DONE, SURE = 1, 2, 3
@@ -52,7 +53,7 @@ class MatrixBooks(Books):
 
 
 class Part:
-    """`clock` gives seconds for measuring, `cpu` the CPU seconds of this process."""
+    """`clock` gives seconds for measuring, `spent` what this process has spent of its own."""
 
     def __init__(
         self,
@@ -61,11 +62,11 @@ class Part:
         matrix: Matrix,
         timeout_s: float,
         clock: Callable[[], float],
-        cpu: Callable[[], float],
+        spent: Spending,
     ) -> None:
         self.matrix = matrix
         self.books = MatrixBooks(clock(), matrix)
-        self.cpu_s = 0.0
+        self.spent = Spent()
         self.settled = False
         """Whether all that was published is delivered, or lost."""
         self.load_s: float | None = None
@@ -73,7 +74,7 @@ class Part:
         self._crew = crew
         self._timeout_s = timeout_s
         self._clock = clock
-        self._cpu = cpu
+        self._spent = spent
         self._reactor = reactor
         self._bell = Bell(reactor)
         self._pace: Pace | None = None
@@ -97,7 +98,7 @@ class Part:
 
     async def load(self, pace: Pace, until_s: float) -> None:
         """Have `pace` publish until it is over, and wait for what is under way."""
-        books, cpu_s = self.books, self._cpu()
+        books, before = self.books, self._spent()
         books.began_s = self._heard_s = self._clock()
         self._pace, self._passing = pace, False
         try:
@@ -121,7 +122,7 @@ class Part:
         finally:
             pace.stop()
             self._pace = None
-            self.cpu_s = self._cpu() - cpu_s
+            self.spent = self._spent().since(before)
             books.close(self._clock())
 
     async def _until_over(self, pace: Pace, until_s: float) -> None:

@@ -17,6 +17,8 @@ class UdpEchoLane(EchoJudging):
     server's says that nobody listens, the flow is broken, and opened again as a connection would be.
     """
 
+    tries = 3  # one may be lost on its way
+
     def __init__(self, load: Load, route: UdpRoute, room: int, size_bytes: int, answered: Callable[[], bool]) -> None:
         super().__init__(load, room)
         self._set_up(size_bytes)

@@ -6,6 +6,7 @@ from typing import Any
 
 from tw.probe_options import ProbeEchoOptions
 from tw.probes.echo_load import EchoLoadProbe
+from tw.probes.spent import Spending, spent_so_far
 from tw.probes.timing import pause
 from tw.probes.udp_lane import UdpEchoLane
 from tw.probes.udp_route import LAST_READ_S, UdpRoute
@@ -21,10 +22,10 @@ class UdpEchoLoad(EchoLoadProbe):
         options: ProbeEchoOptions,
         display: Display,
         clock: Callable[[], float] = time.perf_counter,
-        cpu: Callable[[], float] = time.process_time,
+        spent: Spending = spent_so_far,
     ) -> None:
         self._route = UdpRoute(reactor, options)
-        super().__init__(reactor, options, display, self._route.where, None, clock, cpu)
+        super().__init__(reactor, options, display, self._route.where, None, clock, spent)
 
     def _lane(self) -> UdpEchoLane:
         return UdpEchoLane(self._run, self._route, self._room(), self._size_bytes, lambda: self.books.received > 0)

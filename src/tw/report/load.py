@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from tw.report.distribution import Distribution
 from tw.schema import VERSION, Json, iso_utc
+
+Pacing: TypeAlias = Literal["closed", "open"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,16 +41,19 @@ class LoadFigures:
 
     In the open loop the report's `rtt_ms` counts from when a message was due, `service_ms` from when it was sent, and
     `late_ms` is what lies between. `cpu_share` is the process's CPU time by the run's time: 1.0 is a whole core.
-    `limit` says why the probe, and not the server, may have set the figures; None where nothing speaks for it. `held`
-    messages were due while every connection waited for answers; `unsent` ones found no room before the end.
+    `cpu_wait_share` is the time for which it was ready to run while other programs had the cores; None where the system
+    does not tell. `limit` says why the probe, and not the server, may have set the figures; None where nothing speaks
+    for it. `held` messages were due while every connection waited for answers; `unsent` ones found no room before the
+    end.
     """
 
-    pacing: Literal["closed", "open"]
+    pacing: Pacing
     connections: int
     rate_asked_per_s: float | None = None
     service_ms: Distribution | None = None
     late_ms: Distribution | None = None
     cpu_share: float | None = None
+    cpu_wait_share: float | None = None
     limit: str | None = None
     held: int = 0
     unsent: int = 0
@@ -63,6 +68,7 @@ class LoadFigures:
             "service_ms": self.service_ms.to_json() if self.service_ms else None,
             "late_ms": self.late_ms.to_json() if self.late_ms else None,
             "cpu_share": self.cpu_share,
+            "cpu_wait_share": self.cpu_wait_share,
             "limit": self.limit,
             "held": self.held,
             "unsent": self.unsent,

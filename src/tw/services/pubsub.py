@@ -61,7 +61,8 @@ class PubSubService:
         self._scene = Scene(reactor, options, self.listener, self._fanout, self._behind, self._end)
         self._slow = _policy(options.slow)(self._scene, Losses(reactor, emit))
         self._relay: Relay = LocalRelay(self, echo=options.echo) if make_relay is None else make_relay(self)
-        self._history_lines = 0
+        # In the log, and nothing that was published here or there meanwhile.
+        self._history_lines = self._notice_lines = 0
         # What connections call for it comes many times a turn: they call the relay itself.
         self.publish: Callable[[PubSubServer, list[bytes]], None] = self._relay.publish
         self.when_ordered: Callable[[PubSubServer, Callable[[], None]], None] = self._relay.when_ordered
@@ -89,7 +90,7 @@ class PubSubService:
 
     def summary(self) -> ServerSummary:
         """What was done so far."""
-        lines = self._fanout.published_lines - self._history_lines
+        lines = self._fanout.published_lines - self._history_lines - self._notice_lines
         return self.listener.summary({"lines": lines, **self._slow.summary(), **self._relay.summary()})
 
     async def _finish(self, within_s: float) -> None:
@@ -128,6 +129,7 @@ class PubSubService:
         """A notice to everyone, at its place in the order."""
         notice = self._scene.notice(text)
         if notice:
+            self._notice_lines += 1
             self.order(None, b"", [notice[: -len(self._end)]])
 
     # What connections call --------------------------------------------------------------------------------------------

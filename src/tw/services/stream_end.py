@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from tw.core.redis_rules import LinkLost, Refusal
-from tw.core.relayed import StreamId, read_id
+from tw.core.relayed import StreamId, Unreadable, read_last_id
 from tw.services.stream_reader import ANSWER_S, Link
 
 
@@ -36,17 +36,17 @@ class Ending:
         too_late = self._reactor.callLater(within_s, self._end)
         # One that was waited for in vain is the end of its connection, which the lines before it may still need.
         asked = self._link.call("XINFO", "STREAM", self._name, timeout_s=within_s + ANSWER_S)
-        asked.addCallbacks(self._answered, self._refused)
+        asked.addCallback(self._answered).addErrback(self._refused)
         await self._over
         if too_late.active():
             too_late.cancel()
 
-    def _answered(self, info: list[Any]) -> None:
-        self._goal = read_id(dict(zip(info[::2], info[1::2], strict=False)).get(b"last-generated-id"))
+    def _answered(self, info: object) -> None:
+        self._goal = read_last_id(info)
         self._asked()
 
     def _refused(self, failure: Failure) -> None:
-        failure.trap(LinkLost, Refusal)
+        failure.trap(LinkLost, Refusal, Unreadable)
         self._asked()
 
     def _asked(self) -> None:

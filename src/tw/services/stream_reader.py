@@ -1,6 +1,6 @@
 """Following a stream of Redis's that several servers share: whatever is added to it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import inf
 from typing import Any, Protocol
 
@@ -10,7 +10,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from tw.core.redis_rules import LinkLost, Refusal
-from tw.core.relayed import START, StreamId, read_id, write_id
+from tw.core.relayed import START, StreamId, Unreadable, read_entries, read_last_id, write_id
 from tw.errors import TwError
 
 READ_ENTRIES = 256
@@ -128,6 +128,8 @@ class StreamReader:
         except Refusal as refusal:
             self._taker.hears(refusal.text)
             self._link.reset(refusal.text)
+        except Unreadable:
+            self._link.reset("it told of the stream in a way unknown here")
 
     async def _read(self) -> None:
         is_end = self._taker.expect()
@@ -141,7 +143,7 @@ class StreamReader:
         if self._stopped:
             return
         self._taker.hears(None)
-        entries: list[Any] = [] if reply is None else reply[0][1]
+        entries = read_entries(_of_one(reply)) if reply is not None else []
         if entries:
             if looking is None and self._reactor.seconds() - self._asked_s > SURE_S:
                 looking = self._look_for(place)
@@ -167,14 +169,13 @@ class StreamReader:
         if found == []:
             self._taker.skips()
 
-    async def _take(self, entries: list[Any]) -> None:
+    async def _take(self, entries: list[tuple[StreamId, list[Any]]]) -> None:
         self._count = next_count(self._count, entries)
         for place, fields in entries:
             await self._have_room()
             if self._stopped:
                 return
-            # The fields of one that was removed meanwhile are missing.
-            self._taker.take(read_id(place), fields or [])
+            self._taker.take(place, fields)
             self._last_head = _head(fields)
 
     async def _have_room(self) -> None:
@@ -190,34 +191,44 @@ class StreamReader:
         at places before it, as its clock is not the other's: then begin at its beginning. What was read before is known
         by its numbers. (Where our place was only trimmed, the beginning is behind it.)"""
         place = write_id(self._taker.place)
-        there = await self._link.call("XREVRANGE", self._name, place, place, "COUNT", 1)
+        there = read_entries(await self._link.call("XREVRANGE", self._name, place, place, "COUNT", 1))
         if not there or self._last_head not in (None, _head(there[0][1])):
             if not there and START < self._taker.place <= await stands(self._link, self._name):
                 self._taker.skips()
             self._taker.place, self._last_head = START, None
 
 
+def _of_one(reply: Any) -> object:
+    """What XREAD gives of the one stream that it was asked for."""
+    try:
+        ((_, entries),) = reply
+    except (TypeError, ValueError):
+        raise Unreadable("no stream that was asked for") from None
+    return entries
+
+
 async def stands(link: Link, name: str) -> StreamId:
-    """The last place that the stream has given out; START where there is no stream."""
+    """The last place that the stream has given out; START where there is no stream. Raises Refusal, LinkLost, and
+    Unreadable."""
     try:
         info = await link.call("XINFO", "STREAM", name)
     except Refusal as refusal:
         if "no such key" not in refusal.text:
             raise
         return START
-    return read_id(dict(zip(info[::2], info[1::2], strict=False)).get(b"last-generated-id"))
+    return read_last_id(info)
 
 
-def next_count(count: int, entries: list[Any]) -> int:
+def next_count(count: int, entries: Sequence[tuple[StreamId, list[Any]]]) -> int:
     """How many to ask for after `entries`, where `count` were asked for: READ_BYTES at most, if they stay as large."""
     return max(1, min(READ_ENTRIES, 2 * count, READ_BYTES * max(1, len(entries)) // max(1, size_of(entries))))
 
 
-def _head(fields: list[Any] | None) -> int:
+def _head(fields: list[Any]) -> int:
     """What tells an entry from another at the same place: its node and number, if it is one of ours."""
     return hash(tuple(fields[:4])) if fields else 0
 
 
-def size_of(entries: list[Any]) -> int:
+def size_of(entries: Sequence[tuple[StreamId, list[Any]]]) -> int:
     """What they hold, in bytes."""
-    return sum(len(value) for _, fields in entries for value in fields or () if isinstance(value, bytes))
+    return sum(len(value) for _, fields in entries for value in fields if isinstance(value, bytes))

@@ -1,9 +1,9 @@
 """How a server comes to a stream that others may be using already: may it write there, what does the end hold."""
 
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from tw.core.redis_rules import LinkLost, Refusal, refusal_error
-from tw.core.relayed import START, Relayed, StreamId, read_entry, read_id, write_id
+from tw.core.relayed import START, Relayed, StreamId, read_entries, read_entry, write_id
 from tw.errors import ProtocolError
 from tw.services.stream_reader import Link, next_count, size_of, stands
 
@@ -45,12 +45,14 @@ class StreamStart:
             # Asked before the entries: where none is left, it tells where those to come are from.
             place = await stands(self._reader, self._name)
             await self._try_writing()
+            # Of those who may look at the stream some may not follow it, and would hear of nothing.
+            await self._reader.call("XREAD", "COUNT", 1, "STREAMS", self._name, write_id(place))
             return Beginning(now, place, await self._last(history_lines, history_bytes))
         except Refusal as refusal:
             raise refusal_error(refusal.text, self._reader.where) from None
         except LinkLost as lost:
             raise self._reader.lost_error(str(lost)) from None
-        except (ValueError, TypeError, LookupError):
+        except (ValueError, TypeError):
             raise ProtocolError("the stream was told of in a way unknown here", self._reader.where) from None
 
     async def _now(self) -> StreamId:
@@ -64,17 +66,18 @@ class StreamStart:
         try:
             await self._writer.call("XADD", self._name, NO_PLACE, "n", "")
         except Refusal as refusal:
-            if refusal.code != "ERR" or "XADD" not in refusal.text:
+            if refusal.code != "ERR" or "XADD" not in refusal.text or "unknown command" in refusal.text:
                 raise
 
     async def _last(self, history_lines: int, history_bytes: int) -> list[Found]:
         found: list[Found] = []
         count, looked, looked_bytes, lines, size, until = 1, 0, 0, 0, 0, b"+"
         while True:
-            entries: list[Any] = await self._reader.call("XREVRANGE", self._name, until, "-", "COUNT", count)
+            reply = await self._reader.call("XREVRANGE", self._name, until, "-", "COUNT", count)
+            entries = read_entries(reply)
             for place, fields in entries:
-                batch = read_entry(fields or [])
-                found.append((read_id(place), batch))
+                batch = read_entry(fields)
+                found.append((place, batch))
                 if batch is not None:
                     lines += len(batch.lines)
                     size += sum(map(len, batch.lines)) + len(batch.lines)

@@ -107,19 +107,25 @@ class Supervisor:
             self._numbers.discard()
 
     def _fill(self, place: Place) -> None:
-        """Start a worker in this place."""
+        """Have a worker in this place, now or later."""
         place.next = None
         self._started += 1
+        try:
+            self._hire(place)
+        except OSError as error:
+            self._worker_failed(place, LocalError(f"cannot start a worker: {error.strerror}", "--workers"))
+
+    def _hire(self, place: Place) -> None:
+        """Raises OSError; nothing is left behind then."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) if self._numbers else (None, None)
         listeners = [each.fileno() for each in place.sockets]
         try:
             desk = [] if theirs is None else [theirs.fileno()]
             worker = WorkerProcess(self._reactor, self._started, self, [*listeners, *desk])
-        except OSError as error:
+        except OSError:
             if ours is not None:
                 ours.close()
-            self._worker_failed(place, LocalError(f"cannot start a worker: {error.strerror}", "--workers"))
-            return
+            raise
         finally:
             if theirs is not None:
                 descriptor = theirs.fileno()
