@@ -15,6 +15,8 @@ from e2e.haproxy import haproxy
 from e2e.harness import TIMEOUT_S, TW, Server, environment, serving, tw, until
 from e2e.redis import Redis, redis
 from ports import held_port
+from tw.net.redis import ANSWER_S
+from tw.probe_options import ProbeCounterOptions
 
 
 def url(server: Redis, user: str = "", key: str = "n") -> str:
@@ -141,6 +143,7 @@ def test_a_paused_redis_is_a_503_in_time(tmp_path: Path) -> None:
     with redis(tmp_path) as server, nodes(server, 1) as (node,):
         server.pause()
         assert asked(node)[0] == 503
+        assert ProbeCounterOptions().timeout_s / 2 > ANSWER_S, "a probe would have given up"
         server.go_on()
         event = node.wait_for("via")
         while not event["ok"]:
