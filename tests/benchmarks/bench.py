@@ -96,7 +96,9 @@ def built(name: str) -> str:
     source, program = HERE / f"{name}.c", BUILT / name
     if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
         libraries = ["-lssl", "-lcrypto"] if name == "tlsgen" else []
-        subprocess.run(["gcc", "-O2", "-o", str(program), str(source), *libraries], check=True)
+        half = program.with_suffix(f".{os.getpid()}")  # others may be at it as well
+        subprocess.run(["gcc", "-O2", "-o", str(half), str(source), *libraries], check=True)
+        half.replace(program)
     return str(program)
 
 

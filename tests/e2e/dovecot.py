@@ -32,6 +32,7 @@ from e2e.imap_dovecot_files import (
     make_passwords,
 )
 from e2e.programs import need
+from ports import held_port
 
 __all__ = ["EXPIRED", "GOOD", "PASSWORDS", "PLAIN", "SELF_SIGNED", "WRONG_NAME", "Dovecot", "Mail", "dovecot"]
 
@@ -141,31 +142,26 @@ def dovecot(mail: Mail = ONE_MESSAGE, profile: Profile | None = None) -> Iterato
         make_certificates(folder)
         make_passwords(folder)
         make_mail(folder, mail)
-        server = _start(folder, profile or Profile())
-        try:
-            yield server
-        finally:
-            _stop(server.process)
+        with held_port("") as imap_port, held_port("") as imaps_port:
+            server = _start(folder, profile or Profile(), imap_port, imaps_port)
+            try:
+                yield server
+            finally:
+                _stop(server.process)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _start(folder: Path, profile: Profile) -> Dovecot:
-    for _ in range(5):
-        ports = _free_ports(2)
-        path = folder / "dovecot.conf"
-        path.write_text(config(folder, *ports, profile))
-        with open(folder / "stderr", "wb") as stderr:
-            process = subprocess.Popen(
-                ["dovecot", "-F", "-c", str(path)], stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr
-            )
-        server = Dovecot(folder, *ports, process)
-        if _accepts(server):
-            return server
-        told = (folder / "stderr").read_text() + server.log()
-        if "Address already in use" not in told:
-            break
-    raise AssertionError(f"dovecot did not start:\n{told}")
+def _start(folder: Path, profile: Profile, imap_port: int, imaps_port: int) -> Dovecot:
+    path = folder / "dovecot.conf"
+    path.write_text(config(folder, imap_port, imaps_port, profile))
+    with open(folder / "stderr", "wb") as stderr:
+        process = subprocess.Popen(
+            ["dovecot", "-F", "-c", str(path)], stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr
+        )
+    server = Dovecot(folder, imap_port, imaps_port, process)
+    assert _accepts(server), "dovecot did not start:\n" + (folder / "stderr").read_text() + server.log()
+    return server
 
 
 def _stop(master: subprocess.Popen[bytes]) -> None:
@@ -190,12 +186,3 @@ def _accepts(server: Dovecot) -> bool:
             with suppress(subprocess.TimeoutExpired):
                 server.process.wait(0.02)
     return False
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports that were free on every IPv4 address a moment ago."""
-    held = [socket.create_server(("", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in held]
-    for one in held:
-        one.close()
-    return ports

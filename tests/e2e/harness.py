@@ -15,6 +15,10 @@ from typing import IO, Any
 TW = str(Path(sys.executable).parent / "tw")
 TIMEOUT_S = 60.0
 
+CONNECTED = ("--wait-for", "1m")
+"""Of a probe with a short `--timeout`, which is for answers: where a busy machine takes longer to connect, it is asked
+again."""
+
 
 def environment(**more: str) -> dict[str, str]:
     """This process's environment without any setting of `tw`'s, and with no settings file in reach."""
@@ -132,18 +136,26 @@ class Server:
         until(lambda: self.descriptors() >= before + count)
 
     def wait_until_idle(self) -> None:
-        """Until it has used no CPU to speak of for half a second: all that came is worked off."""
+        """Until it waits, and has used no CPU to speak of for half a second: all that came is worked off."""
         deadline = time.monotonic() + 4 * TIMEOUT_S
         before = -1.0
-        while (now := self.cpu_s()) - before > 0.02:
+        while (now := self.cpu_s()) - before > 0.02 or self._wants_to_run():
             assert time.monotonic() < deadline, "the server is busy for ever"
             before = now
             time.sleep(0.5)
 
     def cpu_s(self) -> float:
         """Seconds of CPU so far (proc(5): utime and stime)."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        fields = self._stat()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def _wants_to_run(self) -> bool:
+        """Whether it has work: on a busy machine it may have got no CPU for all that."""
+        return self._stat()[0] != "S"
+
+    def _stat(self) -> list[str]:
+        """Its state and what follows it (proc(5))."""
+        return Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
 
 
 def until(holds: Callable[[], object]) -> None:

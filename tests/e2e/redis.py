@@ -10,6 +10,15 @@ from pathlib import Path
 from e2e.harness import TIMEOUT_S, until
 from e2e.programs import need
 
+_COUNT_LINES = """
+local lines = 0
+for _, entry in ipairs(redis.call('XRANGE', KEYS[1], ARGV[1], '+')) do
+    lines = lines + select(2, string.gsub(entry[2][8], '\\n', ''))
+end
+return lines
+"""
+"""An entry is four names and their values, the last of which is the lines."""
+
 
 class Redis:
     """It keeps every command in a file before it answers (`appendfsync always`)."""
@@ -39,6 +48,20 @@ class Redis:
         words = ("redis-cli", "-s", str(self.path), *words)
         done = subprocess.run(words, capture_output=True, timeout=TIMEOUT_S, check=check)
         return done.stdout.decode().strip()
+
+    def entries(self, stream: str = "lines") -> int:
+        """How many were ever written to the stream."""
+        words = self.says("XINFO", "STREAM", stream, check=False).split("\n")
+        return int(words[words.index("entries-added") + 1]) if "entries-added" in words else 0
+
+    def lines_after(self, place: str, stream: str) -> int:
+        """How many lines stand in the stream behind this entry: on a busy machine an entry may hold many."""
+        return int(self.says("EVAL", _COUNT_LINES, "1", stream, f"({place}"))
+
+    def last_place(self, stream: str) -> str:
+        """The last entry's, whether it still stands there or was trimmed."""
+        words = self.says("XINFO", "STREAM", stream, check=False).split("\n")
+        return words[words.index("last-generated-id") + 1] if "last-generated-id" in words else "0-0"
 
     def kill(self) -> None:
         self.process.kill()

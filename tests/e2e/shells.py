@@ -9,10 +9,9 @@ from pathlib import Path
 import pexpect
 import pyte
 
-from e2e.harness import TW, environment
+from e2e.harness import TIMEOUT_S, TW, environment
 
 ROWS, COLUMNS = 50, 140
-TIMEOUT_S = 20.0
 PROMPT = "ready>"
 KILL_LINE, CLEAR_SCREEN = "\x15", "\x0c"
 

@@ -1,6 +1,7 @@
 """Bad input costs one line on stderr, the right exit code, and nothing else."""
 
 import os
+import random
 import socket
 import subprocess
 from pathlib import Path
@@ -28,10 +29,13 @@ def test_a_taken_port(service: str) -> None:
 
 
 def test_a_taken_udp_port() -> None:
+    # It is bound over TCP first, where the same port may be anybody's: so on an address that nobody else uses.
+    host = f"127.{random.randrange(1, 255)}.{random.randrange(256)}.{random.randrange(1, 255)}"
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
-        taken.bind(("127.0.0.1", 0))
+        taken.bind((host, 0))
         port = taken.getsockname()[1]
-        check(tw("serve", "echo", "--udp", "--port", str(port)), ExitCode.CONNECT, "in use", f"127.0.0.1:{port}/udp")
+        ran = tw("serve", "echo", "--udp", "--host", host, "--port", str(port))
+        check(ran, ExitCode.CONNECT, "in use", f"{host}:{port}/udp")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from e2e.certificates import make_certificates
-from e2e.harness import serving, tw
+from e2e.harness import CONNECTED, serving, tw
+from ports import held_port
 from tw.errors import ExitCode
 
 
@@ -48,9 +49,8 @@ PROBES = ["echo", "counter", "pubsub"]
 
 @pytest.mark.parametrize("probe", PROBES)
 def test_a_target_that_refuses(probe: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        port = gone.getsockname()[1]
-    ran = tw("probe", probe, f":{port}", "--json")
+    with held_port() as port:
+        ran = tw("probe", probe, f":{port}", "--json")
     assert ran.code == ExitCode.CONNECT
     assert "connection refused" in ran.error_line
     assert (ran.json["ok"], ran.json["error"]["kind"], ran.json["error"]["exit"]) == (False, "connect", 3)
@@ -59,7 +59,8 @@ def test_a_target_that_refuses(probe: str) -> None:
 @pytest.mark.parametrize("probe", PROBES)
 def test_a_target_that_hangs(probe: str) -> None:
     with answering(b"") as target:
-        ran = tw("probe", probe, target, "--timeout", "300ms", "--interval", "10ms", "--count", "2", "--json")
+        short = ("--timeout", "300ms", *CONNECTED)
+        ran = tw("probe", probe, target, *short, "--interval", "10ms", "--count", "2", "--json")
         assert ran.code == ExitCode.TIMEOUT, ran
         assert ran.json["error"]["kind"] == "timeout"
         assert target in ran.error_line
@@ -68,7 +69,7 @@ def test_a_target_that_hangs(probe: str) -> None:
 @pytest.mark.parametrize("probe", PROBES)
 def test_a_silent_tls_handshake(probe: str) -> None:
     with answering(b"") as target:
-        ran = tw("probe", probe, target, "--timeout", "300ms", "--tls", "--json")
+        ran = tw("probe", probe, target, "--timeout", "300ms", *CONNECTED, "--tls", "--json")
         assert (ran.code, ran.json["error"]["kind"]) == (ExitCode.TIMEOUT, "timeout")
         assert "TLS handshake" in ran.error_line
 

@@ -1,6 +1,7 @@
 """`tw serve counter` against hostile clients, over real sockets: slow ones, greedy ones, and others beside them."""
 
 import re
+import signal
 import socket
 import ssl
 import threading
@@ -84,9 +85,11 @@ def dripping(clients: list[socket.socket]) -> Iterator[None]:
 
 def test_slow_headers_are_a_408_while_others_are_served() -> None:
     with serving("counter", "--header-timeout", "1s") as server, ExitStack() as stack:
+        server.process.send_signal(signal.SIGSTOP)  # whoever is accepted has said this by then, however slow we are
         clients = [stack.enter_context(connect(server)) for _ in range(50)]
         for client in clients:
             client.sendall(REQUEST + b"GET / HTTP/1.1\r\nX: ")
+        server.process.send_signal(signal.SIGCONT)
         with dripping(clients):
             assert rate(server) > 0
             ends = [to_the_end(client) for client in clients]
@@ -149,8 +152,11 @@ def test_limits_of_a_request_are_what_the_user_says() -> None:
 
 
 def test_a_hundred_thousand_pipelined_requests_that_nobody_reads_are_bounded_and_then_all_answered() -> None:
-    with serving("counter") as server, connect(server) as greedy:
+    # However long a busy machine takes for the others, the greedy one is not cut off meanwhile: its requests come at
+    # once, and it may wait as long as it likes before it reads.
+    with serving("counter", "--send-timeout", "10m") as server, ExitStack() as stack:
         undisturbed = rate(server)
+        greedy = stack.enter_context(connect(server))
         before_bytes = server.resident_bytes()
         sender = threading.Thread(target=greedy.sendall, args=(REQUEST * PIPELINED,))
         sender.start()

@@ -155,7 +155,7 @@ def test_a_server_that_is_cut_off_from_redis_for_ten_seconds_goes_on_where_it_wa
     hosts.cable(0, "back").become(cut=BOTH)
     began_s = time.monotonic()
     assert hosts.servers[0].wait_for("via")["ok"] is False
-    time.sleep(CUT_S - (time.monotonic() - began_s))
+    time.sleep(max(0.0, CUT_S - (time.monotonic() - began_s)))
     hosts.cable(0, "back").become()
     assert hosts.servers[0].wait_for("via")["ok"] is True
     assert check(run)["rtt_ms"]["max"] > 0.9 * CUT_S * 1000
@@ -164,7 +164,7 @@ def test_a_server_that_is_cut_off_from_redis_for_ten_seconds_goes_on_where_it_wa
 def test_clients_that_are_cut_off_from_their_server_get_all_of_it_later(hosts: Lab) -> None:
     run = probing(hosts, duration_s=3)
     hosts.cable(1, "front").become(cut=BOTH)
-    hosts.until_written(200)  # by the others' publishers
+    hosts.until_written(100)  # by the others' publishers
     hosts.cable(1, "front").become()
     check(run)
 

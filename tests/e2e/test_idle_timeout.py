@@ -1,5 +1,6 @@
 """`--find-idle-timeout` through real servers and proxies, and one that forgets without a word."""
 
+import math
 import os
 import pty
 import socket
@@ -17,9 +18,12 @@ from e2e.certificates import make_certificates
 from e2e.haproxy import haproxy
 from e2e.harness import TIMEOUT_S, TW, environment, serving, tw
 from e2e.nginx import nginx
+from ports import held_port
 
 FORGETS_S = 0.5
 FAR = ("--max-idle", "20s")
+ABOUT_1_S = 0.5
+"""What is found, at least, of a second: an answer that a busy machine sees late makes the silence after it shorter."""
 
 
 def found(service: str, place: str, *more: str) -> Any:
@@ -35,17 +39,19 @@ def forgetful(*, resets: bool) -> Iterator[str]:
     threads: list[threading.Thread] = []
 
     def serve(client: socket.socket) -> None:
-        heard = time.monotonic()
+        # On a busy machine the first message may be long in coming, and is not what is measured.
+        answered = math.inf
         with suppress(OSError):
-            client.settimeout(FORGETS_S if resets else None)
             try:
                 while data := client.recv(65_536):
                     # What came late is late, also where this thread was not there to see it.
-                    if time.monotonic() - heard < FORGETS_S:
+                    now = time.monotonic()
+                    if now - answered < FORGETS_S:
+                        answered = now  # before it is sent: the client's silence is no longer than ours
                         client.sendall(data)
-                        heard = time.monotonic()
+                        client.settimeout(FORGETS_S if resets else None)
                     else:
-                        heard = 0.0
+                        answered = 0.0
             except TimeoutError:
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 client.close()
@@ -84,7 +90,7 @@ def test_the_idle_timeout_of_an_echo_is_found(tls: bool) -> None:
         pin = ("--tls", "--pin", server.listening[0]["pin"]) if tls else ()
         idle = found("echo", server.target, *FAR, *pin)
     assert idle["how"] == "closed"
-    assert 1.0 <= idle["kept_s"] <= idle["lost_s"] < 20.0
+    assert ABOUT_1_S <= idle["kept_s"] <= idle["lost_s"] < 20.0
 
 
 def test_that_of_nginx_is_found() -> None:
@@ -92,7 +98,7 @@ def test_that_of_nginx_is_found() -> None:
         with nginx(f"keepalive_timeout 1s; location / {{ proxy_pass http://{server.target}; }}") as front:
             idle = found("counter", front.target, *FAR)
     assert idle["how"] == "closed"
-    assert 0.9 <= idle["kept_s"] < 20.0
+    assert ABOUT_1_S <= idle["kept_s"] < 20.0
 
 
 @pytest.mark.parametrize("service", ["echo", "counter"])
@@ -106,7 +112,7 @@ def test_that_of_haproxy_is_found(tmp_path_factory: pytest.TempPathFactory, serv
             trust = ("--tls", "--ca-file", files.ca) if tls else ()
             idle = found(service, f"127.0.0.1:{front}", *FAR, *trust)
     assert idle["how"] == "closed"
-    assert 0.9 <= idle["kept_s"] < 20.0
+    assert ABOUT_1_S <= idle["kept_s"] < 20.0
 
 
 def test_in_words_it_is_one_line() -> None:
@@ -142,9 +148,8 @@ def test_what_is_kept_for_as_long_as_it_is_asked_is_told_as_that(service: str) -
 
 
 def test_nobody_there_is_a_connect_error() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        place = f"127.0.0.1:{listener.getsockname()[1]}"
-    ran = tw("probe", "echo", place, "--find-idle-timeout", "--json")
+    with held_port() as port:
+        ran = tw("probe", "echo", f":{port}", "--find-idle-timeout", "--json")
     assert (ran.code, ran.json["error"]["kind"], "idle_timeout" in ran.json) == (3, "connect", False)
 
 

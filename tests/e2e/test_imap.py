@@ -13,6 +13,7 @@ import pytest
 from e2e.dovecot import GOOD, PASSWORDS, PLAIN, WRONG_NAME, Dovecot, dovecot
 from e2e.harness import TIMEOUT_S, TW, environment, tw
 from e2e.imap_peers import relay
+from ports import held_port
 from tw.errors import ExitCode
 
 pytestmark = pytest.mark.measured
@@ -257,14 +258,13 @@ def test_a_line_end_in_what_is_sent_is_2_and_nothing_is_connected_to(
 
 
 def test_without_a_host_a_failure_says_how_to_name_one() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        port = gone.getsockname()[1]
     env = {"TW_IMAP_PASSWORD": "x"}
-    unnamed = tw("imap", "first-subject", "--user", "alice", "--port", str(port), "--json", env=env)
+    with held_port() as port:
+        unnamed = tw("imap", "first-subject", "--user", "alice", "--port", str(port), "--json", env=env)
+        named = tw("imap", "first-subject", "--user", "alice", "--host", "localhost", "--port", str(port), env=env)
     assert (unnamed.code, unnamed.json["error"]["kind"]) == (ExitCode.CONNECT, "connect")
     for words in (f"localhost:{port}", "--host", "TW_IMAP_HOST", "[imap]"):
         assert words in unnamed.error_line
-    named = tw("imap", "first-subject", "--user", "alice", "--host", "localhost", "--port", str(port), env=env)
     assert (named.code, "TW_IMAP_HOST" in named.error_line) == (ExitCode.CONNECT, False)
     default = tw("imap", "first-subject", "--user", "alice", "--timeout", "5s", env=env)
     assert default.code != 0

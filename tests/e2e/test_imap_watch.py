@@ -25,7 +25,7 @@ AT_ONCE_S = 20.0
 IDLES = "S: + idling"
 
 OLD = b"Subject: old\r\n\r\n."
-BOXES = ("one", "two", "expunge", "poll", "quit", "leave", "screen", "raw", "killed")
+BOXES = ("one", "two", "expunge", "poll", "quit", "leave", "screen", "raw")
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +34,10 @@ def mail() -> Iterator[Dovecot]:
         yield server
 
 
-def watching(mail: Dovecot, *args: str, security: str = "tls", until: str = IDLES) -> AbstractContextManager[Watching]:
-    return imap_watching.watching(mail.arguments("watch", *args, security=security), PASSWORDS["alice"], until)
+def watching(
+    mail: Dovecot, *args: str, user: str = "alice", security: str = "tls", until: str = IDLES
+) -> AbstractContextManager[Watching]:
+    return imap_watching.watching(mail.arguments("watch", *args, user=user, security=security), PASSWORDS[user], until)
 
 
 @pytest.mark.parametrize("security", ["tls", "starttls"])
@@ -144,9 +146,11 @@ def test_a_reader_that_leaves_ends_it_quietly(mail: Dovecot) -> None:
     ("number", "words"), [(signal.SIGKILL, "closed the connection"), (signal.SIGTERM, "hung up: Server shutting down")]
 )
 def test_a_server_that_goes_away_is_7_at_once(mail: Dovecot, number: int, words: str) -> None:
-    with watching(mail, "--mailbox", "killed", "--json") as watch:
+    before = mail.log().count("Login: user=<bob>")  # who has no other test, and so no login that is not told of yet
+    with watching(mail, "--json", user="bob") as watch:
+        mail.wait_for_log("Login: user=<bob>", before + 1)
         began = time.monotonic()
-        os.kill(int(re.findall(r"Login: .* mpid=(\d+)", mail.log())[-1]), number)
+        os.kill(int(re.findall(r"Login: user=<bob>.* mpid=(\d+)", mail.log())[-1]), number)
         ran = watch.end()
         assert time.monotonic() - began < AT_ONCE_S
     assert (ran.code, ran.json["error"]["kind"]) == (ExitCode.PROTOCOL, "protocol")

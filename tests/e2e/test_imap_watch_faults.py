@@ -171,7 +171,7 @@ def test_a_flood_ends_it_and_fills_no_memory(fault: Fault, code: ExitCode, words
 def test_a_signal_ends_it_at_once_amid_a_flood(number: int) -> None:
     with scripted(floods(OPEN, IDLE, line=lambda number: b"* OK still here\r\n")) as peer:
         with subprocess.Popen(
-            arguments(peer),
+            arguments(peer, "--timeout", "10m"),  # `communicate` would give up long before
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -181,7 +181,5 @@ def test_a_signal_ends_it_at_once_amid_a_flood(number: int) -> None:
                 assert process.poll() is None
                 time.sleep(0.01)
             process.send_signal(number)
-            began = time.monotonic()
             out, err = process.communicate(timeout=TIMEOUT_S)
     assert (process.returncode, out, err) == (128 + number, b"", b"")
-    assert time.monotonic() - began < 5

@@ -41,7 +41,7 @@ def test_a_load_is_a_line_each_second_and_then_the_report(server: Server) -> Non
     counts = [line["received"] for line in lines] + [report["received"]]
     assert counts == sorted(counts)
     assert lines[-1]["rtt_ms"]["p99"] > 0
-    assert lines[-1]["interval_rtt_ms"]["p99"] > 0
+    assert any((line["interval_rtt_ms"] or {}).get("p99") for line in lines)  # not each, where the machine stood still
     assert (report["event"], report["ok"], report["pacing"]) == ("report", True, "closed")
 
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from e2e.harness import TIMEOUT_S, TW, environment, serving, tw
+from e2e.harness import CONNECTED, TIMEOUT_S, TW, environment, serving, tw
 from e2e.proxy import Harm, by_line, proxy
+from ports import held_port
 from tw.errors import ExitCode
 
 LOAD_FIELDS = {
@@ -116,7 +117,7 @@ def silent_server() -> Iterator[str]:
 @pytest.mark.parametrize("load", [("--connections", "5"), ("--rate", "50")])
 def test_a_server_that_never_answers_is_a_timeout_with_the_counts_so_far(probe: str, load: tuple[str, ...]) -> None:
     with silent_server() as target:
-        ran = tw("probe", probe, target, *load, "--count", "100000", "--timeout", "500ms", "--json")
+        ran = tw("probe", probe, target, *load, "--count", "100000", "--timeout", "500ms", *CONNECTED, "--json")
     assert ran.code == ExitCode.TIMEOUT
     report = ran.json
     assert (report["error"]["kind"], report["received"]) == ("timeout", 0)
@@ -127,7 +128,8 @@ def test_a_server_that_never_answers_is_a_timeout_with_the_counts_so_far(probe: 
 def test_a_stall_shows_in_all_that_was_due_meanwhile() -> None:
     """Half of the run long the server is stopped: the one request under way sees it, and all the others wait for it."""
     with serving("counter", "--access-log") as server:
-        command = [TW, "probe", "counter", server.target, "--rate", "100", "--connections", "1", "--duration", "4s"]
+        load = ("--rate", "100", "--connections", "1", "--duration", "4s", "--timeout", "1m")
+        command = [TW, "probe", "counter", server.target, *load]
         with subprocess.Popen([*command, "--json"], stdout=subprocess.PIPE, env=environment()) as probing:
             server.wait_for("request")
             server.process.send_signal(signal.SIGSTOP)
@@ -162,8 +164,7 @@ def test_a_signal_ends_the_run_with_its_summary(number: int, code: int) -> None:
 
 def test_a_server_that_restarts_costs_its_connections_and_the_run_goes_on() -> None:
     began = time.monotonic()
-    with serving("echo") as first:
-        port = first.port
+    with held_port() as port, serving("echo", place=("--port", str(port))) as first:
         lasts_s = 4 + 5 * (time.monotonic() - began)  # well beyond a restart, however long one takes here and now
         command = [TW, "probe", "echo", f":{port}", "--rate", "200", "--connections", "3", "--duration", f"{lasts_s}s"]
         with subprocess.Popen([*command, "--json-stream"], stdout=subprocess.PIPE, env=environment()) as probing:
@@ -173,7 +174,7 @@ def test_a_server_that_restarts_costs_its_connections_and_the_run_goes_on() -> N
             first.process.kill()
             first.process.wait(TIMEOUT_S)
             with serving("echo", place=("--port", str(port))):
-                out, _ = probing.communicate(timeout=TIMEOUT_S)
+                out, _ = probing.communicate(timeout=lasts_s + TIMEOUT_S)
     report = json.loads(out.splitlines()[-1])
     # One may be made again just before the old listener goes, and break with it.
     assert report["reconnected"] >= 3
@@ -186,7 +187,6 @@ def test_a_server_that_restarts_costs_its_connections_and_the_run_goes_on() -> N
 
 @pytest.mark.parametrize("probe", ["echo", "counter"])
 def test_nobody_there_is_no_load(probe: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        port = gone.getsockname()[1]
-    ran = tw("probe", probe, f":{port}", "--connections", "9", "--json")
+    with held_port() as port:
+        ran = tw("probe", probe, f":{port}", "--connections", "9", "--json")
     assert (ran.code, ran.json["sent"]) == (ExitCode.CONNECT, 0)

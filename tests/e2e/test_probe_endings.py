@@ -1,10 +1,27 @@
 """What `tw probe` leaves in a pipe, and how it ends with its server."""
 
-import json
+import signal
 import subprocess
+import sys
 
 from e2e.harness import TIMEOUT_S, TW, environment, serving, tw
 from tw.errors import ExitCode
+
+DYING = """
+import os, signal, sys
+from tw.protocols.{module} import {name} as Dying
+Dying.heard, real = b"", Dying.dataReceived
+def hear(self, data):
+    self.heard += data
+    if self.heard.count(b"{begins}") >= 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    real(self, data)
+Dying.dataReceived = hear
+sys.argv[0] = "tw"
+from tw.__main__ import main
+sys.exit(main())
+"""
+"""tw, which is killed when it hears the third message of a connection. What came before it has been answered."""
 
 
 def test_the_report_in_a_pipe_is_plain_lines_without_escapes() -> None:
@@ -28,20 +45,13 @@ def test_a_pipe_that_closes_early_ends_quietly() -> None:
 
 
 def test_a_server_that_dies_in_the_middle_is_exit_7_for_streams_and_a_verdict_for_requests() -> None:
-    for probe, code in (("echo", ExitCode.PROTOCOL), ("counter", ExitCode.BAD_VERDICT)):
-        with serving(probe, "--access-log") as server:
-            process = subprocess.Popen(
-                [TW, "probe", probe, server.target, "--json", "--interval", "300ms"],
-                env=environment(),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-            )
-            server.wait_for("open")
-            if probe == "counter":
-                # Once the second is here, the first has been answered.
-                server.wait_for("request")
-                server.wait_for("request")
-            server.process.kill()
-            out, _ = process.communicate(timeout=TIMEOUT_S)
-            assert process.returncode == code, out
-            assert json.loads(out)["ok"] is False
+    for probe, name, begins, code in (
+        ("echo", "EchoServer", "-000000000", ExitCode.PROTOCOL),
+        ("counter", "CounterServer", "GET ", ExitCode.BAD_VERDICT),
+    ):
+        program = (sys.executable, "-c", DYING.format(module=probe, name=name, begins=begins))
+        with serving(probe, program=program) as server:
+            ran = tw("probe", probe, server.target, "--json", "--interval", "10ms")
+            assert server.process.wait(TIMEOUT_S) == -signal.SIGKILL
+        assert (ran.code, ran.json["ok"]) == (code, False), ran
+        assert ran.json["received"] <= 2

@@ -63,7 +63,7 @@ def test_every_mode_sends_one(version: str) -> None:
         )
         server.wait_for("open")
         assert tw("probe", "pubsub", server.target, "--publish", "one", "--publish", "two", *proxy).code == 0
-        talked = tw("probe", "pubsub", server.target, "-i", "--idle", "200ms", *proxy, stdin="three\n")
+        talked = tw("probe", "pubsub", server.target, "-i", *proxy, "--idle", "1m", stdin="three\n")
         assert (talked.code, talked.out) == (0, f"<{AS_NAMED}> three\n")
         heard, _ = listening.communicate(timeout=TIMEOUT_S)
         assert heard.decode().splitlines() == [f"<{AS_NAMED}> {word}" for word in ("one", "two", "three")]

@@ -7,12 +7,12 @@ import socket
 import ssl
 import subprocess
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from e2e.harness import TIMEOUT_S, TW, environment, serving, tw
+from e2e.badpeers import fill
+from e2e.harness import TIMEOUT_S, TW, Server, environment, serving, tw
 from e2e.programs import need
 
 MIB = 1024 * 1024
@@ -24,12 +24,10 @@ def through(command: list[str], data: bytes) -> bytes:
     return done.stdout
 
 
-def fill(client: socket.socket) -> None:
-    """Send until nothing more is taken."""
-    client.settimeout(0.5)
-    with suppress(TimeoutError):
-        while True:
-            client.send(bytes(MIB))
+def send_until_stuck(server: Server, client: socket.socket) -> None:
+    """Until the server takes nothing more, since nothing is read from it."""
+    client.setblocking(False)
+    fill(server, [client], bytes(MIB))
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 1000, 65_535, 65_536, 65_537, 131_073, 8 * MIB])
@@ -48,7 +46,7 @@ def test_ncat_and_socat_get_their_bytes_back() -> None:
     data = os.urandom(MIB)
     with serving("echo") as server:
         assert through(["ncat", "127.0.0.1", str(server.port)], data) == data
-        assert through(["socat", "-t", "10", "-", f"TCP:127.0.0.1:{server.port}"], data) == data
+        assert through(["socat", "-t", str(TIMEOUT_S), "-", f"TCP:127.0.0.1:{server.port}"], data) == data
 
 
 def test_a_unix_socket_is_served_and_removed_at_the_end(tmp_path: Path) -> None:
@@ -162,21 +160,28 @@ def test_udp_is_served_on_the_same_port() -> None:
         assert (tcp["transport"], udp["transport"]) == ("tcp", "udp")
         assert tcp["port"] == udp["port"]
         sent = os.urandom(9000)
-        assert through(["socat", "-b", "65507", "-t", "0.3", "-", f"UDP:127.0.0.1:{udp['port']}"], sent) == sent
+        place = f"UDP:127.0.0.1:{udp['port']},readbytes={len(sent)}"  # a datagram has no end that socat could wait for
+        assert through(["socat", "-b", "65507", "-t", str(TIMEOUT_S), "-", place], sent) == sent
         assert server.stop()["datagrams"] == 1
 
 
 def test_datagrams_from_privileged_ports_are_ignored() -> None:
-    with serving("echo", "--udp", listeners=2) as server, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as low:
+    def datagrams() -> socket.socket:
+        return socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+
+    with serving("echo", "--udp", listeners=2) as server, datagrams() as low, datagrams() as other:
         for port in range(1023, 600, -1):
             try:
                 low.bind(("127.0.0.1", port))
                 break
             except OSError:
                 continue
-        low.settimeout(0.3)
         low.sendto(b"loop", ("127.0.0.1", server.port))
-        with pytest.raises(TimeoutError):
+        other.settimeout(TIMEOUT_S)
+        other.sendto(b"later", ("127.0.0.1", server.port))
+        assert other.recv(100) == b"later"  # what came before it has been looked at
+        low.setblocking(False)
+        with pytest.raises(BlockingIOError):
             low.recv(100)
         assert server.stop()["ignored_datagrams"] == 1
 
@@ -191,7 +196,7 @@ def test_an_attached_idle_client_does_not_delay_the_stop() -> None:
 def test_a_client_that_reads_nothing_is_cut_off_after_the_drain_timeout() -> None:
     with serving("echo", "--drain-timeout", "300ms") as server:
         with socket.create_connection(("127.0.0.1", server.port)) as client:
-            fill(client)
+            send_until_stuck(server, client)
             assert server.stop()["cut_off"] == 1
 
 
@@ -199,7 +204,7 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
     ready = tmp_path / "ready"
     with serving("echo", "--drain-timeout", "60s", "--ready-file", str(ready)) as server:
         with socket.create_connection(("127.0.0.1", server.port)) as client:
-            fill(client)
+            send_until_stuck(server, client)
             server.process.send_signal(signal.SIGINT)
             assert server.wait_for("stopping")["signal"] == "SIGINT"
             server.process.send_signal(signal.SIGTERM)

@@ -79,7 +79,7 @@ def test_socat_and_ncat_hear_each_other() -> None:
         subscriber.stdin.write(b"from ncat\n")
         subscriber.stdin.flush()
         assert subscriber.stdout.readline().endswith(b"> from ncat\n")
-        command = ["socat", "-t", "5", "-", f"TCP:127.0.0.1:{server.port}"]
+        command = ["socat", "-t", str(TIMEOUT_S), "-", f"TCP:127.0.0.1:{server.port}"]
         done = subprocess.run(command, input=b"from socat", capture_output=True, timeout=TIMEOUT_S, check=True)
         assert done.stdout.endswith(b"> from socat\n")
         assert subscriber.stdout.readline() == done.stdout

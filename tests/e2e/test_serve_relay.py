@@ -175,7 +175,7 @@ def test_a_stop_tells_how_many_lines_redis_never_took(engine: Redis) -> None:
 
 
 def test_a_stop_delivers_what_was_published_before_it(engine: Redis) -> None:
-    with node(engine) as one, node(engine) as other:
+    with node(engine, "--drain-timeout", "1m") as one, node(engine) as other:
         reader, writer = subscriber(other), subscriber(one)
         writer.say(b"".join(b"%d\n" % number for number in range(20_000)))
         until(lambda: len(writer.lines) > 0)

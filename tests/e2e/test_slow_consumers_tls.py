@@ -1,9 +1,9 @@
 """`tw serve pubsub --slow block` over TLS: who is held, who is stuck, and who is in the middle of a handshake."""
 
+import select
 import socket
 import ssl
 import threading
-import time
 
 from e2e.harness import TIMEOUT_S, Server, serving
 
@@ -36,19 +36,19 @@ class _Pushing:
         while self.sent_bytes < len(DATA):
             self.sent_bytes += self._client.send(DATA[self.sent_bytes : self.sent_bytes + 16_384])
 
-    def wait_until_held(self) -> None:
-        before = -1
-        while before != self.sent_bytes:
-            before = self.sent_bytes
-            time.sleep(2)
-        assert 0 < self.sent_bytes < len(DATA)
+    def wait_until_held(self, server: Server) -> None:
+        """Until the server takes no more, and has nothing else to do."""
+        server.wait_until_idle()
+        while select.select([], [self._client], [], 0)[1]:
+            assert self.sent_bytes < len(DATA)
+            server.wait_until_idle()
 
 
 def test_publishers_wait_newcomers_shake_hands_and_nothing_is_lost() -> None:
-    with serving("pubsub", *OPTIONS) as server:
+    with serving("pubsub", *OPTIONS, "--block-timeout", "10m") as server:
         with _connect(server, room_bytes=4096) as late, _connect(server) as publisher:
             pushing = _Pushing(publisher)
-            pushing.wait_until_held()
+            pushing.wait_until_held(server)
             with _connect(server) as newcomer:
                 assert newcomer.version() is not None
                 got = bytearray()

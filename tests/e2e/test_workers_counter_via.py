@@ -15,14 +15,12 @@ from e2e.crew import GET, numbers, open_all, pids, read_all
 from e2e.harness import TIMEOUT_S, serving, tw, until
 from e2e.lifecycle import service
 from e2e.redis import redis
+from ports import held_port
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.measured]
 
 CLIENTS = 24
 lease = pytest.mark.parametrize("lease", [(), ("--lease", "100")], ids=["a turn", "leased"])
-
-# A redis-server's own port can only be named, so one that was free a moment ago is tried, and another if it is taken.
-ATTEMPTS = 5
 
 
 def url(path: Path) -> str:
@@ -115,12 +113,8 @@ def test_one_that_comes_later_gets_in_as_the_others_did_whatever_the_files_are_b
     secret.write_text("pass word\n")
     tls = ("--tls-cert-file", made.cert, "--tls-key-file", made.key, "--tls-auth-clients", "no")
     with ExitStack() as stack:
-        for _ in range(ATTEMPTS):
-            with socket.create_server(("127.0.0.1", 0)) as free:
-                port = free.getsockname()[1]
-            engine = stack.enter_context(redis(tmp_path, "--tls-port", str(port), *tls))
-            if engine.process.poll() is None:
-                break
+        port = stack.enter_context(held_port())
+        engine = stack.enter_context(redis(tmp_path, "--tls-port", str(port), *tls))
         engine.says("CONFIG", "SET", "requirepass", "pass word")
         via = (
             "--via",

@@ -15,6 +15,7 @@ import pytest
 from e2e.crew import GET, connect, name, numbers, open_all, pids, read_all, until_gone, until_stopped
 from e2e.harness import TIMEOUT_S, TW, environment, serving, tw
 from e2e.lifecycle import service
+from ports import held_port
 from tw.core.workers import MOST_FAILURES
 from tw.errors import ExitCode
 from tw.patient import KEPT_BYTES
@@ -77,12 +78,14 @@ def test_who_waits_at_a_worker_that_dies_is_served_by_the_next_one() -> None:
 
 
 def test_no_worker_outlives_its_parent_and_the_port_is_free_again() -> None:
-    with serving("echo", "--workers", "2", "--access-log") as server, ExitStack() as stack:
+    with ExitStack() as stack:
+        place = ("--port", str(stack.enter_context(held_port())))
+        server = stack.enter_context(serving("echo", "--workers", "2", "--access-log", place=place))
         clients, _ = open_all(server, CLIENTS, stack)
         server.process.kill()
         until_gone(*pids(server))
         assert [read_all(client) for client in clients] == [b""] * CLIENTS
-        with serving("echo", place=("--port", str(server.port))) as another:
+        with serving("echo", place=place) as another:
             another.stop()
 
 

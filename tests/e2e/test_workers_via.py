@@ -115,7 +115,7 @@ def test_a_worker_that_dies_while_redis_is_away_is_waited_for(engine: Redis) -> 
 
 
 def test_a_stop_delivers_with_every_worker_what_was_seen_with_one(engine: Redis) -> None:
-    with crowd(engine) as server, ExitStack() as stack:
+    with crowd(engine, "--drain-timeout", "1m") as server, ExitStack() as stack:
         found, worker_of = clients(server, CLIENTS, stack)
         burst = b"".join(b"%d\n" % number for number in range(20_000))
         found[0].say(burst)

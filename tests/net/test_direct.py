@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from direct_rig import LONG_S, SHORT_S, WHERE, side_by_side
+from ports import held_port
 from tw.errors import ConnectError
 from tw.net.direct import Deadline, Direct, Overdue
 
@@ -38,9 +39,10 @@ def _port(listener: socket.socket) -> int:
     return port
 
 
-def _closed_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        return _port(gone)
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    with held_port() as port:
+        yield port
 
 
 # The deadline ------------------------------------------------------------------------------------------------------
@@ -81,8 +83,8 @@ def _refusal(host: str, port: int) -> ConnectError:
     return caught.value
 
 
-def test_a_refusal_says_so() -> None:
-    assert str(_refusal("127.0.0.1", _closed_port())) == f"connection refused ({WHERE}); is the server running there?"
+def test_a_refusal_says_so(closed_port: int) -> None:
+    assert str(_refusal("127.0.0.1", closed_port)) == f"connection refused ({WHERE}); is the server running there?"
 
 
 def test_what_the_system_says_of_an_address_is_told() -> None:
@@ -144,10 +146,10 @@ def _found(monkeypatch: pytest.MonkeyPatch, *ports: int) -> None:
 
 
 def test_a_refusal_leads_on_at_once_and_silence_after_a_moment(
-    listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+    listener: socket.socket, closed_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with _silent() as silent:
-        _found(monkeypatch, _closed_port(), silent, _port(listener))
+        _found(monkeypatch, closed_port, silent, _port(listener))
         direct = Direct.to("many", 1, Deadline(LONG_S), WHERE)
         assert direct.peer[1] == _port(listener)
         direct.close()
@@ -162,8 +164,8 @@ def test_silence_everywhere_costs_the_deadline(monkeypatch: pytest.MonkeyPatch) 
     assert len(os.listdir("/proc/self/fd")) == before  # the attempt was given up
 
 
-def test_of_several_failures_the_last_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    _found(monkeypatch, _closed_port(), _closed_port())
+def test_of_several_failures_the_last_is_told(monkeypatch: pytest.MonkeyPatch, closed_port: int) -> None:
+    _found(monkeypatch, closed_port, closed_port)
     assert _refusal("many", 1).what == "connection refused"
 
 

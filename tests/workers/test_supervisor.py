@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import ensureDeferred
 
+from ports import held_port
 from running import Running
 from supervised import Crew
 from tw.core.workers import FIRST_WAIT_S, MOST_FAILURES
@@ -225,9 +226,8 @@ def test_a_port_in_use_is_the_error_and_no_process_is_made(monkeypatch: pytest.M
 
 
 def test_the_second_of_two_places_that_is_taken_gives_the_first_one_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other, socket.create_server(("127.0.0.1", 0)) as free:
-        ports = [each.getsockname()[1] for each in (free, other)]
-        free.close()
+    with socket.create_server(("127.0.0.1", 0)) as other, held_port() as free:
+        ports = [free, other.getsockname()[1]]
         listen = tuple(f"tcp:{port}:interface=127.0.0.1" for port in ports)
         made = Crew(monkeypatch, ServeEchoOptions(listen=listen, workers=2))
         assert isinstance(made.starting.error, ConnectError)

@@ -71,16 +71,10 @@ class Lab:
     def cable(self, node: int, side: str) -> Cable:
         return self.net.cables[f"node{node}.{side}"]
 
-    @property
-    def entries(self) -> int:
-        """How many were ever written to the stream."""
-        words = self.redis.says("XINFO", "STREAM", STREAM, check=False).split("\n")
-        return int(words[words.index("entries-added") + 1]) if "entries-added" in words else 0
-
     def until_written(self, more: int) -> None:
-        """Until there are so many entries more."""
-        goal = self.entries + more
-        until(lambda: self.entries >= goal)
+        """Until so many lines more stand in the stream."""
+        place = self.redis.last_place(STREAM)
+        until(lambda: self.redis.lines_after(place, STREAM) >= more)
 
 
 @contextmanager
