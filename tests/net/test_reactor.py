@@ -210,7 +210,8 @@ def test_it_runs_where_it_can_and_the_stock_one_where_not(how: str, expected: st
 
 READS = """
 import resource, socket
-from tw.net.reactor import READ_BYTES, LeanReactor
+from tw.net.reading import READ_BYTES
+from tw.net.reactor import LeanReactor
 
 LeanReactor()
 ours, theirs = socket.socketpair()

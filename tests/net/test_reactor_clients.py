@@ -9,7 +9,8 @@ from twisted.internet.protocol import ClientFactory
 from twisted.internet.tcp import Client
 
 from reactor_loop import Loop, Program
-from tw.net.reactor import READ_BYTES, wait_exactly
+from tw.net.reactor import wait_exactly
+from tw.net.reading import READ_BYTES
 
 pytestmark = pytest.mark.usefixtures("quiet")
 

@@ -12,6 +12,8 @@ from twisted.internet.address import IPv6Address
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
+from tw.net.reading import FIRST_READ_BYTES
+
 
 class Accepted(tcp.Server):
     """A `tcp.Server` on a `LeanReactor`. `sock` must not block, and not hold small writes back (RFC 9293, 3.7.4)."""
@@ -40,6 +42,7 @@ class Accepted(tcp.Server):
         # Of the class until they are needed. On the connection itself they are found in half of the time.
         self.dataBuffer = b""
         self.TLS = False
+        self.read_bytes = FIRST_READ_BYTES  # for the reactor
         reactor.attend(sock.fileno(), self)
 
     def connectionLost(self, reason: Failure) -> None:
@@ -85,4 +88,4 @@ def is_usable() -> bool:
         nobody: Any = None
         reactor: Any = _NoReactor()
         own, stock = (set(vars(kind(near, nobody, ("", 0), nobody, 0, reactor))) for kind in (Accepted, tcp.Server))
-    return own == (stock - {"logstr", "repstr"}) | {"dataBuffer", "TLS"}
+    return own == (stock - {"logstr", "repstr"}) | {"dataBuffer", "TLS", "read_bytes"}

@@ -36,7 +36,7 @@ class CounterServer(ServerConnection):
 
     The rest is held as well where a client sends more than a slice at once: the others have their turn first.
 
-    What is held is bounded by what was read at once: 256 KiB (`reactor.READ_BYTES`; 64 on the stock reactor). Over TLS
+    What is held is bounded by what was read at once: 256 KiB (`reading.READ_BYTES`; 64 on the stock reactor). Over TLS
     that is also all its layer can still have, but for the start of one record (16 KiB).
     """
 

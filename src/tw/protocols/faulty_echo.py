@@ -34,7 +34,7 @@ class FaultyEchoServer(ServerConnection):
     sender shuts its side, or when nothing more has come for `QUIET_S`.
 
     While more than `outlet.HELD_BYTES` wait, nothing is read; of what was read before (256 KiB at most,
-    `reactor.READ_BYTES`) the rest is kept.
+    `reading.READ_BYTES`) the rest is kept.
     """
 
     def __init__(self, reactor: Any, faults: Faults, keeper: Keeper, peer_address: IAddress | None = None) -> None:
