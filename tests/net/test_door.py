@@ -202,6 +202,21 @@ def test_a_peer_that_left_in_the_queue_keeps_nobody_else_out(house: House) -> No
     assert len(house.inside) == 1
 
 
+def test_a_port_that_is_closed_by_who_comes_in_takes_nobody_else(house: House) -> None:
+    def last(address: Any) -> Protocol:
+        # What is told of a connection may be the end of the server: nobody reads its events any more.
+        house.port.stopListening()
+        return Greeter(address)
+
+    house.knock()
+    house.loop.poll()  # from now on several are accepted in a row
+    house.build = last
+    for _ in range(3):
+        house.knock()
+    house.loop.poll()
+    assert len(house.inside) == 2
+
+
 def test_where_twisted_has_changed_its_own_way_is_gone(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
     stock = tcp.Server.__init__
 

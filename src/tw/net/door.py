@@ -49,7 +49,10 @@ class Door:
     def read(self) -> None:
         """The port is ready: somebody waits."""
         count = 0
+        port = self._port
         for _ in range(self._most):
+            if port.disconnecting:
+                break  # who came in has ended the server: it reads no more of the port, and is not to empty its queue
             try:
                 sock, address = self._gate.accept(self)
             except BlockingIOError:
