@@ -40,7 +40,10 @@ def answered(node: Node, command: str, reply: object) -> None:
     node.settle()
 
 
-STRANGE = [7, b"OK", [7], [[b"lines"]], [[b"lines", 7]], [[b"lines", [[b"x", []]]]], [[b"lines", [[b"1-1", b"n"]]]]]
+STRANGE = [
+    7, b"OK", [7], [[b"lines"]], [[b"lines", 7]], [[b"lines", [[b"x", []]]]], [[b"lines", [[b"1-1", b"n"]]]],
+    [[b"lines", [[b"1-1", [b"n", [b"1"]]]]]],
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("reply", STRANGE)

@@ -81,10 +81,12 @@ def read_id(text: object) -> StreamId:
 def read_entries(reply: object) -> list[tuple[StreamId, list[object]]]:
     """The entries that XRANGE and its like give: of each its place, its names and values. Those of one that was removed
     meanwhile are missing. Raises Unreadable for anything else."""
-    entries = []
+    entries: list[tuple[StreamId, list[object]]] = []
     for entry in reply if isinstance(reply, list) else [None]:
         if not isinstance(entry, list) or len(entry) != 2 or not isinstance(entry[1], list | None):
             raise Unreadable(f"no entries of a stream: {str(reply)[:60]}")
+        if not all(isinstance(each, bytes) for each in entry[1] or ()):
+            raise Unreadable(f"no names and values: {str(entry[1])[:60]}")
         entries.append((read_id(entry[0]), entry[1] or []))
     return entries
 
