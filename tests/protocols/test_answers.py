@@ -68,6 +68,16 @@ def test_an_answer_does_not_depend_on_those_before_it(asked: list[tuple[int, int
         assert not body or b"\r\nContent-Length: %d\r\n" % len(body) in head
 
 
+def test_late_numbers_too_are_written_once_for_a_hundred(monkeypatch: pytest.MonkeyPatch) -> None:
+    site, written = Rig().site, []
+    site.tick()
+    anew = site._numbered_anew
+    monkeypatch.setattr(site, "_numbered_anew", lambda number, kind: written.append(number) or anew(number, kind))
+    for number in range(150, 350):
+        assert b" #%d\n" % number in site.numbered(number, 0)
+    assert written == [150, 200, 300]
+
+
 def without_date(wire: bytes) -> bytes:
     before, _, rest = wire.partition(b"Date: ")
     return before + rest.partition(b"\r\n")[2]

@@ -102,7 +102,7 @@ class CounterSite:
         self._hundreds: list[tuple[int, list[bytes]]] = []
 
     def tick(self) -> None:
-        """Look at the clock: `Date` is good for the second (RFC 9110, 6.6.1). Called once for each read."""
+        """Look at the clock: `Date` is good for the second (RFC 9110, 6.6.1). Safe to call again."""
         second = int(self.clock())
         if second != self.since_s:
             self.since_s, self.until_s = second, second + 1
@@ -140,6 +140,9 @@ class CounterSite:
     def numbered(self, number: int, kind: int) -> bytes:
         """The 200 for `number`. `tick` must have been called."""
         self.requests += 1
+        hundred, pieces = self._hundreds[kind]
+        if number // 100 == hundred:
+            return TWO_DIGITS[number % 100].join(pieces)
         return self._numbered_anew(number, kind)
 
     def _numbered_anew(self, number: int, kind: int) -> bytes:
