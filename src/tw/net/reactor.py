@@ -1,8 +1,8 @@
 """A lean epoll reactor: Twisted's own, with a short way for plain read events.
 
 Stock `EPollReactor` sends every event through `log.callWithLogger` (three context layers) and a chain of checks. Most
-events of a busy server are "there is something to read" on a socket that is alive, and for those the short way calls
-`doRead` directly. Everything else, and every error, takes the stock path.
+events of a busy server are "there is something to read" on a socket that is alive, and those are read here, or by
+`doRead` where that is not a TCP connection's. Everything else takes the stock path, and so does every end.
 """
 
 from collections.abc import Callable
