@@ -9,7 +9,8 @@ from tw.core.redis_rules import LinkLost
 from tw.net.redis_protocol import ARRAY_DIGITS, STRING_DIGITS
 
 MOST_ELEMENTS, MOST_BYTES = 10**ARRAY_DIGITS - 1, 10**STRING_DIGITS - 1
-LARGE = [b"*2147483647", b"*1000000", b"%1000000", b"~4294967294", b">9999999999", b"$100000000", b"=100000000"]
+LARGE_ARRAYS = [b"*2147483647", b"*1000000", b"%1000000", b"|1000000", b"~4294967294", b">9999999999"]
+LARGE = [*LARGE_ARRAYS, b"$100000000", b"=100000000"]
 
 
 def said(*pieces: bytes) -> tuple[Rig, object]:

@@ -30,10 +30,11 @@ STRING_DIGITS = 8
 """Of the number of bytes that a string announces. An entry of ours holds a batch of lines, 256 KiB, and one line more,
 of 64 MiB at most."""
 
-_LARGE = rb"(?=[*%%~>][1-9][0-9]{%d}|[$=][1-9][0-9]{%d})" % (ARRAY_DIGITS, STRING_DIGITS)
+_LARGE = rb"(?=[*%%~>|][1-9][0-9]{%d}|[$=][1-9][0-9]{%d})" % (ARRAY_DIGITS, STRING_DIGITS)
 _LARGE_FIRST, _LARGE_LATER = re.compile(rb"\n?" + _LARGE), re.compile(rb"\r\n" + _LARGE)
-_BEGUN = re.compile(rb"[*%%~>$=](?:[1-9][0-9]{0,%d})?" % (STRING_DIGITS - 1))
-"""What looks like a header, and may be one: in RESP2, and in RESP3 as far as hiredis knows it."""
+_BEGUN = re.compile(rb"[*%%~>|$=](?:[1-9][0-9]{0,%d})?" % (STRING_DIGITS - 1))
+"""What looks like a header, and may be one: in RESP2, and in RESP3 as far as hiredis knows it (also the attributes that
+no command here has)."""
 
 PARSE_ERRORS = (InvalidData, hiredis.ProtocolError, TypeError, ValueError, OverflowError, MemoryError)
 """hiredis also raises what Python does, of types of RESP3, which nobody here asks for: a map with a list for a key. And
