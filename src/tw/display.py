@@ -4,14 +4,14 @@ stdout carries results alone, flushed by line; everything else goes to stderr. T
 on its way to a person; JSON escapes it by itself.
 """
 
+from __future__ import annotations
+
 import shutil
 import sys
 import time
 from collections.abc import Callable
-from typing import Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
 
-from tw.charts import bar_lines
-from tw.core.bars import bars
 from tw.core.counted import counted
 from tw.core.text import SafeStream, safe, safe_bytes
 from tw.errors import Interrupted
@@ -20,10 +20,13 @@ from tw.options import CommonOptions
 from tw.output import Output, as_utf8, look_of, shows_blocks, to_text
 from tw.patient import Later, PatientOutput
 from tw.progress import Display
-from tw.report import LineReceived, ProbeReport, Sample, Snapshot, SubscribeSummary
 from tw.schema import Json, iso_utc
 from tw.summary import event_text, limit_warning, report_lines, report_rows
-from tw.view import LiveView, make_view
+
+if TYPE_CHECKING:
+    # The reports of probes are 9 classes and more to make, which a server has no use for.
+    from tw.report import ProbeReport, Sample, Snapshot, SubscribeSummary
+    from tw.view import LiveView
 
 STREAM_EVERY_S = 1.0
 """From one line of `--json-stream` to the next."""
@@ -79,6 +82,8 @@ class JsonDisplay:
         self._write(report.to_json())
 
     def received_line(self, line: bytes) -> None:
+        from tw.report import LineReceived
+
         self._write(LineReceived.parse(line).to_json())
 
     def subscribed(self, summary: SubscribeSummary) -> None:
@@ -194,6 +199,9 @@ class TextDisplay:
         times = report.rtt_ms.histogram
         if report.load is None or times is None:
             return []
+        from tw.charts import bar_lines
+        from tw.core.bars import bars
+
         rows = bars(times.buckets(), times.min_s, times.max_s)
         columns = shutil.get_terminal_size().columns
         return ["", *bar_lines(rows, columns, unicode=shows_blocks(self.out.stream))] if rows else []
@@ -242,6 +250,8 @@ def make_display(
         return JsonStreamDisplay(PatientOutput(as_utf8(out), stream, _unwritten))
     if as_json:
         return JsonDisplay(Output(as_utf8(out)))
+    from tw.view import make_view
+
     color, table = look_of(common, out)
     return TextDisplay(
         Output(out),

@@ -1,13 +1,17 @@
 """One frame of the live view: what a load run comes to so far, in lines that fit into the terminal."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from tw.charts import ms_text, progress_bar, sparkline
 from tw.core.counted import noun
 from tw.core.rates import Rates
-from tw.report import Snapshot
+
+if TYPE_CHECKING:
+    from tw.report import Snapshot
 
 Style: TypeAlias = Literal["", "bold", "dim", "red", "green", "yellow"]
 Part: TypeAlias = tuple[str, Style]

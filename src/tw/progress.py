@@ -3,10 +3,14 @@
 `tw.display` shows it (plain lines, a terminal's table, JSON); a server that runs for `--self` tells nobody.
 """
 
-from typing import Protocol
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
 
 from tw.events import ServerEvent
-from tw.report import ProbeReport, Sample, Snapshot, SubscribeSummary
+
+if TYPE_CHECKING:
+    from tw.report import ProbeReport, Sample, Snapshot, SubscribeSummary
 
 
 class Display(Protocol):

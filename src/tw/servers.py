@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from twisted.logger import Logger
 
 from tw.core.text import safe
-from tw.core.via import Shared, parse_via
 from tw.core.workers import share
 from tw.display import Screen, make_server_display
 from tw.errors import ExitCode, TwError
@@ -24,6 +23,7 @@ from tw.services.ready import ReadyFile
 from tw.via_options import VARIABLE, ViaOptions
 
 if TYPE_CHECKING:
+    from tw.core.via import Shared
     from tw.net.redis_access import RedisAccess
 
 
@@ -61,11 +61,12 @@ PASSWORD_S = 10.0
 """How long the file with a password may take: a FIFO that nobody writes to is waited for no longer."""
 
 
-def via_access(via: ViaOptions | None, shared: Shared) -> "RedisAccess | None":
+def via_access(via: ViaOptions | None, shared: "Shared") -> "RedisAccess | None":
     """How to get in to what servers share, None where nothing is. Raises UsageError for a URL that can be none, and
     LocalError for files that cannot be used."""
     if via is None:
         return None
+    from tw.core.via import parse_via
     from tw.net.redis_access import read_access
     from tw.password import read_password
 

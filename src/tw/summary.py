@@ -1,5 +1,9 @@
 """Reports and events in words: the lines that a person reads, on a terminal as in a pipe."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from tw.core.counted import counted
 from tw.core.text import safe
 from tw.errors import Interrupted
@@ -21,11 +25,12 @@ from tw.events import (
     WorkerEnded,
     WorkerStarted,
 )
-from tw.report import Distribution, HarmFigures, LoadFigures, PhaseFigures, ProbeReport
-from tw.report.judgement import remaining_faults
-from tw.report.matrix import MatrixFigures
 from tw.summary_matrix import matrix_rows
 from tw.summary_numbers import Row, numbers_rows
+
+if TYPE_CHECKING:
+    from tw.report import Distribution, HarmFigures, LoadFigures, PhaseFigures, ProbeReport
+    from tw.report.matrix import MatrixFigures
 
 FIGURES = ("min", "mean", "p50", "p90", "p95", "p99", "p999", "max")
 SHORT_FIGURES = ("p50", "p99", "max")
@@ -188,6 +193,8 @@ def verdict_text(report: ProbeReport) -> str:
 
 
 def _faults(report: ProbeReport) -> str:
+    from tw.report.judgement import remaining_faults
+
     told = [f"{count} {safe(name)}" for name, count in remaining_faults(report).items()]
     told += [f"{safe(one.assertion.expr)} missed" for one in report.assertions if not one.ok]
     return ", ".join(told)

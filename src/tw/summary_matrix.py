@@ -1,10 +1,14 @@
 """The delivery matrix in words: which subscriber missed what."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from tw.core.counted import counted
-from tw.report.matrix import Deliveries, MatrixFigures, PairFigures, PublisherFigures, SubscriberFigures
+
+if TYPE_CHECKING:
+    from tw.report.matrix import Deliveries, MatrixFigures, PairFigures, PublisherFigures, SubscriberFigures
 
 Row: TypeAlias = tuple[str, str, bool | None]
 

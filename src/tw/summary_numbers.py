@@ -1,9 +1,13 @@
 """What the counter's numbers say, in words."""
 
-from typing import TypeAlias
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
 
 from tw.core.counted import counted
-from tw.report import InstanceShare, Numbers
+
+if TYPE_CHECKING:
+    from tw.report import InstanceShare, Numbers
 
 Row: TypeAlias = tuple[str, str, bool | None]
 """A name, its value, and whether that is good (None: neither)."""

@@ -11,17 +11,21 @@ not drawn over; and a process that is stopped or killed leaves nothing to mend.
 rich is not used: its Live takes six times as long for such a frame, and its import as long as 500 of them.
 """
 
+from __future__ import annotations
+
 import os
 import select
 import time
 from contextlib import suppress
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from tw.core.rates import Rates
 from tw.frame import Line, Room, frame
 from tw.options import CommonOptions
 from tw.output import look_of, shows_blocks
-from tw.report import Snapshot
+
+if TYPE_CHECKING:
+    from tw.report import Snapshot
 
 FRAME_S = 0.1
 """From one frame to the next: 10 a second."""
@@ -51,7 +55,7 @@ class Tty:
         self.broken = False
 
     @classmethod
-    def of(cls, stream: TextIO) -> "Tty | None":
+    def of(cls, stream: TextIO) -> Tty | None:
         """None where the terminal cannot be opened anew: it is another user's (`su`), or has no name here."""
         how = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
         with suppress(OSError, ValueError):

@@ -14,7 +14,6 @@ from tw.core.networks import LOOPBACK, Networks
 from tw.core.target import format_peer
 from tw.events import Closed, Listening, Opened, ServerEvent, ServerSummary
 from tw.net.endpoint import address_text, host_of
-from tw.net.proxy import HeaderFirst
 from tw.net.server_tls import server_tls_factory
 from tw.protocols.connection import Keeper, ServerConnection
 from tw.serve_options import ServeOptions
@@ -29,6 +28,7 @@ from tw.services.refusals import Refusals
 
 if TYPE_CHECKING:
     from tw.core.faults import Faults
+    from tw.net.proxy import HeaderFirst
 
 FIRST_SHARE = 0.8
 """Of the time for a stop, what may be spent before connections are ended: they need some for what they are owed."""
@@ -173,6 +173,8 @@ class Listener:
         if self.tls is not None:
             factory = server_tls_factory(self.tls, factory, self.reactor)
         if self.options.proxy_protocol:
+            from tw.net.proxy import HeaderFirst
+
             trusted = Networks.parse(self.options.proxy_trust or LOOPBACK)
             factory = self._headers = HeaderFirst(self.reactor, factory, trusted, self.turn_away, self.admission)
             self._headers.keeps_headers = self.options.describe
