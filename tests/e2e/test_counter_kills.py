@@ -11,7 +11,7 @@ def test_hundreds_of_kills_in_the_middle_of_writing_repeat_no_number(tmp_path: P
     state = tmp_path / "state"
     rounds = kill_owners(state, 400, seed=1, most_s=30)  # all of them, but on a slow disk
     assert repeated(rounds) == []
-    assert sum(map(bool, rounds)) > len(rounds) / 20, "many of them got to take numbers"
+    assert sum(map(bool, rounds)) >= len(rounds) // 2, "every other one got to take numbers"
     numbers = NumberFile(str(state))  # whole, and not locked; what a killed one left is swept up
     assert numbers.take() > max(max(taken, default=0) for taken in rounds)
     numbers.close()
