@@ -2,7 +2,7 @@
 
 READ_BYTES = 256 * 1024
 """Twisted reads 64 KiB at a time. Four times that takes a bulk echo from 1.7 to 1.1 of a C server's cost for a byte,
-and costs a small message nothing: what is not used of the buffer is given back at once."""
+and costs no more than 64 KiB do: what is not used of the buffer is given back at once."""
 
 SMALL_BYTES = 479
 """As much as fits into the largest object of Python's own allocator (512 bytes, 33 of them a bytes object's head). Room

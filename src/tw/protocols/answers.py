@@ -124,11 +124,7 @@ class CounterSite:
             self.failed(error)
             self.take = self._take_again
             return None, self.refusal(503, "the state cannot be written", kind)
-        self.requests += 1
-        hundred, pieces = self._hundreds[kind]
-        if number // 100 == hundred:
-            return number, TWO_DIGITS[number % 100].join(pieces)
-        return number, self._numbered_anew(number, kind)
+        return number, self.numbered(number, kind)
 
     def _take_again(self) -> int:
         """In place of `take` while there was no number to be had, so that it costs nothing while all is well."""
